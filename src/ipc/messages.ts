@@ -1,0 +1,273 @@
+/**
+ * Every frame that one process may send another, as one union: the catalogue of the farm's inner language.
+ *
+ * A connection starts with `hello` from both ends; versions must agree. `n` is the request id: the answer
+ * carries the same. Nothing here holds message content. Decoding and shape checks are in decode.ts.
+ */
+import type { Envelope } from '../mail/envelope.ts';
+import type { Hop, Outcome, Reply } from '../mail/outcome.ts';
+
+/** Raised whenever a frame changes shape; both ends compare it at hello. */
+export const PROTOCOL_VERSION = 1;
+
+export interface Hello {
+  readonly t: 'hello';
+  readonly v: number;
+  /** Farm of the sender, as `acceptor`; `cli` for commands. */
+  readonly farm: string;
+  /** Worker of the sender, as `acceptor-3`: unique for the life of the supervisor. */
+  readonly worker: string;
+  readonly pid: number;
+  /** The outcome journal segment that this worker writes at hello, where it writes one. */
+  readonly outcomes?: string;
+}
+
+/** To the router: a committed message with recipients to route. */
+export interface Accepted {
+  readonly t: 'accepted';
+  readonly n: number;
+  readonly handle: string;
+  readonly envelope: Envelope;
+  /** Recipients that need routing; absent: all of the envelope. From the injector, which leaves out what is finished. */
+  readonly only?: readonly string[];
+  /** From the injector: what to hand to the scheduler along with the routed parts. */
+  readonly parts?: readonly Part[];
+}
+
+/** Recipients of one message that share a bin. */
+export interface Part {
+  readonly hop: Hop;
+  readonly to: readonly string[];
+  /** Attempts so far; absent: none. */
+  readonly attempts?: number;
+  /** Not before, milliseconds since 1970; absent: now. */
+  readonly until?: number;
+  /** For the bounce channel: why the recipients failed. */
+  readonly reply?: Reply;
+  /** A delayed warning was sent for these. */
+  readonly warned?: boolean;
+}
+
+/** To the scheduler: a message whose recipients have hops. */
+export interface Routed {
+  readonly t: 'routed';
+  readonly n: number;
+  readonly handle: string;
+  readonly sender: string;
+  readonly received: number;
+  readonly tenant: string;
+  readonly size: number;
+  readonly parts: readonly Part[];
+  /** Some recipients of the message are held: it stays in the queue when all parts here are finished. */
+  readonly stays?: boolean;
+}
+
+/** Answer to accepted and routed: the receiver took over. */
+export interface Taken {
+  readonly t: 'taken';
+  readonly n: number;
+}
+
+/** Answer to a request that cannot be done. */
+export interface Refused {
+  readonly t: 'refused';
+  readonly n: number;
+  readonly why: string;
+}
+
+/** Scheduler to transport, first frame on a lane. */
+export interface OpenLane {
+  readonly t: 'open';
+  readonly lane: string;
+  readonly hop: Hop;
+}
+
+/** Scheduler to transport: deliver one message to these recipients of its envelope (or of its expansions). */
+export interface Job {
+  readonly t: 'job';
+  readonly n: number;
+  readonly handle: string;
+  readonly to: readonly string[];
+  /** Attempts before this one. */
+  readonly attempts: number;
+  /** For the bounce channel. */
+  readonly failures?: readonly Failure[];
+  /** For the bounce channel: `delayed` asks for a warning, the recipients stay in the queue. */
+  readonly kind?: 'failed' | 'delayed';
+}
+
+/** Recipients that failed, and the last answer they got. */
+export interface Failure {
+  readonly to: readonly string[];
+  readonly reply: Reply;
+}
+
+/** Transport to scheduler: the outcomes of a job, which are durable by now. */
+export interface Done {
+  readonly t: 'done';
+  readonly n: number;
+  readonly outcomes: readonly Outcome[];
+  /** The record is in the hashed tree now. */
+  readonly moved?: boolean;
+  /** The next hop as a whole is in trouble (no connection, 421, greeting refused): let its bin wait. */
+  readonly trouble?: Reply;
+}
+
+/** Acceptor to filter: read the staged message and give a verdict. */
+export interface Check {
+  readonly t: 'check';
+  readonly n: number;
+  readonly handle: string;
+  readonly envelope: Envelope;
+  /** Filters to run, in order. */
+  readonly filters: readonly string[];
+}
+
+export interface Verdict {
+  readonly t: 'verdict';
+  readonly n: number;
+  readonly verdict: 'accept' | 'reject' | 'defer' | 'quarantine';
+  /** Filter that decided. */
+  readonly by?: string;
+  /** For reject and defer: what the client is told. */
+  readonly reply?: Reply;
+  /** Header lines to put on top, each ended by CRLF. */
+  readonly prepend?: string;
+  /** The whole content was replaced: Store.takeReplacement(id) has it. */
+  readonly replaced?: boolean;
+}
+
+/** A journal writer closed a segment that holds `total` messages; or the injector found one. */
+export interface SegmentClosed {
+  readonly t: 'segment';
+  readonly n: number;
+  readonly segment: string;
+  readonly total: number;
+  /** From the injector: ordinals of the messages that were finished or moved before. */
+  readonly finished?: readonly number[];
+}
+
+/** Settler to scheduler: which journals want settling? Answered by Plan. */
+export interface PlanRequest {
+  readonly t: 'plan?';
+  readonly n: number;
+}
+
+export interface Plan {
+  readonly t: 'plan';
+  readonly n: number;
+  /** Message segments past their time, with the ordinals still unfinished. */
+  readonly segments: readonly { readonly segment: string; readonly ordinals: readonly number[] }[];
+  /** Outcome segments that no message segment needs any more. */
+  readonly outcomes: readonly string[];
+}
+
+/** Settler to scheduler: these messages have a file in the tree now. Answered by Gone. */
+export interface Moved {
+  readonly t: 'moved';
+  readonly n: number;
+  readonly segment: string;
+  readonly ordinals: readonly number[];
+}
+
+/** Ordinals that were finished in the meantime: their new files can go. */
+export interface Gone {
+  readonly t: 'gone';
+  readonly n: number;
+  readonly ordinals: readonly number[];
+}
+
+/** Settler to scheduler: the outcome segments are folded into state files and may be removed. */
+export interface Folded {
+  readonly t: 'folded';
+  readonly n: number;
+  readonly outcomes: readonly string[];
+}
+
+/** Injector to scheduler: a walk through the tree begins, or ended. */
+export interface Walk {
+  readonly t: 'walk';
+  readonly n: number;
+  readonly phase: 'begin' | 'end';
+  /** At the end: how many messages were handed on. */
+  readonly injected?: number;
+}
+
+/** Command to scheduler: take these messages out of play; answered by Claimed. Closing the connection gives them back. */
+export interface Claim {
+  readonly t: 'claim';
+  readonly n: number;
+  readonly ids: readonly string[];
+}
+
+export interface Claimed {
+  readonly t: 'claimed';
+  readonly n: number;
+  /** Out of play now. */
+  readonly ids: readonly string[];
+  /** In delivery at this moment: ask again. */
+  readonly busy: readonly string[];
+  /** Not known to the scheduler (held, finished, or not handed on yet). */
+  readonly unknown: readonly string[];
+}
+
+/** Command to scheduler: forget claimed messages: they are held, deleted, or handed on afresh. Answered by Taken. */
+export interface Forget {
+  readonly t: 'forget';
+  readonly n: number;
+  readonly ids: readonly string[];
+}
+
+export interface StatsRequest {
+  readonly t: 'stats?';
+  readonly n: number;
+}
+
+export interface BinStats {
+  readonly hop: Hop;
+  readonly waiting: number;
+  readonly lanes: number;
+  readonly inDelivery: number;
+  /** The bin waits as a whole until then, milliseconds since 1970. */
+  readonly until?: number;
+  readonly trouble?: Reply;
+}
+
+export interface Stats {
+  readonly t: 'stats';
+  readonly n: number;
+  /** Messages in memory, and messages that wait in the index. */
+  readonly active: number;
+  readonly parked: number;
+  readonly walking: boolean;
+  readonly segments: number;
+  /** The largest bins, at most 100. */
+  readonly bins: readonly BinStats[];
+  readonly counts: Readonly<Record<string, number>>;
+}
+
+export type Frame =
+  | Hello
+  | Accepted
+  | Routed
+  | Taken
+  | Refused
+  | OpenLane
+  | Job
+  | Done
+  | Check
+  | Verdict
+  | SegmentClosed
+  | PlanRequest
+  | Plan
+  | Moved
+  | Gone
+  | Folded
+  | Walk
+  | Claim
+  | Claimed
+  | Forget
+  | StatsRequest
+  | Stats;
+
+export type FrameType = Frame['t'];

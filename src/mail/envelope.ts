@@ -1,0 +1,60 @@
+/**
+ * The envelope of a message: who sent it, to whom, and how it came in.
+ *
+ * It is stored as the first line of the message's record in the queue and travels beside the handle
+ * from stage to stage. It never holds content. Everything in it is plain JSON.
+ */
+
+/** Delivery status notification wishes of one recipient (RFC 3461 section 4.1 and 4.2), as given at RCPT. */
+export interface RecipientDsn {
+  /** NEVER, or any of SUCCESS, FAILURE, DELAY. */
+  readonly notify?: readonly string[];
+  /** ORCPT as `type;address`, xtext already decoded. */
+  readonly orcpt?: string;
+}
+
+/** One recipient as the client named it. `address` is parsed and normalised: domain in lower case. */
+export interface Recipient {
+  readonly address: string;
+  readonly dsn?: RecipientDsn;
+}
+
+/** Where the message came from. */
+export interface Origin {
+  /** How it entered: over a listener, from the sendmail command, or made by ourselves. */
+  readonly via: 'smtp' | 'lmtp' | 'sendmail' | 'bounce';
+  /** Client address, without port; absent for mail made on this machine. */
+  readonly ip?: string;
+  /** What the client called itself in EHLO, HELO or LHLO. */
+  readonly helo?: string;
+  /** Address of the listener. */
+  readonly listener?: string;
+  /** Authenticated user. */
+  readonly user?: string;
+}
+
+export interface Envelope {
+  /** Sender address, '' for the null reverse-path `<>`. */
+  readonly sender: string;
+  readonly recipients: readonly Recipient[];
+  /** When it was accepted, milliseconds since 1970. Expiry counts from here. */
+  readonly received: number;
+  readonly tenant: string;
+  readonly origin: Origin;
+  /** ESMTP BODY parameter of MAIL (RFC 6152). */
+  readonly body?: '7BIT' | '8BITMIME';
+  /** SMTPUTF8 was given at MAIL (RFC 6531). */
+  readonly smtputf8?: boolean;
+  /** RET of MAIL (RFC 3461 section 4.3). */
+  readonly ret?: 'FULL' | 'HDRS';
+  /** ENVID of MAIL (RFC 3461 section 4.4), xtext decoded. */
+  readonly envid?: string;
+  /**
+   * For a bounce: the message and the recipients whose failure it reports. The commit of this
+   * record is also the durable outcome `bounced` of those recipients.
+   */
+  readonly settles?: { readonly id: string; readonly recipients: readonly string[] };
+}
+
+/** The tenant of mail that belongs to nobody in particular. */
+export const DEFAULT_TENANT = 'default';
