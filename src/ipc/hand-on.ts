@@ -1,0 +1,158 @@
+/**
+ * Hands messages on to the next stage and keeps each until it was taken. The stage may die, be replaced or be slow: what it
+ * had not taken is handed on again. The next stage may see a message twice and must know it again.
+ *
+ * A message that was in hand each time the stage died is a suspect: after three losses it goes alone, and when the stage
+ * dies over it alone twice, it is given up to `onPoison`, so that one message cannot stop the farm.
+ */
+import { errorText, oneLine } from '../base/text.ts';
+import type { IpcTls } from './address.ts';
+import { connectPeer } from './connect.ts';
+import type { Accepted, Frame, Hello, Routed } from './messages.ts';
+import type { Peer } from './peer.ts';
+
+export type HandedOn = Omit<Accepted, 'n'> | Omit<Routed, 'n'>;
+
+export interface HandOnOptions {
+  readonly address: string;
+  readonly self: Hello;
+  readonly tls?: IpcTls | undefined;
+  /** Called when no worker greets. */
+  readonly wake?: (() => void) | undefined;
+  /** The stage kept dying over this message, or refused it: hold it. Rejections are logged by the caller. */
+  readonly onPoison?: (frame: HandedOn, why: string) => Promise<void>;
+  readonly onTrouble?: (why: string) => void;
+}
+
+export interface HandOn {
+  /** Resolves when the next stage took over (or onPoison did). Never rejects before close(). */
+  send(frame: HandedOn): Promise<void>;
+  /** Messages not taken yet. Callers bound it. */
+  readonly outstanding: number;
+  /** Waits until all is taken, at most until the deadline (ms since 1970), and closes. */
+  close(deadline: number): Promise<void>;
+}
+
+interface Entry {
+  readonly frame: HandedOn;
+  readonly resolve: () => void;
+  losses: number;
+}
+
+const SUSPECT_LOSSES = 3;
+const POISON_LOSSES = 5;
+const CONNECT_MS = 5000;
+
+export function openHandOn(options: HandOnOptions): HandOn {
+  return new Handing(options);
+}
+
+class Handing implements HandOn {
+  readonly #options: HandOnOptions;
+  /** Not taken, by request id, in the order of sending. */
+  readonly #entries = new Map<number, Entry>();
+  /** Wait to be sent alone, one at a time. */
+  readonly #suspects: Entry[] = [];
+  #peer: Peer | undefined;
+  #connecting = false;
+  #closing = false;
+  #lastId = 0;
+  #onIdle: (() => void) | undefined;
+
+  constructor(options: HandOnOptions) {
+    this.#options = options;
+  }
+
+  get outstanding(): number {
+    return this.#entries.size + this.#suspects.length;
+  }
+
+  send(frame: HandedOn): Promise<void> {
+    return new Promise((resolve) => this.#post({ frame, resolve, losses: 0 }));
+  }
+
+  async close(deadline: number): Promise<void> {
+    this.#closing = true;
+    if (this.outstanding > 0) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, Math.max(0, deadline - Date.now()));
+        this.#onIdle = () => (clearTimeout(timer), resolve());
+      });
+    }
+    this.#peer?.close();
+  }
+
+  #post(entry: Entry): void {
+    if (entry.losses >= POISON_LOSSES) return this.#giveUp(entry, 'the next stage kept failing over this message');
+    if (entry.losses >= SUSPECT_LOSSES && this.#entries.size > 0) {
+      this.#suspects.push(entry);
+      return;
+    }
+    this.#lastId += 1;
+    this.#entries.set(this.#lastId, entry);
+    if (this.#peer) this.#peer.send({ ...entry.frame, n: this.#lastId } as Frame);
+    else void this.#connect();
+  }
+
+  async #connect(): Promise<void> {
+    if (this.#connecting) return;
+    this.#connecting = true;
+    while (this.#peer === undefined && this.outstanding > 0) {
+      try {
+        const { address, self, tls, wake } = this.#options;
+        this.#adopt(await connectPeer({ address, self, tls, deadlineMs: CONNECT_MS, onWait: wake }));
+      } catch (error) {
+        this.#options.onTrouble?.(errorText(error));
+      }
+    }
+    this.#connecting = false;
+  }
+
+  #adopt(peer: Peer): void {
+    this.#peer = peer;
+    peer.onClose = (why) => this.#lost(why);
+    peer.onFrame = (frame) => this.#answered(frame);
+    for (const [n, entry] of this.#entries) peer.send({ ...entry.frame, n } as Frame);
+  }
+
+  #answered(frame: Frame): void {
+    if (frame.t !== 'taken' && frame.t !== 'refused') return;
+    const entry = this.#entries.get(frame.n);
+    if (entry === undefined) return;
+    this.#entries.delete(frame.n);
+    if (frame.t === 'refused') this.#giveUp(entry, oneLine(frame.why));
+    else this.#finish(entry);
+  }
+
+  #giveUp(entry: Entry, why: string): void {
+    const done = this.#options.onPoison?.(entry.frame, why) ?? Promise.resolve();
+    done.then(
+      () => this.#finish(entry),
+      (error: unknown) => {
+        this.#options.onTrouble?.(errorText(error));
+        this.#finish(entry);
+      },
+    );
+  }
+
+  #finish(entry: Entry): void {
+    entry.resolve();
+    if (this.#entries.size === 0) {
+      const suspect = this.#suspects.shift();
+      if (suspect) this.#post(suspect);
+    }
+    if (this.outstanding === 0) this.#onIdle?.();
+  }
+
+  #lost(why: string): void {
+    this.#peer = undefined;
+    if (this.outstanding === 0 && this.#closing) return;
+    this.#options.onTrouble?.(why);
+    const entries = [...this.#entries.values()];
+    this.#entries.clear();
+    for (const entry of entries) entry.losses += 1;
+    // The innocent first: a suspect waits in its own line until nothing else is in hand.
+    entries.sort((a, b) => Number(a.losses >= SUSPECT_LOSSES) - Number(b.losses >= SUSPECT_LOSSES));
+    for (const entry of entries) this.#post(entry);
+  }
+}
