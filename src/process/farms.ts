@@ -1,0 +1,51 @@
+/**
+ * The farms as data: which exist, which source file their workers run, and what the supervisor must know of each.
+ * A new role is a new row here and a row in etc/farms.yaml; no code of the supervisor names a role elsewhere.
+ */
+
+/** In the order in which they start; they stop in `stopRank` order. */
+export const FARM_NAMES = [
+  'log',
+  'scheduler',
+  'router',
+  'filter',
+  'smtp',
+  'lmtp',
+  'maildir',
+  'bounce',
+  'acceptor',
+  'injector',
+] as const;
+export type FarmName = (typeof FARM_NAMES)[number];
+
+export interface FarmTraits {
+  /** Source file of the role, relative to src/ (or dist/), without its ending. */
+  readonly main: string;
+  /** Never more than one worker, whatever the configuration says. */
+  readonly single?: boolean;
+  /** Takes a `reload` order in place instead of being replaced: a second one must not run beside it. */
+  readonly inPlace?: boolean;
+  /** Writes journals: when it dies uncleanly, the injector looks for what it left behind. */
+  readonly writes?: boolean;
+  /** Its workers hold lanes of the scheduler: they are replaced before a new scheduler starts (rule 4). */
+  readonly lanes?: boolean;
+  /** Gets the listening sockets of clients. */
+  readonly listens?: boolean;
+  /** Runs once and exits: started by need, not kept. */
+  readonly once?: boolean;
+  /** Farms of the lowest rank stop first; the next rank waits for them. */
+  readonly stopRank: number;
+}
+
+export const FARMS: Readonly<Record<FarmName, FarmTraits>> = {
+  log: { main: 'log/main', single: true, inPlace: true, stopRank: 5 },
+  scheduler: { main: 'scheduler/main', single: true, inPlace: true, stopRank: 4 },
+  router: { main: 'router/main', writes: true, stopRank: 2 },
+  filter: { main: 'filter/main', stopRank: 2 },
+  smtp: { main: 'transport/main', lanes: true, stopRank: 3 },
+  lmtp: { main: 'transport/main', lanes: true, stopRank: 3 },
+  maildir: { main: 'transport/main', lanes: true, stopRank: 3 },
+  bounce: { main: 'transport/main', lanes: true, writes: true, stopRank: 3 },
+  acceptor: { main: 'acceptor/main', listens: true, writes: true, stopRank: 1 },
+  injector: { main: 'injector/main', once: true, stopRank: 1 },
+};

@@ -1,0 +1,177 @@
+/**
+ * The skeleton of every worker: reads its identity and the resolved configuration, connects the log, starts its role,
+ * says ready, and ends it again: on a drain order, on SIGTERM, or when the supervisor is gone.
+ *
+ * A role holds its work only. There is no clean-up on the way out: an exit past the deadline is a crash like any other,
+ * told by its status (75), and the injector puts right what it left. The working directory is var; paths are relative.
+ */
+import { withDeadline } from '../base/deadline.ts';
+import { EX } from '../base/sysexits.ts';
+import { errorText } from '../base/text.ts';
+import { readResolved } from '../config/resolved.ts';
+import type { Config } from '../config/types.ts';
+import { openLogger, type Logger } from '../log/logger.ts';
+import type { FarmName } from './farms.ts';
+import { readIdentity, type Identity } from './identity.ts';
+import { decodeOrder, type Figures } from './orders.ts';
+import { Reports } from './reports.ts';
+
+export interface Worker {
+  /** As `router-3`: unique for the life of the supervisor. */
+  readonly name: string;
+  /** As `router-3-mi5x8k2a`: unique for the life of the queue. Names what it writes. */
+  readonly instance: string;
+  readonly farm: FarmName;
+  readonly config: Config;
+  readonly log: Logger;
+  /** Inherited listening descriptors by name: the farm's own socket is `farm`, those of clients `listen:0`, `listen:1`, … */
+  fd(name: string): number | undefined;
+  /** Counts finished jobs; the supervisor recycles the worker after farms.X.jobs of them. */
+  jobDone(n?: number): void;
+  /** Asks for one more worker of a farm; at most once per 100 ms and farm, more are dropped. */
+  wake(farm: FarmName): void;
+  /** Asks the supervisor to SIGKILL a worker that overran its deadline. */
+  kill(pid: number, why: string): void;
+  /** Asks for a run of the injector in settle mode. */
+  settle(): void;
+}
+
+export interface Role {
+  /** Stops taking work, finishes what is held, at most until the deadline (milliseconds since 1970). */
+  drain(deadline: number): Promise<void>;
+  /** The configuration changed. A role without it is replaced by a new worker. */
+  reload?(config: Config): void;
+  /** Short figures for `mailfarm status`, asked for once a second. `busy` above 0: not to be retired as idle. */
+  stats?(): Figures;
+}
+
+/** Written by the supervisor; relative to var. */
+const CONFIG_FILE = 'run/config.json';
+/** What a worker may still finish when its supervisor is gone. */
+const ORPHAN_DRAIN_MS = 5000;
+/** What the log gets to send its last lines. */
+const LOG_FLUSH_MS = 500;
+
+/** Runs one worker until it is told to end; call it once, from the role's main.ts. The promise of `start` resolves when the role takes work. */
+export function runWorker(start: (worker: Worker) => Promise<Role>): void {
+  const identity = readIdentity(process.env);
+  if (identity === undefined || process.send === undefined) {
+    process.stderr.write('mailfarm: this is a worker: mailfarmd starts it\n');
+    process.exit(EX.USAGE);
+  }
+  process.umask(0o077);
+  process.title = `mailfarm: ${identity.name}`;
+  const config = readResolved(CONFIG_FILE);
+  const log = openLogger({
+    socket: 'run/log.sock',
+    farm: identity.farm,
+    worker: identity.name,
+    level: config.log.level,
+  });
+  new Skeleton(identity, config, log).run(start);
+}
+
+/** States: starting → ready → draining → gone; draining may come at any time, and its deadline only moves nearer. */
+class Skeleton {
+  readonly #identity: Identity;
+  readonly #config: Config;
+  readonly #log: Logger;
+  readonly #reports = new Reports((report, sent) => {
+    if (!process.connected) return sent();
+    process.send?.(report, undefined, {}, sent);
+  });
+  #role: Promise<Role> | undefined;
+  #deadline = Infinity;
+  #overrun: NodeJS.Timeout | undefined;
+
+  constructor(identity: Identity, config: Config, log: Logger) {
+    this.#identity = identity;
+    this.#config = config;
+    this.#log = log;
+  }
+
+  run(start: (worker: Worker) => Promise<Role>): void {
+    this.#watchErrors();
+    this.#watchSupervisor();
+    this.#role = start(this.#worker());
+    this.#role.then((role) => this.#ready(role)).catch((error: unknown) => this.#crash(error));
+  }
+
+  #worker(): Worker {
+    const { name, instance, farm, fds } = this.#identity;
+    const reports = this.#reports;
+    const limit = this.#config.farms[farm].jobs;
+    return {
+      name,
+      instance,
+      farm,
+      config: this.#config,
+      log: this.#log,
+      fd: (key) => fds[key],
+      jobDone: (n = 1) => reports.addJobs(n, limit),
+      wake: (other) => reports.wake(other),
+      kill: (pid, why) => void reports.tell({ report: 'kill', pid, why }),
+      settle: () => void reports.tell({ report: 'settle' }),
+    };
+  }
+
+  #ready(role: Role): void {
+    if (this.#deadline !== Infinity) return;
+    this.#log.info('ready', { pid: process.pid });
+    this.#reports.tellStats(() => role.stats?.() ?? {});
+    this.#reports.tell({ report: 'ready' });
+  }
+
+  #watchSupervisor(): void {
+    const drainMs = this.#config.farms[this.#identity.farm].drain;
+    process.on('message', (message) => {
+      const order = decodeOrder(message);
+      if (order?.order === 'drain') this.#drain(order.deadline);
+      if (order?.order === 'reload') this.#reload();
+    });
+    process.on('disconnect', () => this.#drain(Date.now() + Math.min(drainMs, ORPHAN_DRAIN_MS)));
+    process.on('SIGTERM', () => this.#drain(Date.now() + drainMs));
+    // Ctrl-C and a closed terminal reach the whole group: the supervisor decides. SIGUSR1 would open Node's debugger.
+    for (const signal of ['SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const) process.on(signal, () => {});
+  }
+
+  #watchErrors(): void {
+    process.on('uncaughtException', (error) => this.#crash(error));
+    process.on('unhandledRejection', (error) => this.#crash(error));
+    // A terminal that went away must not end a worker.
+    for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+  }
+
+  #reload(): void {
+    this.#role?.then((role) => role.reload?.(readResolved(CONFIG_FILE))).catch((error: unknown) => this.#crash(error));
+  }
+
+  #drain(deadline: number): void {
+    if (deadline >= this.#deadline) return;
+    const first = this.#deadline === Infinity;
+    this.#deadline = deadline;
+    clearTimeout(this.#overrun);
+    this.#overrun = setTimeout(() => this.#leave(EX.TEMPFAIL, 'overrun'), Math.max(0, deadline - Date.now()) + 100);
+    if (!first) return;
+    (this.#role ?? Promise.reject(new Error('no role')))
+      .then((role) => role.drain(deadline))
+      .then(() => this.#leave(EX.OK, 'drained'))
+      .catch((error: unknown) => this.#crash(error));
+  }
+
+  #crash(error: unknown): void {
+    const stack = error instanceof Error ? error.stack : undefined;
+    this.#log.error('crashed', { why: errorText(error), stack });
+    this.#leave(EX.SOFTWARE, 'crashed');
+  }
+
+  #leave(status: number, why: string): void {
+    this.#reports.stop();
+    this.#log.info('leaving', { why, jobs: this.#reports.jobs });
+    withDeadline(this.#log.flush(), LOG_FLUSH_MS, 'log')
+      .catch(() => {
+        // A log that does not answer holds no worker back.
+      })
+      .finally(() => process.exit(status));
+  }
+}
