@@ -1,0 +1,73 @@
+/**
+ * Looks into the header of a message without taking it apart: where it ends, which fields it has.
+ *
+ * It works on whole blocks with native search; there is no loop over bytes in JavaScript, whose price at 200 KiB
+ * is 2 ms a message. Lines end in CRLF: the edges have settled that, a bare LF ends nothing here. At most
+ * MAX_BLOCK bytes are looked at, whatever the caller gives. It never changes a message.
+ */
+
+/** Bytes of a header block that are looked at. */
+const MAX_BLOCK = 1024 * 1024;
+const BLANK_LINE = Buffer.from('\r\n\r\n');
+
+/** Index of the first byte of the body (after the blank line), or -1 when the header goes on past the buffer's end. */
+export function findHeaderEnd(bytes: Buffer): number {
+  if (bytes.length >= 2 && bytes[0] === 13 && bytes[1] === 10) return 2;
+  const at = bytes.indexOf(BLANK_LINE);
+  return at === -1 ? -1 : at + BLANK_LINE.length;
+}
+
+/** True when the block has a field of that name, in any case. */
+export function hasHeader(headerBlock: Buffer, name: string): boolean {
+  return countHeader(headerBlock, name, 1) > 0;
+}
+
+/** How many fields of that name the block has, at most `max`. */
+export function countHeader(headerBlock: Buffer, name: string, max: number): number {
+  const text = blockText(headerBlock);
+  const pattern = fieldPattern(name);
+  let count = 0;
+  while (count < max && pattern.exec(text) !== null) count += 1;
+  return count;
+}
+
+export interface ValueBounds {
+  /** Fields to return; default 100. */
+  readonly max?: number;
+  /** Bytes of each value to return; default 16 KiB. */
+  readonly length?: number;
+}
+
+/** The values of all fields of that name, from the top, unfolded and trimmed, read as UTF-8. */
+export function headerValues(headerBlock: Buffer, name: string, bounds: ValueBounds = {}): string[] {
+  const { max = 100, length = 16 * 1024 } = bounds;
+  const text = blockText(headerBlock);
+  const pattern = fieldPattern(name);
+  const values: string[] = [];
+  while (values.length < max && pattern.exec(text) !== null) {
+    const end = Math.min(endOfField(text, pattern.lastIndex), pattern.lastIndex + length);
+    const raw = headerBlock.toString('utf8', pattern.lastIndex, end);
+    values.push(raw.replace(/\r\n(?=[ \t])/g, '').trim());
+  }
+  return values;
+}
+
+/** Index of the CRLF that ends the field, folded lines included. */
+function endOfField(text: string, from: number): number {
+  let at = text.indexOf('\r\n', from);
+  while (at !== -1 && (text[at + 2] === ' ' || text[at + 2] === '\t')) at = text.indexOf('\r\n', at + 2);
+  return at === -1 ? text.length : at;
+}
+
+/** One character a byte, so that indexes of the text are indexes of the buffer. Stops at the blank line. */
+function blockText(headerBlock: Buffer): string {
+  const end = findHeaderEnd(headerBlock);
+  const limit = Math.min(end === -1 ? headerBlock.length : end, MAX_BLOCK);
+  return headerBlock.toString('latin1', 0, limit);
+}
+
+/** Names come from code, not from messages, so few patterns are ever made. */
+function fieldPattern(name: string): RegExp {
+  const escaped = name.replace(/[^A-Za-z0-9]/g, '\\$&');
+  return new RegExp(`(?:^|\\r\\n)${escaped}[ \\t]*:`, 'gi');
+}
