@@ -42,5 +42,8 @@ export function createIpcServer(
   onSocket: (socket: net.Socket) => void,
 ): net.Server | tls.Server {
   if (security === undefined) return net.createServer(onSocket);
-  return tls.createServer({ ...security, requestCert: true, rejectUnauthorized: true, minVersion: 'TLSv1.3' }, onSocket);
+  return tls.createServer(
+    { ...security, requestCert: true, rejectUnauthorized: true, minVersion: 'TLSv1.3' },
+    onSocket,
+  );
 }

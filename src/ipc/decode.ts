@@ -1,47 +1,24 @@
 /**
- * Shape checks of every frame: total functions from unknown to Frame. They look one frame deep and no deeper than its
- * type, copy nothing, and never throw: what a socket says is hostile until it passed here (rule 7).
- *
- * Limits that hold for every frame: strings of at most 64 KiB, lists of at most 100,000 entries.
+ * Shape checks of every frame: what a socket says is hostile until it passed here (rule 7). See src/mail/shapes.ts.
  */
+import {
+  count,
+  counts,
+  flag,
+  hop,
+  isEnvelope,
+  isOutcome,
+  list,
+  oneOf,
+  optional,
+  reply,
+  shape,
+  text,
+  texts,
+  type Check,
+} from '../mail/shapes.ts';
 import type { Frame, FrameType } from './messages.ts';
-import { CHANNELS } from '../mail/outcome.ts';
 
-type Check = (value: unknown) => boolean;
-type Fields = Readonly<Record<string, Check>>;
-
-const MAX_TEXT = 64 * 1024;
-const MAX_LIST = 100_000;
-
-const text: Check = (v) => typeof v === 'string' && v.length <= MAX_TEXT;
-const count: Check = (v) => Number.isSafeInteger(v) && (v as number) >= 0;
-const flag: Check = (v) => typeof v === 'boolean';
-const optional =
-  (check: Check): Check =>
-  (v) =>
-    v === undefined || check(v);
-const list =
-  (check: Check): Check =>
-  (v) =>
-    Array.isArray(v) && v.length <= MAX_LIST && v.every(check);
-const oneOf = (...words: readonly string[]): Check => {
-  const set = new Set<unknown>(words);
-  return (v) => set.has(v);
-};
-const shape = (fields: Fields): Check => {
-  const entries = Object.entries(fields);
-  return (v) => {
-    if (typeof v !== 'object' || v === null) return false;
-    const record = v as Record<string, unknown>;
-    for (const [key, check] of entries) if (!check(record[key])) return false;
-    return true;
-  };
-};
-
-const texts = list(text);
-const counts = list(count);
-const hop = shape({ channel: oneOf(...CHANNELS), next: text });
-const reply = shape({ code: count, status: text, text, remote: optional(text) });
 const part = shape({
   hop,
   to: texts,
@@ -49,51 +26,6 @@ const part = shape({
   until: optional(count),
   reply: optional(reply),
   warned: optional(flag),
-});
-const dsn = shape({ notify: optional(texts), orcpt: optional(text) });
-
-/** The shape of an envelope, also checked when a queue file is read. */
-export const isEnvelope: Check = shape({
-  sender: text,
-  recipients: list(shape({ address: text, dsn: optional(dsn) })),
-  received: count,
-  tenant: text,
-  origin: shape({
-    via: oneOf('smtp', 'lmtp', 'sendmail', 'bounce'),
-    ip: optional(text),
-    helo: optional(text),
-    listener: optional(text),
-    user: optional(text),
-  }),
-  body: optional(oneOf('7BIT', '8BITMIME')),
-  smtputf8: optional(flag),
-  ret: optional(oneOf('FULL', 'HDRS')),
-  envid: optional(text),
-  settles: optional(shape({ id: text, recipients: texts })),
-});
-
-/** The shape of an outcome, also checked when an outcome journal is read. */
-export const isOutcome: Check = shape({
-  state: oneOf(
-    'delivered',
-    'deferred',
-    'failed',
-    'bounced',
-    'dropped',
-    'expanded',
-    'deleted',
-    'held',
-    'released',
-    'warned',
-  ),
-  recipients: texts,
-  at: count,
-  attempts: optional(count),
-  until: optional(count),
-  hop: optional(hop),
-  reply: optional(reply),
-  into: optional(texts),
-  why: optional(text),
 });
 
 const bin = shape({
@@ -107,7 +39,15 @@ const bin = shape({
 
 const SHAPES: Readonly<Record<FrameType, Check>> = {
   hello: shape({ v: count, farm: text, worker: text, pid: count, outcomes: optional(text) }),
-  accepted: shape({ n: count, handle: text, envelope: isEnvelope, only: optional(texts), parts: optional(list(part)) }),
+  accepted: shape({
+    n: count,
+    handle: text,
+    envelope: isEnvelope,
+    only: optional(texts),
+    parts: optional(list(part)),
+    stays: optional(flag),
+    size: optional(count),
+  }),
   routed: shape({
     n: count,
     handle: text,

@@ -55,7 +55,7 @@ class Handing implements HandOn {
   readonly #suspects: Entry[] = [];
   #peer: Peer | undefined;
   #connecting = false;
-  #closing = false;
+  #closed = false;
   #lastId = 0;
   #onIdle: (() => void) | undefined;
 
@@ -72,13 +72,13 @@ class Handing implements HandOn {
   }
 
   async close(deadline: number): Promise<void> {
-    this.#closing = true;
     if (this.outstanding > 0) {
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, Math.max(0, deadline - Date.now()));
         this.#onIdle = () => (clearTimeout(timer), resolve());
       });
     }
+    this.#closed = true;
     this.#peer?.close();
   }
 
@@ -97,7 +97,7 @@ class Handing implements HandOn {
   async #connect(): Promise<void> {
     if (this.#connecting) return;
     this.#connecting = true;
-    while (this.#peer === undefined && this.outstanding > 0) {
+    while (this.#peer === undefined && this.outstanding > 0 && !this.#closed) {
       try {
         const { address, self, tls, wake } = this.#options;
         this.#adopt(await connectPeer({ address, self, tls, deadlineMs: CONNECT_MS, onWait: wake }));
@@ -146,8 +146,8 @@ class Handing implements HandOn {
 
   #lost(why: string): void {
     this.#peer = undefined;
-    if (this.outstanding === 0 && this.#closing) return;
-    this.#options.onTrouble?.(why);
+    if (this.#closed) return;
+    if (this.outstanding > 0) this.#options.onTrouble?.(why);
     const entries = [...this.#entries.values()];
     this.#entries.clear();
     for (const entry of entries) entry.losses += 1;

@@ -32,6 +32,10 @@ export interface Accepted {
   readonly only?: readonly string[];
   /** From the injector: what to hand to the scheduler along with the routed parts. */
   readonly parts?: readonly Part[];
+  /** As in Routed. */
+  readonly stays?: boolean;
+  /** Bytes of content, for the scheduler. */
+  readonly size?: number;
 }
 
 /** Recipients of one message that share a bin. */

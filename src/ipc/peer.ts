@@ -166,7 +166,16 @@ export class Peer {
   }
 }
 
-const ANSWERS: ReadonlySet<string> = new Set(['taken', 'refused', 'done', 'verdict', 'plan', 'gone', 'claimed', 'stats']);
+const ANSWERS: ReadonlySet<string> = new Set([
+  'taken',
+  'refused',
+  'done',
+  'verdict',
+  'plan',
+  'gone',
+  'claimed',
+  'stats',
+]);
 
 function isAnswer(frame: Frame): boolean {
   return ANSWERS.has(frame.t);

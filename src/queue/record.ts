@@ -1,0 +1,104 @@
+/**
+ * Records: one line of JSON, and for a message its content after it. The same form in journals, tree and state files,
+ * so a message moves from a journal to the tree as it is, and `less` shows it.
+ *
+ *   {"sum":"0badcafe","v":1,"id":"…","len":1234,"envelope":{…}}⏎content        a message
+ *   {"sum":"0badcafe","v":1,"accept":17}⏎                                       staged message 17 of this segment is accepted
+ *   {"sum":"0badcafe","v":1,"id":"…","outcomes":[…]}⏎                           outcomes of a message
+ *
+ * `sum` is CRC-32 over the content and then over the line's rest behind it (without padding): a torn or foreign record is known.
+ */
+import { crc32 } from 'node:zlib';
+import { isEnvelope, isOutcome } from '../mail/shapes.ts';
+import type { Envelope } from '../mail/envelope.ts';
+import type { Outcome } from '../mail/outcome.ts';
+import { isQueueId } from './queue-id.ts';
+import type { QueueId } from './store.ts';
+
+export const RECORD_VERSION = 1;
+/** Longest first line: an envelope with 10,000 recipients fits. */
+export const MAX_RECORD_LINE = 4 * 1024 * 1024;
+
+const HEAD = '{"sum":"';
+const REST_AT = HEAD.length + 8 + 2;
+
+export interface MessageRecord {
+  readonly kind: 'message';
+  readonly id: QueueId;
+  readonly length: number;
+  readonly staged: boolean;
+  readonly envelope: Envelope;
+}
+export interface AcceptRecord {
+  readonly kind: 'accept';
+  readonly ordinal: number;
+}
+export interface OutcomeRecord {
+  readonly kind: 'outcomes';
+  readonly id: QueueId;
+  readonly outcomes: readonly Outcome[];
+}
+export type RecordLine = MessageRecord | AcceptRecord | OutcomeRecord;
+
+/** The line of a message; `contentSum` is the CRC-32 of its content. `pad` fills the line with spaces to that many bytes. */
+export function messageLine(
+  record: Omit<MessageRecord, 'kind'>,
+  contentSum: number,
+  options: { readonly pad?: number } = {},
+): Buffer {
+  const { id, length, staged, envelope } = record;
+  const mark = staged ? '"staged":true,' : '';
+  const rest = `"v":${RECORD_VERSION},"id":"${id}","len":${length},${mark}"envelope":${JSON.stringify(envelope)}}`;
+  return finishLine(rest, contentSum, options.pad);
+}
+
+export function acceptLine(ordinal: number): Buffer {
+  return finishLine(`"v":${RECORD_VERSION},"accept":${ordinal}}`, 0);
+}
+
+export function outcomeLine(id: QueueId, outcomes: readonly Outcome[]): Buffer {
+  return finishLine(`"v":${RECORD_VERSION},"id":"${id}","outcomes":${JSON.stringify(outcomes)}}`, 0);
+}
+
+function finishLine(rest: string, seed: number, pad = 0): Buffer {
+  const bytes = Buffer.from(rest);
+  const sum = crc32(bytes, seed).toString(16).padStart(8, '0');
+  const padding = ' '.repeat(Math.max(0, pad - (REST_AT + bytes.length + 1)));
+  return Buffer.concat([Buffer.from(`${HEAD}${sum}",`), bytes, Buffer.from(`${padding}\n`)]);
+}
+
+/** What a line says, before its sum is checked; undefined when it is no record. Never throws. */
+export function parseLine(line: Buffer): RecordLine | undefined {
+  if (line.length <= REST_AT || line.toString('latin1', 0, HEAD.length) !== HEAD) return undefined;
+  let value: unknown;
+  try {
+    value = JSON.parse(line.toString('utf8'));
+  } catch {
+    return undefined;
+  }
+  return asRecord(value as Record<string, unknown>);
+}
+
+function asRecord(value: Record<string, unknown>): RecordLine | undefined {
+  const { v, id, len, accept, envelope, outcomes, staged } = value;
+  if (v !== RECORD_VERSION) return undefined;
+  if (isCount(accept)) return { kind: 'accept', ordinal: accept };
+  if (typeof id !== 'string' || !isQueueId(id)) return undefined;
+  if (Array.isArray(outcomes)) {
+    return outcomes.every(isOutcome) ? { kind: 'outcomes', id, outcomes: outcomes as Outcome[] } : undefined;
+  }
+  if (!isCount(len) || !isEnvelope(envelope)) return undefined;
+  return { kind: 'message', id, length: len, staged: staged === true, envelope: envelope as Envelope };
+}
+
+/** True when the line, after content with CRC-32 `contentSum` (0 without content), has the sum that it claims. */
+export function sumHolds(line: Buffer, contentSum: number): boolean {
+  let end = line.length;
+  while (end > REST_AT && (line[end - 1] === 0x20 || line[end - 1] === 0x0a)) end -= 1;
+  const claimed = line.toString('latin1', HEAD.length, HEAD.length + 8);
+  return crc32(line.subarray(REST_AT, end), contentSum).toString(16).padStart(8, '0') === claimed;
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
