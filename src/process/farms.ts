@@ -3,20 +3,7 @@
  * A new role is a new row here and a row in etc/farms.yaml; no code of the supervisor names a role elsewhere.
  */
 
-/** In the order in which they start; they stop in `stopRank` order. */
-export const FARM_NAMES = [
-  'log',
-  'scheduler',
-  'router',
-  'filter',
-  'smtp',
-  'lmtp',
-  'maildir',
-  'bounce',
-  'acceptor',
-  'injector',
-] as const;
-export type FarmName = (typeof FARM_NAMES)[number];
+import type { FarmName } from '../config/config.ts';
 
 export interface FarmTraits {
   /** Source file of the role, relative to src/ (or dist/), without its ending. */
@@ -37,6 +24,7 @@ export interface FarmTraits {
   readonly stopRank: number;
 }
 
+/** In the order in which they start. */
 export const FARMS: Readonly<Record<FarmName, FarmTraits>> = {
   log: { main: 'log/main', single: true, inPlace: true, stopRank: 5 },
   scheduler: { main: 'scheduler/main', single: true, inPlace: true, stopRank: 4 },
@@ -46,6 +34,6 @@ export const FARMS: Readonly<Record<FarmName, FarmTraits>> = {
   lmtp: { main: 'transport/main', lanes: true, stopRank: 3 },
   maildir: { main: 'transport/main', lanes: true, stopRank: 3 },
   bounce: { main: 'transport/main', lanes: true, writes: true, stopRank: 3 },
-  acceptor: { main: 'acceptor/main', listens: true, writes: true, stopRank: 1 },
   injector: { main: 'injector/main', once: true, stopRank: 1 },
+  acceptor: { main: 'acceptor/main', listens: true, writes: true, stopRank: 1 },
 };

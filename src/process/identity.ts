@@ -2,7 +2,7 @@
  * Who a worker is, as the supervisor tells it through the environment: written by src/supervisor/fork.ts, read once by
  * runWorker. A worker started by hand has none, and says so.
  */
-import { FARM_NAMES, type FarmName } from './farms.ts';
+import { FARM_NAMES, type FarmName } from '../config/config.ts';
 
 /** Environment variable that carries the identity as JSON. */
 export const IDENTITY_VARIABLE = 'MAILFARM_WORKER';

@@ -4,7 +4,7 @@
  * No mail, no handle and no job ever passes here: with the supervisor stopped, mail flows on. Both ends check the
  * shape of what they get; anything else is ignored. Reports may be lost when the channel is full: none is a promise.
  */
-import { FARM_NAMES, type FarmName } from './farms.ts';
+import { FARM_NAMES, type FarmName } from '../config/config.ts';
 
 /** Supervisor to worker. Deadlines are milliseconds since 1970. */
 export type Order =

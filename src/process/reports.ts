@@ -3,7 +3,7 @@
  * supervisor may be stopped for hours (SIGSTOP) and mail must flow, so what does not fit is dropped. Figures are sent at
  * most once a second and only when they changed; a wake for one farm at most ten times a second.
  */
-import type { FarmName } from './farms.ts';
+import type { FarmName } from '../config/config.ts';
 import type { Figures, Report } from './orders.ts';
 
 const MAX_UNSENT = 100;

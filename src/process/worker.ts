@@ -5,13 +5,12 @@
  * A role holds its work only. There is no clean-up on the way out: an exit past the deadline is a crash like any other,
  * told by its status (75), and the injector puts right what it left. The working directory is var; paths are relative.
  */
-import { withDeadline } from '../base/deadline.ts';
+import module from 'node:module';
 import { EX } from '../base/sysexits.ts';
 import { errorText } from '../base/text.ts';
+import type { Config, FarmName } from '../config/config.ts';
 import { readResolved } from '../config/resolved.ts';
-import type { Config } from '../config/types.ts';
 import { openLogger, type Logger } from '../log/logger.ts';
-import type { FarmName } from './farms.ts';
 import { readIdentity, type Identity } from './identity.ts';
 import { decodeOrder, type Figures } from './orders.ts';
 import { Reports } from './reports.ts';
@@ -34,6 +33,8 @@ export interface Worker {
   kill(pid: number, why: string): void;
   /** Asks for a run of the injector in settle mode. */
   settle(): void;
+  /** The work is done for good: for a role that runs once. Ends the process with status 0. */
+  finish(): void;
 }
 
 export interface Role {
@@ -112,6 +113,7 @@ class Skeleton {
       wake: (other) => reports.wake(other),
       kill: (pid, why) => void reports.tell({ report: 'kill', pid, why }),
       settle: () => void reports.tell({ report: 'settle' }),
+      finish: () => this.#leave(EX.OK, 'finished'),
     };
   }
 
@@ -120,6 +122,8 @@ class Skeleton {
     this.#log.info('ready', { pid: process.pid });
     this.#reports.tellStats(() => role.stats?.() ?? {});
     this.#reports.tell({ report: 'ready' });
+    // Otherwise the cache is written at exit only, and the next workers strip types once more.
+    module.flushCompileCache();
   }
 
   #watchSupervisor(): void {
@@ -168,10 +172,7 @@ class Skeleton {
   #leave(status: number, why: string): void {
     this.#reports.stop();
     this.#log.info('leaving', { why, jobs: this.#reports.jobs });
-    withDeadline(this.#log.flush(), LOG_FLUSH_MS, 'log')
-      .catch(() => {
-        // A log that does not answer holds no worker back.
-      })
-      .finally(() => process.exit(status));
+    // A log that does not answer holds no worker back.
+    void this.#log.flush(LOG_FLUSH_MS).then(() => process.exit(status));
   }
 }
