@@ -1,0 +1,203 @@
+/**
+ * A journal that one process appends to, in segments, with group commit: everything that asks while a write or sync is
+ * under way goes into the next one together.
+ *
+ * A segment whose write or sync failed is cut back to its last good end and never used again: after a failed fsync nobody
+ * knows what the kernel still holds. States of a segment: open → closed (by size, age, trouble or close()), never back.
+ */
+import type { FileHandle } from 'node:fs/promises';
+import { asStorageError, type Disk } from './disk.ts';
+
+export interface AppendLogOptions {
+  readonly disk: Disk;
+  /** Folder of the segments, synced when one is made. */
+  readonly folder: string;
+  /** Name of the next segment. */
+  readonly nextName: () => string;
+  /** Bytes after which a segment is closed. */
+  readonly maxBytes: number;
+  /** Milliseconds after which a segment with anything in it is closed. */
+  readonly maxAge: number;
+  /** A segment will get no more records. */
+  readonly onClosed: (segment: string, records: number) => void;
+}
+
+export interface Appended {
+  readonly segment: string;
+  /** Position of the record within its segment, counted from 0. */
+  readonly ordinal: number;
+  readonly offset: number;
+  readonly length: number;
+}
+
+interface Waiting {
+  readonly buffers: readonly Uint8Array[];
+  readonly length: number;
+  readonly sync: boolean;
+  /** Must lie in this segment; fails when that one is closed. */
+  readonly within: string | undefined;
+  readonly resolve: (place: Appended) => void;
+  readonly reject: (error: Error) => void;
+}
+
+interface Segment {
+  readonly name: string;
+  readonly file: FileHandle;
+  size: number;
+  records: number;
+  readonly timer: NodeJS.Timeout;
+}
+
+/** The segment that a record had to follow was closed meanwhile. */
+export class SegmentEnded extends Error {
+  override readonly name = 'SegmentEnded';
+}
+
+/** Bytes that one write takes at most; the rest goes into the next. */
+const MAX_BATCH = 8 * 1024 * 1024;
+
+export class AppendLog {
+  readonly #options: AppendLogOptions;
+  #waiting: Waiting[] = [];
+  #segment: Segment | undefined;
+  #working: Promise<void> | undefined;
+  #expired = false;
+
+  constructor(options: AppendLogOptions) {
+    this.#options = options;
+  }
+
+  /** Name of the open segment, if one is. */
+  get segment(): string | undefined {
+    return this.#segment?.name;
+  }
+
+  /**
+   * Appends one record made of these buffers. Resolves when it is written, with `sync` when it is durable.
+   * Rejects with StorageFull or the disk's error; nothing of it remains then. With `within`, rejects with SegmentEnded when
+   * that segment is not the open one any more.
+   */
+  append(buffers: readonly Uint8Array[], options: { sync: boolean; within?: string }): Promise<Appended> {
+    const length = buffers.reduce((sum, buffer) => sum + buffer.length, 0);
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ buffers, length, sync: options.sync, within: options.within, resolve, reject });
+      this.#working ??= this.#work();
+    });
+  }
+
+  /** Finishes what waits and closes the segment. */
+  async close(): Promise<void> {
+    await this.#working;
+    await this.#endSegment();
+  }
+
+  async #work(): Promise<void> {
+    // One turn of the event loop gathers what came in together.
+    await new Promise((resolve) => setImmediate(resolve));
+    while (this.#waiting.length > 0 || this.#expired) {
+      if (this.#expired) await this.#endSegment();
+      const batch = this.#takeBatch();
+      if (batch.length > 0) await this.#writeBatch(batch);
+    }
+    this.#working = undefined;
+  }
+
+  #takeBatch(): Waiting[] {
+    let bytes = 0;
+    let count = 0;
+    while (count < this.#waiting.length && bytes < MAX_BATCH) {
+      bytes += this.#waiting[count]?.length ?? 0;
+      count += 1;
+    }
+    if (count === this.#waiting.length) {
+      const all = this.#waiting;
+      this.#waiting = [];
+      return all;
+    }
+    return this.#waiting.splice(0, count);
+  }
+
+  async #writeBatch(all: readonly Waiting[]): Promise<void> {
+    let segment: Segment;
+    try {
+      segment = this.#segment ?? (await this.#beginSegment());
+    } catch (error) {
+      return rejectAll(all, asStorageError(error));
+    }
+    const late = all.filter((entry) => entry.within !== undefined && entry.within !== segment.name);
+    rejectAll(late, new SegmentEnded('the segment was closed'));
+    const batch = late.length === 0 ? all : all.filter((entry) => !late.includes(entry));
+    if (batch.length > 0) await this.#writeTo(segment, batch);
+  }
+
+  async #writeTo(segment: Segment, batch: readonly Waiting[]): Promise<void> {
+    const { disk, maxBytes } = this.#options;
+    const start = segment.size;
+    const places = place(batch, segment);
+    try {
+      const buffers = batch.flatMap((entry) => entry.buffers);
+      await disk.writeAt(segment.file, buffers, start);
+      if (batch.some((entry) => entry.sync)) await disk.datasync(segment.file);
+    } catch (error) {
+      segment.records -= batch.length;
+      await this.#abandon(segment, start);
+      return rejectAll(batch, asStorageError(error));
+    }
+    batch.forEach((entry, i) => entry.resolve(places[i] as Appended));
+    if (segment.size >= maxBytes) await this.#endSegment();
+  }
+
+  async #beginSegment(): Promise<Segment> {
+    const { disk, folder, nextName, maxAge } = this.#options;
+    const name = nextName();
+    const file = await disk.create(`${folder}/${name}`);
+    try {
+      await disk.syncFolder(folder);
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+    const timer = setTimeout(() => {
+      this.#expired = true;
+      this.#working ??= this.#work();
+    }, maxAge);
+    timer.unref();
+    this.#segment = { name, file, size: 0, records: 0, timer };
+    return this.#segment;
+  }
+
+  /** An empty segment (its first write failed) leaves nothing worth keeping; the injector removes it if we cannot. */
+  async #endSegment(): Promise<void> {
+    const segment = this.#segment;
+    this.#segment = undefined;
+    this.#expired = false;
+    if (!segment) return;
+    clearTimeout(segment.timer);
+    await segment.file.close();
+    if (segment.records > 0) return this.#options.onClosed(segment.name, segment.records);
+    await this.#options.disk.unlink(`${this.#options.folder}/${segment.name}`).catch(() => undefined);
+  }
+
+  /** Cuts off what a failed batch may have left, so that a refused message is not found later. */
+  async #abandon(segment: Segment, goodEnd: number): Promise<void> {
+    try {
+      await segment.file.truncate(goodEnd);
+    } catch {
+      // The disk is in trouble: the tail stays, torn or whole. A whole one would be delivered although it was refused.
+    }
+    await this.#endSegment();
+  }
+}
+
+function rejectAll(entries: readonly Waiting[], reason: Error): void {
+  for (const entry of entries) entry.reject(reason);
+}
+
+function place(batch: readonly Waiting[], segment: Segment): Appended[] {
+  return batch.map((entry) => {
+    const placed = { segment: segment.name, ordinal: segment.records, offset: segment.size, length: entry.length };
+    segment.records += 1;
+    segment.size += entry.length;
+    return placed;
+  });
+}

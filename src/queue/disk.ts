@@ -1,0 +1,132 @@
+/**
+ * The file operations that durability rests on, as one object, so that a test can make each step fail. Everything that the
+ * queue promises goes through these: write, fdatasync, rename, sync of a directory.
+ */
+import { constants } from 'node:fs';
+import fs from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import { errorCode } from '../base/text.ts';
+import { StorageFull } from './store.ts';
+
+export interface Disk {
+  /** Creates a file that must not exist, mode 0600, for reading and writing. */
+  create(path: string): Promise<FileHandle>;
+  /** Opens for appending, creating it when missing. */
+  append(path: string): Promise<FileHandle>;
+  /** Opens a regular file for reading. Symbolic links and FIFOs are refused without waiting on them. */
+  open(path: string): Promise<FileHandle>;
+  writeAt(file: FileHandle, buffers: readonly Uint8Array[], position: number): Promise<void>;
+  datasync(file: FileHandle): Promise<void>;
+  rename(from: string, to: string): Promise<void>;
+  /** Removes a file; one that is gone already is no error. */
+  unlink(path: string): Promise<void>;
+  /** Makes names in the directory durable. Calls that come while one runs share the next one. */
+  syncFolder(path: string): Promise<void>;
+}
+
+export function createDisk(): Disk {
+  const sync = shareRuns(syncFolderNow);
+  return {
+    create: (path) =>
+      fs.open(path, constants.O_CREAT | constants.O_EXCL | constants.O_RDWR | constants.O_NOFOLLOW, 0o600),
+    append: (path) =>
+      fs.open(path, constants.O_CREAT | constants.O_APPEND | constants.O_WRONLY | constants.O_NOFOLLOW, 0o600),
+    open: openRegular,
+    writeAt: writeAll,
+    datasync: (file) => file.datasync(),
+    rename: (from, to) => fs.rename(from, to),
+    unlink: removeFile,
+    syncFolder: sync,
+  };
+}
+
+/** Not a regular file: a queue file's name stands for something else. */
+export class ForeignFile extends Error {
+  override readonly name = 'ForeignFile';
+}
+
+async function openRegular(path: string): Promise<FileHandle> {
+  const file = await fs.open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  try {
+    if (!(await file.stat()).isFile()) throw new ForeignFile(`${path} is not a regular file`);
+    return file;
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
+/** At most this many buffers go into one writev (IOV_MAX is 1024). */
+const MAX_VECTOR = 1000;
+
+async function writeAll(file: FileHandle, buffers: readonly Uint8Array[], position: number): Promise<void> {
+  let at = position;
+  for (let i = 0; i < buffers.length; i += MAX_VECTOR) {
+    const slice = buffers.slice(i, i + MAX_VECTOR);
+    const wanted = slice.reduce((sum, buffer) => sum + buffer.length, 0);
+    const { bytesWritten } = await file.writev(slice, at);
+    // A short write means that the disk or a quota filled up, or a file size limit was met.
+    if (bytesWritten < wanted) await writeRest(file, { bytes: Buffer.concat(slice), done: bytesWritten, at });
+    at += wanted;
+  }
+}
+
+async function writeRest(file: FileHandle, state: { bytes: Buffer; done: number; at: number }): Promise<void> {
+  let { done } = state;
+  while (done < state.bytes.length) {
+    const { bytesWritten } = await file.write(state.bytes, done, state.bytes.length - done, state.at + done);
+    if (bytesWritten === 0) throw new StorageFull('the disk takes no more bytes');
+    done += bytesWritten;
+  }
+}
+
+async function removeFile(path: string): Promise<void> {
+  try {
+    await fs.unlink(path);
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') throw error;
+  }
+}
+
+async function syncFolderNow(path: string): Promise<void> {
+  const file = await fs.open(path, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** A run that began before a call may have missed the caller's rename, so late callers share the next run. */
+function shareRuns(run: (path: string) => Promise<void>): (path: string) => Promise<void> {
+  const running = new Map<string, Promise<void>>();
+  const next = new Map<string, Promise<void>>();
+  const start = (path: string): Promise<void> => {
+    const promise = run(path).finally(() => running.delete(path));
+    running.set(path, promise);
+    return promise;
+  };
+  return (path) => {
+    const current = running.get(path);
+    if (!current) return start(path);
+    let waiting = next.get(path);
+    if (!waiting) {
+      const begin = (): Promise<void> => {
+        next.delete(path);
+        return start(path);
+      };
+      waiting = current.then(begin, begin);
+      next.set(path, waiting);
+    }
+    return waiting;
+  };
+}
+
+const FULL: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
+
+/** The same error, as StorageFull where the disk, the quota or the file size limit is at its end. */
+export function asStorageError(error: unknown): Error {
+  const code = errorCode(error);
+  if (code !== undefined && FULL.has(code)) return new StorageFull((error as Error).message, { cause: error });
+  return error instanceof Error ? error : new Error(String(error));
+}

@@ -1,0 +1,63 @@
+/**
+ * What became of a message, told from its envelope and its outcomes in the order of their time. A final outcome stays: nothing
+ * that comes later, and no clock that steps back, undoes it.
+ */
+import type { Envelope } from '../mail/envelope.ts';
+import { isFinal, type Hop, type Outcome, type Reply } from '../mail/outcome.ts';
+
+/** Where a recipient stands. `waiting` was never tried; `done` needs nothing more. */
+export interface RecipientState {
+  readonly address: string;
+  readonly state: 'waiting' | 'deferred' | 'failed' | 'held' | 'done';
+  readonly attempts: number;
+  readonly until?: number;
+  readonly hop?: Hop;
+  readonly reply?: Reply;
+  readonly why?: string;
+  readonly warned?: boolean;
+}
+
+/** The state of every recipient of the envelope, and of those that expansions put in their place. */
+export function foldOutcomes(envelope: Envelope, outcomes: readonly Outcome[]): RecipientState[] {
+  const states = new Map<string, RecipientState>();
+  for (const { address } of envelope.recipients) states.set(address, waiting(address));
+  const ordered = outcomes.length > 1 ? outcomes.toSorted((a, b) => a.at - b.at) : outcomes;
+  for (const outcome of ordered) {
+    for (const address of outcome.recipients) {
+      const before = states.get(address) ?? waiting(address);
+      if (before.state !== 'done') states.set(address, apply(before, outcome));
+    }
+    if (outcome.state !== 'expanded') continue;
+    for (const address of outcome.into ?? []) if (!states.has(address)) states.set(address, waiting(address));
+  }
+  return [...states.values()];
+}
+
+function waiting(address: string): RecipientState {
+  return { address, state: 'waiting', attempts: 0 };
+}
+
+function apply(before: RecipientState, outcome: Outcome): RecipientState {
+  const { address } = before;
+  if (isFinal(outcome.state)) return { address, state: 'done', attempts: before.attempts };
+  switch (outcome.state) {
+    case 'warned':
+      return { ...before, warned: true };
+    case 'released':
+      return before.state === 'held' ? { ...before, state: 'waiting', attempts: 0 } : before;
+    case 'held':
+      return { ...before, state: 'held', ...(outcome.why === undefined ? {} : { why: outcome.why }) };
+    default:
+      return { ...before, state: outcome.state === 'failed' ? 'failed' : 'deferred', ...details(outcome) };
+  }
+}
+
+function details(outcome: Outcome): Partial<RecipientState> {
+  const { attempts, until, hop, reply } = outcome;
+  return {
+    ...(attempts === undefined ? {} : { attempts }),
+    ...(until === undefined ? {} : { until }),
+    ...(hop === undefined ? {} : { hop }),
+    ...(reply === undefined ? {} : { reply }),
+  };
+}

@@ -1,0 +1,66 @@
+/**
+ * All outcomes that the outcome journals hold, by message. The journals are small and recent whatever the queue's length, so
+ * this is too: it is read once by the injector and by commands, never in the path of new mail.
+ */
+import fs from 'node:fs/promises';
+import type { Outcome } from '../mail/outcome.ts';
+import { errorCode, errorText } from '../base/text.ts';
+import type { Disk } from './disk.ts';
+import { folder, parseSegmentName, segmentPath, type Layout } from './layout.ts';
+import { scanSegment, type Scanned } from './scan-segment.ts';
+
+export interface SegmentFiles {
+  readonly disk: Disk;
+  readonly layout: Layout;
+  readonly onTrouble?: (file: string, why: string) => void;
+}
+
+/** Names of the segments of a journal, oldest first. */
+export async function listSegments(layout: Layout, kind: 'journal' | 'outcome'): Promise<string[]> {
+  try {
+    const names = await fs.readdir(folder(layout, kind));
+    return names.filter((name) => parseSegmentName(name) !== undefined).sort();
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+/** Every record of one segment. A segment that was removed meanwhile has none. */
+export async function* readSegment(
+  files: SegmentFiles,
+  kind: 'journal' | 'outcome',
+  segment: { readonly name: string; readonly maxContent: number },
+): AsyncGenerator<Scanned> {
+  const path = segmentPath(files.layout, kind, segment.name);
+  let file;
+  try {
+    file = await files.disk.open(path);
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') files.onTrouble?.(path, errorText(error));
+    return;
+  }
+  try {
+    yield* scanSegment(file, segment.maxContent);
+  } finally {
+    await file.close();
+  }
+}
+
+/** Outcomes by queue id, in the order in which each segment holds them. */
+export type KnownOutcomes = ReadonlyMap<string, readonly Outcome[]>;
+
+export async function readKnownOutcomes(files: SegmentFiles, segments?: readonly string[]): Promise<KnownOutcomes> {
+  const known = new Map<string, Outcome[]>();
+  for (const name of segments ?? (await listSegments(files.layout, 'outcome'))) {
+    for await (const scanned of readSegment(files, 'outcome', { name, maxContent: 0 })) {
+      if (scanned.kind === 'damaged') files.onTrouble?.(name, 'damaged outcome passed over');
+      if (scanned.kind !== 'record' || scanned.record.kind !== 'outcomes') continue;
+      const { id, outcomes } = scanned.record;
+      const list = known.get(id);
+      if (list) list.push(...outcomes);
+      else known.set(id, [...outcomes]);
+    }
+  }
+  return known;
+}

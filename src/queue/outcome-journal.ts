@@ -1,0 +1,73 @@
+/**
+ * The outcomes that this worker reached, appended with group commit. An outcome that cannot be written is tried again
+ * until it can: whoever waits for it holds its lane meanwhile, so nothing is delivered whose outcome could be forgotten.
+ */
+import type { Outcome } from '../mail/outcome.ts';
+import { pause } from '../base/deadline.ts';
+import { errorText } from '../base/text.ts';
+import { AppendLog } from './append-log.ts';
+import type { Disk } from './disk.ts';
+import { parseHandle } from './handle.ts';
+import { folder, segmentName, type Layout } from './layout.ts';
+import { outcomeLine } from './record.ts';
+import type { Handle, QueueId } from './store.ts';
+
+export interface OutcomeJournalOptions {
+  readonly disk: Disk;
+  readonly layout: Layout;
+  readonly worker: string;
+  readonly nextId: () => QueueId;
+  /** `folding` is 1 when some outcome concerns a message that stays in the tree, so that it must be folded into its state file. */
+  readonly onClosed: (segment: string, folding: number) => void;
+  readonly onTrouble: (why: string) => void;
+}
+
+const SEGMENT_BYTES = 4 * 1024 * 1024;
+const SEGMENT_AGE_MS = 30_000;
+const RETRY_MS = 1000;
+
+export class OutcomeJournal {
+  readonly #options: OutcomeJournalOptions;
+  readonly #log: AppendLog;
+  readonly #folding = new Set<string>();
+  #closing = false;
+
+  constructor(options: OutcomeJournalOptions) {
+    this.#options = options;
+    this.#log = new AppendLog({
+      disk: options.disk,
+      folder: folder(options.layout, 'outcome'),
+      nextName: () => segmentName(options.nextId(), options.worker),
+      maxBytes: SEGMENT_BYTES,
+      maxAge: SEGMENT_AGE_MS,
+      onClosed: (segment) => options.onClosed(segment, Number(this.#folding.delete(segment))),
+    });
+  }
+
+  async record(handle: Handle, outcomes: readonly Outcome[]): Promise<void> {
+    const parsed = parseHandle(handle);
+    if (!parsed) throw new TypeError(`not a handle: ${handle}`);
+    const line = outcomeLine(parsed.id, outcomes);
+    for (;;) {
+      try {
+        const { segment } = await this.#log.append([line], { sync: true });
+        if (!parsed.journal || outcomes.some(staysInQueue)) this.#folding.add(segment);
+        return;
+      } catch (error) {
+        if (this.#closing) throw error;
+        this.#options.onTrouble(errorText(error));
+        await pause(RETRY_MS);
+      }
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closing = true;
+    await this.#log.close();
+  }
+}
+
+/** After such an outcome the message may live on in the tree. */
+function staysInQueue(outcome: Outcome): boolean {
+  return outcome.state !== 'delivered' && outcome.state !== 'bounced';
+}

@@ -1,0 +1,99 @@
+/**
+ * Reads a segment from its beginning, record by record, holding one record in memory at a time. A torn tail ends it: that was
+ * never acknowledged. A damaged record whose line is whole is passed over and reported.
+ */
+import type { FileHandle } from 'node:fs/promises';
+import { crc32 } from 'node:zlib';
+import { MAX_RECORD_LINE, parseLine, sumHolds, type RecordLine } from './record.ts';
+
+export type Scanned =
+  | {
+      readonly kind: 'record';
+      readonly record: RecordLine;
+      readonly ordinal: number;
+      readonly offset: number;
+      readonly length: number;
+      /** Line and content as they are on disk; valid until the next step. */
+      readonly raw: Buffer;
+    }
+  | { readonly kind: 'damaged'; readonly offset: number; readonly length: number; readonly raw: Buffer }
+  /** What follows is no record: `left` bytes, 0 when the segment ends as it should. */
+  | { readonly kind: 'end'; readonly offset: number; readonly left: number };
+
+const NEWLINE = 0x0a;
+const READ = 1024 * 1024;
+
+/** The last thing yielded is always `end`. */
+export async function* scanSegment(file: FileHandle, maxContent: number): AsyncGenerator<Scanned> {
+  const window = new Window(file);
+  let ordinal = 0;
+  for (;;) {
+    const { offset } = window;
+    const line = await window.line();
+    const record = line && parseLine(line);
+    const contentLength = record?.kind === 'message' ? record.length : 0;
+    const raw = record && contentLength <= maxContent ? await window.take(line.length + 1 + contentLength) : undefined;
+    if (!line || !record || !raw) {
+      yield { kind: 'end', offset, left: await window.left() };
+      return;
+    }
+    const content = raw.subarray(line.length + 1);
+    const sound = sumHolds(raw.subarray(0, line.length), content.length > 0 ? crc32(content) : 0);
+    if (sound) yield { kind: 'record', record, ordinal, offset, length: raw.length, raw };
+    else if ((await window.left()) === 0) {
+      yield { kind: 'end', offset, left: raw.length };
+      return;
+    } else yield { kind: 'damaged', offset, length: raw.length, raw };
+    ordinal += 1;
+  }
+}
+
+/** A view on a file that slides forward. */
+class Window {
+  offset = 0;
+  readonly #file: FileHandle;
+  #buffer: Buffer = Buffer.alloc(0);
+  #ended = false;
+
+  constructor(file: FileHandle) {
+    this.#file = file;
+  }
+
+  /** The line at the offset without its newline, or undefined when there is no whole one. */
+  async line(): Promise<Buffer | undefined> {
+    let from = 0;
+    for (;;) {
+      const end = this.#buffer.indexOf(NEWLINE, from);
+      if (end >= 0) return this.#buffer.subarray(0, end);
+      from = this.#buffer.length;
+      if (from > MAX_RECORD_LINE || !(await this.#more())) return undefined;
+    }
+  }
+
+  /** The next `length` bytes, moving past them; undefined when the file ends before. */
+  async take(length: number): Promise<Buffer | undefined> {
+    while (this.#buffer.length < length) if (!(await this.#more())) return undefined;
+    const taken = this.#buffer.subarray(0, length);
+    this.#buffer = this.#buffer.subarray(length);
+    this.offset += length;
+    return taken;
+  }
+
+  async left(): Promise<number> {
+    if (this.#buffer.length === 0) await this.#more();
+    if (this.#ended) return this.#buffer.length;
+    return (await this.#file.stat()).size - this.offset;
+  }
+
+  async #more(): Promise<boolean> {
+    if (this.#ended) return false;
+    const buffer = Buffer.allocUnsafe(READ);
+    const { bytesRead } = await this.#file.read(buffer, 0, READ, this.offset + this.#buffer.length);
+    if (bytesRead === 0) {
+      this.#ended = true;
+      return false;
+    }
+    this.#buffer = Buffer.concat([this.#buffer, buffer.subarray(0, bytesRead)]);
+    return true;
+  }
+}

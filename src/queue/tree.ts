@@ -1,0 +1,92 @@
+/**
+ * The hashed tree: one file per message that stays, and beside it a companion with outcomes. A name appears by link(2), which
+ * never replaces a file, and counts once its folder is synced.
+ */
+import fs from 'node:fs/promises';
+import { errorCode } from '../base/text.ts';
+import type { Disk } from './disk.ts';
+import { bucketFolder, deletedPath, folder, messagePath, statePath, type Layout } from './layout.ts';
+import type { QueueId } from './store.ts';
+
+export interface TreeOptions {
+  readonly disk: Disk;
+  readonly layout: Layout;
+}
+
+/** A message of that id has a file already. */
+export class AlreadyInTree extends Error {
+  override readonly name = 'AlreadyInTree';
+}
+
+/** Gives the synced file at `from` its name in the tree, durably, and removes the old name. Rejects with AlreadyInTree. */
+export async function placeInTree(options: TreeOptions, id: QueueId, from: string): Promise<void> {
+  const { disk, layout } = options;
+  const to = messagePath(layout, id);
+  try {
+    await withFolder(options, id, () => fs.link(from, to));
+  } catch (error) {
+    if (errorCode(error) === 'EEXIST') throw new AlreadyInTree(`${id} is in the tree already`, { cause: error });
+    throw error;
+  }
+  await disk.syncFolder(bucketFolder(layout, id));
+  await disk.unlink(from);
+}
+
+/** Appends lines to the companion of a message in the tree, durably. */
+export async function appendState(options: TreeOptions, id: QueueId, lines: readonly Buffer[]): Promise<void> {
+  const { disk, layout } = options;
+  const file = await withFolder(options, id, () => disk.append(statePath(layout, id)));
+  try {
+    await file.writev(lines as Buffer[]);
+    await disk.datasync(file);
+  } finally {
+    await file.close();
+  }
+  await disk.syncFolder(bucketFolder(layout, id));
+}
+
+/** Removes message and companion. Not synced: the outcomes that made it finished outlive the removal, see outcomes.ts. */
+export async function removeFromTree(options: TreeOptions, id: QueueId): Promise<void> {
+  const { disk, layout } = options;
+  await disk.unlink(messagePath(layout, id));
+  await disk.unlink(statePath(layout, id));
+}
+
+/** Moves message and companion into the deleted queue, durably; the companion first, so that no state is lost between. */
+export async function moveToDeleted(options: TreeOptions, id: QueueId): Promise<void> {
+  const { disk, layout } = options;
+  await renameIfThere(disk, statePath(layout, id), deletedPath(layout, id, true));
+  await disk.rename(messagePath(layout, id), deletedPath(layout, id));
+  await disk.syncFolder(folder(layout, 'deleted'));
+  await disk.syncFolder(bucketFolder(layout, id));
+}
+
+/** The way back from the deleted queue. */
+export async function restoreFromDeleted(options: TreeOptions, id: QueueId): Promise<void> {
+  const { disk, layout } = options;
+  await withFolder(options, id, () => renameIfThere(disk, deletedPath(layout, id, true), statePath(layout, id)));
+  await disk.rename(deletedPath(layout, id), messagePath(layout, id));
+  await disk.syncFolder(bucketFolder(layout, id));
+  await disk.syncFolder(folder(layout, 'deleted'));
+}
+
+async function renameIfThere(disk: Disk, from: string, to: string): Promise<void> {
+  try {
+    await disk.rename(from, to);
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') throw error;
+  }
+}
+
+/** Does something in the bucket's folder; makes the folder first where it is missing. */
+async function withFolder<T>(options: TreeOptions, id: QueueId, work: () => Promise<T>): Promise<T> {
+  const { disk, layout } = options;
+  try {
+    return await work();
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') throw error;
+  }
+  await fs.mkdir(bucketFolder(layout, id), { recursive: true, mode: 0o700 });
+  await disk.syncFolder(folder(layout, 'mess'));
+  return work();
+}
