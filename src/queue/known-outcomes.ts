@@ -47,10 +47,11 @@ export async function* readSegment(
   }
 }
 
-/** Outcomes by queue id, in the order in which each segment holds them. */
-export type KnownOutcomes = ReadonlyMap<string, readonly Outcome[]>;
-
-export async function readKnownOutcomes(files: SegmentFiles, segments?: readonly string[]): Promise<KnownOutcomes> {
+/** Outcomes by queue id, in the order in which each segment holds them; of all segments unless some are named. */
+export async function readKnownOutcomes(
+  files: SegmentFiles,
+  segments?: readonly string[],
+): Promise<Map<string, readonly Outcome[]>> {
   const known = new Map<string, Outcome[]>();
   for (const name of segments ?? (await listSegments(files.layout, 'outcome'))) {
     for await (const scanned of readSegment(files, 'outcome', { name, maxContent: 0 })) {

@@ -9,7 +9,7 @@ import { errorCode, errorText } from '../base/text.ts';
 import { createDisk, type Disk } from './disk.ts';
 import { foldOutcomes, type RecipientState } from './fold.ts';
 import { journalHandle, treeHandle } from './handle.ts';
-import { deletedPath, folder, messagePath, statePath, type Layout } from './layout.ts';
+import { deletedPath, folder, messagePath, parseSegmentName, statePath, type Layout } from './layout.ts';
 import {
   listSegments,
   readKnownOutcomes,
@@ -58,7 +58,7 @@ export class QueueWalk {
   readonly layout: Layout;
   readonly disk: Disk;
   readonly #options: WalkOptions;
-  #known: KnownOutcomes = new Map();
+  #known = new Map<string, readonly Outcome[]>();
 
   constructor(options: WalkOptions) {
     this.#options = options;
@@ -69,6 +69,20 @@ export class QueueWalk {
   /** Reads the outcome journals; call it before the walks. */
   async readOutcomes(): Promise<void> {
     this.#known = await readKnownOutcomes(this.#files());
+    for (const name of await listSegments(this.layout, 'journal')) {
+      if (parseSegmentName(name)?.worker.startsWith('bounce') === true) await this.#readSettled(name);
+    }
+  }
+
+  /** A bounce in a journal is also the outcome of what it reports, should its maker have died before it recorded that. */
+  async #readSettled(name: string): Promise<void> {
+    for await (const scanned of readSegment(this.#files(), 'journal', { name, maxContent: MAX_INLINE })) {
+      if (scanned.kind !== 'record' || scanned.record.kind !== 'message' || scanned.record.staged) continue;
+      const { settles, received } = scanned.record.envelope;
+      if (!settles) continue;
+      const before = this.#known.get(settles.id) ?? [];
+      this.#known.set(settles.id, [...before, { state: 'bounced', recipients: settles.recipients, at: received }]);
+    }
   }
 
   /** The message journals, a segment at a time, oldest first. `wanted` chooses segments by name. */
@@ -99,7 +113,6 @@ export class QueueWalk {
       const handle = journalHandle(record.id, { segment: name, ordinal, offset, length });
       const message = this.#message(record, handle, 'journal');
       (record.staged ? staged : found).set(ordinal, message);
-      this.#settle(record.envelope, record.staged);
     }
     const messages = [...found.values()].filter(isUnfinished);
     const open = new Set([...found].filter(([, message]) => isUnfinished(message)).map(([ordinal]) => ordinal));
@@ -186,15 +199,6 @@ export class QueueWalk {
     const outcomes = [...extra, ...(this.#known.get(record.id) ?? [])];
     const recipients = foldOutcomes(record.envelope, outcomes).filter((recipient) => recipient.state !== 'done');
     return { id: record.id, handle, envelope: record.envelope, size: record.length, where, recipients };
-  }
-
-  /** A bounce in a journal is also the outcome of what it reports, should the maker have died before it recorded that. */
-  #settle(envelope: Envelope, staged: boolean): void {
-    const { settles } = envelope;
-    if (!settles || staged) return;
-    const known = this.#known as Map<string, Outcome[]>;
-    const outcome: Outcome = { state: 'bounced', recipients: settles.recipients, at: envelope.received };
-    known.set(settles.id, [...(known.get(settles.id) ?? []), outcome]);
   }
 
   #files(): SegmentFiles {

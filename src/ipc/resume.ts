@@ -1,0 +1,60 @@
+/**
+ * The frame that puts a message of the queue back to work: to the router as the acceptor would when a recipient has no hop
+ * yet, else to the scheduler as the router would. For the injector, and for commands after they changed a state.
+ */
+import type { Hop } from '../mail/outcome.ts';
+import type { QueuedMessage } from '../queue/walk.ts';
+import type { RecipientState } from '../queue/fold.ts';
+import type { HandedOn } from './hand-on.ts';
+import type { Part } from './messages.ts';
+
+const BOUNCE: Hop = { channel: 'bounce', next: '' };
+
+export interface Resumed {
+  readonly to: 'router' | 'scheduler';
+  readonly frame: HandedOn;
+}
+
+/** Undefined when nothing is to be done: every recipient is held or done. */
+export function resumeFrame(message: QueuedMessage): Resumed | undefined {
+  const { handle, envelope, size } = message;
+  const active = message.recipients.filter((recipient) => recipient.state !== 'held');
+  if (active.length === 0) return undefined;
+  const stays = active.length < message.recipients.length ? { stays: true } : {};
+  const only = active.filter((recipient) => hopOf(recipient) === undefined).map((recipient) => recipient.address);
+  const parts = gather(active);
+  if (only.length > 0) {
+    return { to: 'router', frame: { t: 'accepted', handle, envelope, only, parts, size, ...stays } };
+  }
+  const { sender, received, tenant } = envelope;
+  return { to: 'scheduler', frame: { t: 'routed', handle, sender, received, tenant, size, parts, ...stays } };
+}
+
+function hopOf(recipient: RecipientState): Hop | undefined {
+  return recipient.state === 'failed' ? BOUNCE : recipient.hop;
+}
+
+/** Recipients with the same hop, time and history travel together. */
+function gather(recipients: readonly RecipientState[]): Part[] {
+  const parts = new Map<string, Part & { to: string[] }>();
+  for (const recipient of recipients) {
+    const hop = hopOf(recipient);
+    if (!hop) continue;
+    const { attempts, until, reply, warned } = recipient;
+    const failed = recipient.state === 'failed';
+    const key = JSON.stringify([hop, attempts, until, failed ? reply : undefined, warned]);
+    const part = parts.get(key);
+    if (part) part.to.push(recipient.address);
+    else {
+      parts.set(key, {
+        hop,
+        to: [recipient.address],
+        attempts,
+        ...(until === undefined || failed ? {} : { until }),
+        ...(reply === undefined ? {} : { reply }),
+        ...(warned ? { warned } : {}),
+      });
+    }
+  }
+  return [...parts.values()];
+}

@@ -1,0 +1,99 @@
+/**
+ * What an operator may do to a message in the queue, durably, on the files. Whoever calls owns the message: it was claimed from
+ * the scheduler, or no farm runs. Afterwards the message is handed on again where it has anything to do.
+ */
+import type { Outcome, Reply } from '../mail/outcome.ts';
+import type { OutcomeState } from '../mail/outcome.ts';
+import { createDisk } from './disk.ts';
+import { treeHandle } from './handle.ts';
+import type { Layout } from './layout.ts';
+import { outcomeLine } from './record.ts';
+import type { Store } from './store.ts';
+import { appendState, moveToDeleted, restoreFromDeleted, type TreeOptions } from './tree.ts';
+import { QueueWalk, type QueuedMessage } from './walk.ts';
+
+export class QueueOperator {
+  readonly #store: Store;
+  readonly #tree: TreeOptions;
+  readonly #walk: QueueWalk;
+
+  constructor(store: Store, layout: Layout) {
+    this.#store = store;
+    this.#tree = { disk: createDisk(), layout };
+    this.#walk = new QueueWalk({ dir: layout.root, split: layout.split });
+  }
+
+  /** Nothing is tried until released. */
+  hold(message: QueuedMessage, why: string): Promise<QueuedMessage> {
+    return this.#mark(message, 'held', { why });
+  }
+
+  /** Held recipients count as never tried; the others are left as they are. */
+  release(message: QueuedMessage): Promise<QueuedMessage> {
+    return this.#mark(message, 'released', {}, 'held');
+  }
+
+  /** Deferred recipients are tried at once. */
+  async retry(message: QueuedMessage): Promise<QueuedMessage> {
+    const { handle } = await this.#intoTree(message);
+    const deferred = message.recipients.filter((recipient) => recipient.state === 'deferred');
+    const at = Date.now();
+    const outcomes: Outcome[] = deferred.map(({ address, attempts, hop }) => ({
+      state: 'deferred',
+      recipients: [address],
+      at,
+      until: at,
+      attempts,
+      ...(hop ? { hop } : {}),
+    }));
+    if (outcomes.length > 0) await this.#append(message, outcomes);
+    return { ...(await this.#reread(message)), handle };
+  }
+
+  /** All recipients count as failed with this reply: the sender gets a bounce. */
+  bounce(message: QueuedMessage, reply: Reply): Promise<QueuedMessage> {
+    return this.#mark(message, 'failed', { reply });
+  }
+
+  /** Into the deleted queue. */
+  async delete(message: QueuedMessage): Promise<void> {
+    await this.#intoTree(message);
+    await moveToDeleted(this.#tree, message.id);
+  }
+
+  /** Back from the deleted queue. */
+  async restore(message: QueuedMessage): Promise<QueuedMessage> {
+    await restoreFromDeleted(this.#tree, message.id);
+    return this.#reread(message);
+  }
+
+  async #mark(
+    message: QueuedMessage,
+    state: OutcomeState,
+    more: Partial<Outcome>,
+    only?: string,
+  ): Promise<QueuedMessage> {
+    await this.#intoTree(message);
+    const chosen = message.recipients.filter((recipient) => only === undefined || recipient.state === only);
+    const recipients = chosen.map((recipient) => recipient.address);
+    if (recipients.length > 0) await this.#append(message, [{ state, recipients, at: Date.now(), ...more }]);
+    return this.#reread(message);
+  }
+
+  #append(message: QueuedMessage, outcomes: readonly Outcome[]): Promise<void> {
+    return appendState(this.#tree, message.id, [outcomeLine(message.id, outcomes)]);
+  }
+
+  /** States live beside the message in the tree, so it goes there first. */
+  async #intoTree(message: QueuedMessage): Promise<{ handle: QueuedMessage['handle'] }> {
+    if (message.where === 'journal') await this.#store.moveToTree(message.handle);
+    return { handle: treeHandle(message.id) };
+  }
+
+  async #reread(message: QueuedMessage): Promise<QueuedMessage> {
+    await this.#walk.readOutcomes();
+    const found = await this.#walk.treeMessage(message.id);
+    if (!found) throw new Error(`${message.id} left the queue meanwhile`);
+    return found;
+  }
+}
