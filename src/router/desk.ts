@@ -1,0 +1,177 @@
+/**
+ * The desk of one router worker: takes `accepted` frames from peers, plans them, makes expansions durable, hands the
+ * result to the scheduler, and answers `taken` only after the scheduler took it.
+ *
+ * It keeps nothing: what is in hand when it dies is handed on again by whoever sent it. What it holds at a time is
+ * bounded; when full it stops reading, which the senders feel as back-pressure.
+ */
+import { pause } from '../base/deadline.ts';
+import { errorCode, errorText } from '../base/text.ts';
+import type { HandedOn, HandOn } from '../ipc/hand-on.ts';
+import type { Accepted, Frame } from '../ipc/messages.ts';
+import type { Peer } from '../ipc/peer.ts';
+import type { Logger } from '../log/logger.ts';
+import type { Outcome } from '../mail/outcome.ts';
+import { parseHandle, type ParsedHandle } from '../queue/handle.ts';
+import { StorageFull, type Handle, type Store } from '../queue/store.ts';
+import { planMessage, type Plan, type PlanRules } from './plan.ts';
+
+export interface DeskOptions {
+  readonly store: Pick<Store, 'record'>;
+  readonly handOn: Pick<HandOn, 'send'>;
+  readonly log: Logger;
+  /** Messages in hand at a time. */
+  readonly limit: number;
+  readonly onDone: () => void;
+}
+
+/** Between two tries to write to a full disk. */
+const FULL_PAUSE_MS = 1000;
+/** Parts that one log line names; it counts the others. */
+const LOGGED_PARTS = 20;
+
+export class Desk {
+  /** Replaced on reload. */
+  rules: PlanRules;
+  readonly #options: DeskOptions;
+  readonly #peers = new Set<Peer>();
+  #inHand = 0;
+  #paused = false;
+  #draining = false;
+  #routed = 0;
+  #refused = 0;
+  #onIdle: (() => void) | undefined;
+
+  constructor(rules: PlanRules, options: DeskOptions) {
+    this.rules = rules;
+    this.#options = options;
+  }
+
+  /** Figures for `mailfarm status`. */
+  get figures(): { readonly busy: number; readonly routed: number; readonly refused: number } {
+    return { busy: this.#inHand, routed: this.#routed, refused: this.#refused };
+  }
+
+  /** Serves a peer until it goes. */
+  serve(peer: Peer): void {
+    this.#peers.add(peer);
+    peer.onClose = (why) => {
+      this.#peers.delete(peer);
+      if (why.startsWith('bad frame')) this.#options.log.warn('bad-frame', { from: peer.hello.worker, why });
+    };
+    peer.onFrame = (frame) => this.#receive(peer, frame);
+    if (this.#paused) peer.pause();
+  }
+
+  /** Stops reading and resolves when nothing is in hand any more. */
+  async finish(): Promise<void> {
+    this.#draining = true;
+    this.#pause();
+    if (this.#inHand > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve));
+  }
+
+  #receive(peer: Peer, frame: Frame): void {
+    if (frame.t !== 'accepted') {
+      if ('n' in frame) this.#refuse(peer, frame.n, `a router does not know ${frame.t}`);
+      return;
+    }
+    const handle = parseHandle(frame.handle);
+    if (handle === undefined) return this.#refuse(peer, frame.n, 'not a handle');
+    this.#inHand += 1;
+    if (this.#inHand >= this.#options.limit) this.#pause();
+    const plan = planMessage(frame.envelope, frame.only, this.rules);
+    if (plan.expansions.length === 0) this.#forward(peer, frame, handle, plan);
+    else void this.#expand(peer, frame, handle, plan);
+  }
+
+  #refuse(peer: Peer, n: number, why: string): void {
+    this.#refused += 1;
+    this.#options.log.warn('refused', { from: peer.hello.worker, why });
+    peer.send({ t: 'refused', n, why });
+  }
+
+  /** What the aliases stand for is on disk before the handle goes on: the injector must find the same recipients. */
+  async #expand(peer: Peer, frame: Accepted, handle: ParsedHandle, plan: Plan): Promise<void> {
+    const at = Date.now();
+    const outcomes: Outcome[] = plan.expansions.map(({ alias, into }) => ({
+      state: 'expanded',
+      recipients: [alias],
+      at,
+      into,
+    }));
+    await this.#record(frame.handle as Handle, outcomes);
+    for (const { alias, into } of plan.expansions) {
+      this.#options.log.info('expanded', {
+        id: handle.id,
+        alias,
+        into: into.length,
+        first: into.slice(0, LOGGED_PARTS),
+      });
+    }
+    this.#forward(peer, frame, handle, plan);
+  }
+
+  /** Waits for space on a full disk; any other trouble is a broken disk, and ends this worker (rule 10). */
+  async #record(handle: Handle, outcomes: readonly Outcome[]): Promise<void> {
+    for (;;) {
+      try {
+        return await this.#options.store.record(handle, outcomes);
+      } catch (error) {
+        if (!isFull(error) || this.#draining) throw error;
+        this.#options.log.warn('disk-full', { id: handle.slice(0, 19), why: errorText(error) });
+        await pause(FULL_PAUSE_MS);
+      }
+    }
+  }
+
+  #forward(peer: Peer, frame: Accepted, handle: ParsedHandle, plan: Plan): void {
+    const { envelope } = frame;
+    const routed: HandedOn = {
+      t: 'routed',
+      handle: frame.handle,
+      sender: envelope.sender,
+      received: envelope.received,
+      tenant: envelope.tenant,
+      size: handle.journal?.length ?? 0,
+      parts: frame.parts === undefined ? plan.parts : [...frame.parts, ...plan.parts],
+    };
+    // send() rejects never: it resolves when the scheduler took the message, or when it was held as poison.
+    void this.#options.handOn.send(routed).then(() => {
+      peer.send({ t: 'taken', n: frame.n });
+      this.#done();
+    });
+    this.#logRouted(handle.id, plan);
+  }
+
+  #logRouted(id: string, plan: Plan): void {
+    const shown = plan.parts.length > LOGGED_PARTS ? plan.parts.slice(0, LOGGED_PARTS) : plan.parts;
+    const parts = shown.map(({ hop, to }) => ({ channel: hop.channel, next: hop.next, to: to.length }));
+    const more = plan.parts.length - shown.length;
+    this.#options.log.info('routed', more > 0 ? { id, parts, more } : { id, parts });
+  }
+
+  #done(): void {
+    this.#inHand -= 1;
+    this.#routed += 1;
+    this.#options.onDone();
+    if (this.#inHand === 0) this.#onIdle?.();
+    // Half empty before reading on, so that a full desk does not stop and go for every message.
+    if (this.#paused && !this.#draining && this.#inHand <= this.#options.limit / 2) this.#resume();
+  }
+
+  #pause(): void {
+    if (this.#paused) return;
+    this.#paused = true;
+    for (const peer of this.#peers) peer.pause();
+  }
+
+  #resume(): void {
+    this.#paused = false;
+    for (const peer of this.#peers) peer.resume();
+  }
+}
+
+function isFull(error: unknown): boolean {
+  const code = errorCode(error);
+  return error instanceof StorageFull || code === 'ENOSPC' || code === 'EDQUOT';
+}

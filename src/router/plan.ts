@@ -1,0 +1,121 @@
+/**
+ * From the envelope of one message to its parts: recipients by hop, and the expansions that must be durable first.
+ *
+ * Pure: no clock, no disk, no socket. Each address ends up in one part at most. What comes from the injector holds
+ * recipients of an earlier expansion too: they are known by not being in the envelope, and are not expanded again.
+ */
+import type { Envelope } from '../mail/envelope.ts';
+import type { Hop, Reply } from '../mail/outcome.ts';
+import { expandAddress, identityOf, type AliasRules } from './expand.ts';
+import { failWith, type Destination, type RoutingTable } from './table.ts';
+
+/** As Part of src/ipc/messages.ts, the fields that a router fills. */
+export interface PlannedPart {
+  readonly hop: Hop;
+  readonly to: readonly string[];
+  readonly reply?: Reply;
+}
+
+export interface PlannedExpansion {
+  readonly alias: string;
+  readonly into: readonly string[];
+}
+
+export interface Plan {
+  readonly parts: readonly PlannedPart[];
+  readonly expansions: readonly PlannedExpansion[];
+}
+
+export interface PlanRules {
+  readonly table: RoutingTable;
+  readonly aliases: AliasRules;
+}
+
+/** Recipients of one message after expansion: their frame must stay below the 16 MiB of a line, at 254 octets each. */
+const MAX_RECIPIENTS = 50_000;
+const TOO_MANY: Reply = { code: 550, status: '5.2.4', text: 'The aliases of this message name too many recipients' };
+const NO_EXPANSIONS: readonly PlannedExpansion[] = [];
+
+/** Plans the recipients in `only`, or all of the envelope. */
+export function planMessage(envelope: Envelope, only: readonly string[] | undefined, rules: PlanRules): Plan {
+  const single = only === undefined && envelope.recipients.length === 1 ? envelope.recipients[0]?.address : undefined;
+  if (single === undefined || expandAddress(single, rules.aliases).kind !== 'plain')
+    return planMany(envelope, only, rules);
+  return { parts: [asPart(rules.table.route(single), [single])], expansions: NO_EXPANSIONS };
+}
+
+function planMany(envelope: Envelope, only: readonly string[] | undefined, { table, aliases }: PlanRules): Plan {
+  const own = envelope.recipients.map((one) => one.address);
+  const original = only === undefined ? undefined : new Set(own);
+  const parts = new PartCollector(table);
+  const expanded: PlannedExpansion[] = [];
+  for (const address of only ?? own) {
+    const expansion = original === undefined || original.has(address) ? expandAddress(address, aliases) : undefined;
+    if (expansion?.kind === 'into') expanded.push({ alias: address, into: expansion.into });
+    else if (expansion?.kind === 'failed') parts.fail(address, expansion.reply);
+    else parts.add(address);
+  }
+  const expansions = expanded.length === 0 ? NO_EXPANSIONS : placeLeaves(expanded, own, parts, aliases.isLocal);
+  return { parts: parts.list(), expansions };
+}
+
+/** Adds the leaves to the parts; those that the envelope names anyway are waiting or finished under their own name. */
+function placeLeaves(
+  expanded: readonly PlannedExpansion[],
+  own: readonly string[],
+  parts: PartCollector,
+  isLocal: (domain: string) => boolean,
+): PlannedExpansion[] {
+  const named = new Map(own.map((address) => [identityOf(address, isLocal), address]));
+  const expansions: PlannedExpansion[] = [];
+  for (const { alias, into } of expanded) {
+    if (parts.size + into.length > MAX_RECIPIENTS) {
+      parts.fail(alias, TOO_MANY);
+      continue;
+    }
+    for (const leaf of into) if (!named.has(leaf)) parts.add(leaf);
+    expansions.push({ alias, into: into.map((leaf) => named.get(leaf) ?? leaf) });
+  }
+  return expansions;
+}
+
+/** Gathers recipients by hop and answer, in order of appearance, each address once. */
+class PartCollector {
+  readonly #table: RoutingTable;
+  readonly #parts = new Map<string, { readonly where: Destination; readonly to: string[] }>();
+  readonly #seen = new Set<string>();
+
+  constructor(table: RoutingTable) {
+    this.#table = table;
+  }
+
+  /** Recipients so far. */
+  get size(): number {
+    return this.#seen.size;
+  }
+
+  add(address: string): void {
+    if (!this.#seen.has(address)) this.#put(address, this.#table.route(address));
+  }
+
+  fail(address: string, reply: Reply): void {
+    if (!this.#seen.has(address)) this.#put(address, failWith(reply));
+  }
+
+  list(): PlannedPart[] {
+    return Array.from(this.#parts.values(), (part) => asPart(part.where, part.to));
+  }
+
+  #put(address: string, where: Destination): void {
+    this.#seen.add(address);
+    const { channel, next } = where.hop;
+    const key = `${channel} ${next} ${where.reply?.status ?? ''} ${where.reply?.text ?? ''}`;
+    const part = this.#parts.get(key);
+    if (part === undefined) this.#parts.set(key, { where, to: [address] });
+    else part.to.push(address);
+  }
+}
+
+function asPart(where: Destination, to: readonly string[]): PlannedPart {
+  return where.reply === undefined ? { hop: where.hop, to } : { hop: where.hop, to, reply: where.reply };
+}

@@ -1,0 +1,91 @@
+/**
+ * The router role: wires the desk to the farm's socket, the scheduler, the store and the alias file.
+ *
+ * Routing itself is pure and lives in plan.ts, table.ts and expand.ts. A router may be killed at any instant: what it had
+ * in hand is handed on again by its sender.
+ */
+import type { Config } from '../config/types.ts';
+import { makeHello } from '../ipc/hello.ts';
+import { openHandOn, type HandedOn } from '../ipc/hand-on.ts';
+import { listenForPeers } from '../ipc/listen.ts';
+import type { Logger } from '../log/logger.ts';
+import type { AliasTable } from '../mail/aliases.ts';
+import type { Role, Worker } from '../process/worker.ts';
+import { idOfHandle } from '../queue/handle.ts';
+import { openStore } from '../queue/open-store.ts';
+import type { Handle, Store } from '../queue/store.ts';
+import { loadAliases } from './alias-file.ts';
+import { Desk } from './desk.ts';
+import type { PlanRules } from './plan.ts';
+import { RoutingTable } from './table.ts';
+
+const NO_ALIASES: AliasTable = new Map();
+
+/** Starts the role; resolves when the worker takes messages. Rejects when the socket or the store cannot be opened. */
+export async function startRouter(worker: Worker): Promise<Role> {
+  const { config, log } = worker;
+  const store = await openStore({ config, worker: worker.instance, log, role: 'recorder' });
+  const self = makeHello({ farm: worker.farm, worker: worker.name });
+  const handOn = openHandOn({
+    address: config.farms.scheduler.socket,
+    self,
+    wake: () => worker.wake('scheduler'),
+    onPoison: (frame, why) => holdPoison(store, log, frame, why),
+    onTrouble: (why) => log.debug('scheduler-away', { why }),
+  });
+  let rules = makeRules(config, NO_ALIASES, log);
+  const desk = new Desk(rules, {
+    store,
+    handOn,
+    log,
+    limit: config.limits.outstanding,
+    onDone: () => worker.jobDone(),
+  });
+  const fd = worker.fd('farm');
+  const server = await listenForPeers({
+    ...(fd === undefined ? { path: config.farms.router.socket } : { fd }),
+    self,
+    onPeer: (peer) => desk.serve(peer),
+    onRefused: (why) => log.warn('peer-refused', { why }),
+  });
+  return {
+    async drain(deadline) {
+      await server.stopListening();
+      await desk.finish();
+      await server.close();
+      await handOn.close(deadline);
+      await store.close();
+    },
+    reload(fresh) {
+      rules = makeRules(fresh, rules.aliases.aliases, log);
+      desk.rules = rules;
+      log.info('reloaded', { aliases: rules.aliases.aliases.size });
+    },
+    stats: () => desk.figures,
+  };
+}
+
+/** The rules of a configuration. An alias file that cannot be read, or has a bad line, leaves `former` in place. */
+function makeRules(config: Config, former: AliasTable, log: Logger): PlanRules {
+  const loaded = loadAliases();
+  for (const problem of loaded.problems) log.error('bad-alias', { problem });
+  const keep = loaded.table === undefined || (loaded.problems.length > 0 && former.size > 0);
+  const { domains, mailboxes, routes } = config;
+  const table = new RoutingTable({ domains, mailboxes, routes, allowPrivate: config.smtp.allowPrivate });
+  return {
+    table,
+    aliases: {
+      aliases: keep ? former : (loaded.table ?? former),
+      isLocal: (domain) => table.isLocal(domain),
+      depth: config.limits.aliasDepth,
+      fanout: config.limits.aliasFanout,
+    },
+  };
+}
+
+/** The scheduler refuses this message, or keeps dying over it: an operator has to look at it. */
+async function holdPoison(store: Store, log: Logger, frame: HandedOn, why: string): Promise<void> {
+  const recipients = 'parts' in frame && frame.parts !== undefined ? frame.parts.flatMap((part) => part.to) : [];
+  log.error('held', { id: idOfHandle(frame.handle), why });
+  await store.record(frame.handle as Handle, [{ state: 'held', recipients, at: Date.now(), why: `scheduler: ${why}` }]);
+}

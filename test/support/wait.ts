@@ -1,0 +1,27 @@
+/** Waiting for a condition, the only way in which tests wait: it ends as soon as the condition holds. */
+
+export interface WaitOptions {
+  /** Milliseconds; default 20,000. */
+  readonly deadline?: number;
+  /** What is waited for, for the message of the failure. */
+  readonly what?: string | (() => string);
+}
+
+const PAUSE_MS = 10;
+
+/** Resolves with the first value that is neither false nor undefined; rejects when the deadline passes before. */
+export async function waitFor<T>(
+  condition: () => T | false | undefined | Promise<T | false | undefined>,
+  options: WaitOptions = {},
+): Promise<T> {
+  const { deadline = 20_000, what = condition.toString() } = options;
+  const until = performance.now() + deadline;
+  for (;;) {
+    const value = await condition();
+    if (value !== false && value !== undefined) return value;
+    if (performance.now() > until) {
+      throw new Error(`not within ${deadline} ms: ${typeof what === 'string' ? what : what()}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+  }
+}
