@@ -1,0 +1,51 @@
+/**
+ * Where the farm's folders are: --etc and --var, else MAILFARM_ETC and MAILFARM_VAR, else beside the code.
+ *
+ * Commands work from within var, as workers do: its sockets have short names there, and folders above it need not be
+ * readable. A command that root runs becomes the user whose queue it is, so that it leaves no file that a worker
+ * can't read.
+ */
+import { statSync } from 'node:fs';
+import path from 'node:path';
+import { errorCode, errorText } from '../../base/text.ts';
+import type { Context } from './context.ts';
+
+export interface Places {
+  readonly etc: string;
+  readonly var: string;
+}
+
+/** The folder that holds src (or dist), etc and var. */
+const ROOT = path.resolve(import.meta.dirname, '../../..');
+
+/** Absolute paths; nothing is looked at. */
+export function resolvePlaces(
+  given: { readonly etc?: string | undefined; readonly var?: string | undefined },
+  context: Pick<Context, 'env' | 'cwd'>,
+): Places {
+  const etc = given.etc ?? (context.env['MAILFARM_ETC'] || path.join(ROOT, 'etc'));
+  const varDir = given.var ?? (context.env['MAILFARM_VAR'] || path.join(ROOT, 'var'));
+  return { etc: path.resolve(context.cwd, etc), var: path.resolve(context.cwd, varDir) };
+}
+
+/** Makes var the working directory. The text says why not. */
+export function enterVar(places: Places): string | undefined {
+  try {
+    process.chdir(places.var);
+    return undefined;
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return `${places.var} does not exist: name the farm's var directory with --var`;
+    if (errorCode(error) === 'EACCES') return `${places.var} may not be entered by this user`;
+    return errorText(error);
+  }
+}
+
+/** Gives up root for the owner of the queue, or of var where there is no queue yet. Call it within var. */
+export function becomeOwner(): void {
+  if (process.getuid?.() !== 0) return;
+  const { uid, gid } = statSync('queue', { throwIfNoEntry: false }) ?? statSync('.');
+  if (uid === 0) return;
+  process.setgroups?.([gid]);
+  process.setgid?.(gid);
+  process.setuid?.(uid);
+}

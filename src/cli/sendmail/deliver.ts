@@ -1,0 +1,63 @@
+/**
+ * Hands a message to the running farm, or to the queue on disk when no farm answers.
+ *
+ * Recipients that the farm has no room for in one message (452 4.5.3) go in a second one. Where a connection broke
+ * before the answer, the message is queued: it may then arrive twice, but it does not get lost.
+ */
+import { Readable } from 'node:stream';
+import { EX } from '../../base/sysexits.ts';
+import { oneLine } from '../../base/text.ts';
+import type { Endpoint } from '../../client/endpoint.ts';
+import { formatEndpoint } from '../../client/endpoint.ts';
+import type { RefusedRecipient } from '../../client/submit.ts';
+import { submit } from '../../client/submit.ts';
+import type { OutgoingMessage } from './message.ts';
+import { isEightBit, messageSize, readContent } from './message.ts';
+import type { Report } from './report.ts';
+import { reportRecipients, reportRefusal } from './report.ts';
+
+export interface Delivery {
+  readonly hostname: string;
+  /** Absent: the farm has no listener for own mail. */
+  readonly listener: Endpoint | undefined;
+  /** Puts the message into the queue on disk. */
+  readonly enqueue: (message: OutgoingMessage) => Promise<Report>;
+}
+
+/** What became of it. Lines of a report with status 0 are for -v. */
+export async function deliver(message: OutgoingMessage, delivery: Delivery): Promise<Report> {
+  const { listener } = delivery;
+  if (listener === undefined) return delivery.enqueue(message);
+  const refused: RefusedRecipient[] = [];
+  for (let recipients = message.recipients; ;) {
+    const part = { ...message, recipients };
+    const result = await submitPart(part, listener, delivery.hostname);
+    if (result.kind === 'unreachable' || result.kind === 'lost') {
+      const queued = await delivery.enqueue(part);
+      return refused.length > 0 && queued.status === EX.OK ? reportRecipients(refused) : queued;
+    }
+    if (result.kind === 'refused' && result.refused.length === 0) return reportRefusal(result.code, result.text);
+    const later = result.kind === 'accepted' ? result.refused.filter(isTooMany) : [];
+    refused.push(...result.refused.filter((one) => !later.includes(one)));
+    if (later.length > 0) recipients = later.map((one) => one.address);
+    else if (refused.length > 0) return reportRecipients(refused);
+    else return { lines: [`taken by ${formatEndpoint(listener)}: ${oneLine(result.text)}`], status: EX.OK };
+  }
+}
+
+function submitPart(message: OutgoingMessage, to: Endpoint, name: string): ReturnType<typeof submit> {
+  return submit({
+    to,
+    name,
+    envelope: { sender: message.sender, recipients: message.recipients },
+    content: Readable.from(readContent(message), { objectMode: false }),
+    size: messageSize(message),
+    eightBit: isEightBit(message),
+    dsn: message.dsn,
+  });
+}
+
+/** RFC 5321 section 4.5.3.1.10: the others of this message were taken, these want another one. */
+function isTooMany(one: RefusedRecipient): boolean {
+  return one.code === 452 && /\b4\.5\.3\b/.test(one.text);
+}

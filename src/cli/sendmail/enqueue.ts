@@ -1,0 +1,131 @@
+/**
+ * Puts a message into the queue on disk without any farm: durable before the command ends, found by the injector when
+ * the farm starts. A farm that started in between gets the handle at once.
+ */
+import { EX } from '../../base/sysexits.ts';
+import { errorCode, errorText, oneLine } from '../../base/text.ts';
+import type { Config } from '../../config/config.ts';
+import { connectPeer } from '../../ipc/connect.ts';
+import { makeHello } from '../../ipc/hello.ts';
+import { openLogger } from '../../log/logger.ts';
+import { isAsciiAddress } from '../../mail/address.ts';
+import type { Envelope } from '../../mail/envelope.ts';
+import { DEFAULT_TENANT } from '../../mail/envelope.ts';
+import { dateHeader, messageIdHeader, receivedHeader } from '../../mail/trace.ts';
+import { openStore } from '../../queue/open-store.ts';
+import type { Handle, Store } from '../../queue/store.ts';
+import { StorageFull } from '../../queue/store.ts';
+import type { Field } from './header.ts';
+import type { OutgoingMessage } from './message.ts';
+import { isEightBit, readContent } from './message.ts';
+import type { Report } from './report.ts';
+
+export interface QueueOnDisk {
+  readonly config: Config;
+  /** Login name of the caller, for the Received line. */
+  readonly user: string;
+  readonly fields: readonly Field[];
+}
+
+/** What a farm that is just starting gets to answer. */
+const HAND_ON_MS = 1000;
+
+/** Call it within var. Never rejects for what a disk does: the report says it. */
+export async function enqueue(message: OutgoingMessage, queue: QueueOnDisk): Promise<Report> {
+  const worker = `sendmail-${process.pid}-${Date.now().toString(36)}`;
+  const { config } = queue;
+  const log = openLogger({ socket: 'run/log.sock', farm: 'cli', worker, level: config.log.level });
+  try {
+    const store = await openStore({ queue: config.queue, worker, log });
+    try {
+      if (!store.hasRoom()) return failed('the disk of the queue is full', EX.TEMPFAIL);
+      const { handle, envelope, id } = await commit(store, message, queue);
+      log.info('received', { id, sender: envelope.sender, recipients: message.recipients.length, via: 'sendmail' });
+      await handOn(handle, envelope, worker);
+      return { lines: [`queued as ${id}; the farm delivers it when it runs`], status: EX.OK };
+    } finally {
+      await store.close();
+    }
+  } catch (error) {
+    return failed(whyNotQueued(error), EX.TEMPFAIL);
+  } finally {
+    await log.flush(200);
+    log.close();
+  }
+}
+
+async function commit(
+  store: Store,
+  message: OutgoingMessage,
+  queue: QueueOnDisk,
+): Promise<{ readonly handle: Handle; readonly envelope: Envelope; readonly id: string }> {
+  const id = store.nextId();
+  const envelope = makeEnvelope(message, queue.user);
+  const draft = store.draft(id);
+  await draft.write(traceHeader(id, envelope, queue));
+  for await (const chunk of readContent(message)) await draft.write(chunk);
+  return { handle: await draft.commit(envelope), envelope, id };
+}
+
+function makeEnvelope(message: OutgoingMessage, user: string): Envelope {
+  const { notify, ret, envid } = message.dsn;
+  const utf8 = !isAsciiAddress(message.sender) || !message.recipients.every(isAsciiAddress);
+  return {
+    sender: message.sender,
+    recipients: message.recipients.map((address) => (notify ? { address, dsn: { notify } } : { address })),
+    received: Date.now(),
+    tenant: DEFAULT_TENANT,
+    origin: { via: 'sendmail', user },
+    ...(isEightBit(message) && { body: '8BITMIME' as const }),
+    ...(utf8 && { smtputf8: true }),
+    ...(ret && { ret }),
+    ...(envid !== undefined && { envid }),
+  };
+}
+
+/** The lines that an acceptor would have put on top: Received, and Date and Message-ID where they are missing. */
+function traceHeader(id: string, envelope: Envelope, queue: QueueOnDisk): Buffer {
+  const { hostname } = queue.config;
+  const lone = envelope.recipients.length === 1 ? envelope.recipients[0]?.address : undefined;
+  const date = envelope.received;
+  const lines = [
+    receivedHeader({
+      by: hostname,
+      with: 'local',
+      id,
+      date,
+      user: queue.user,
+      ...(lone !== undefined && { for: lone }),
+    }),
+  ];
+  if (!queue.fields.some((field) => field.name === 'date')) lines.push(dateHeader(date));
+  if (!queue.fields.some((field) => field.name === 'message-id')) lines.push(messageIdHeader(id, hostname));
+  return Buffer.from(lines.join(''), 'latin1');
+}
+
+/** Nobody there is the usual case: the injector finds the message at the start. */
+async function handOn(handle: Handle, envelope: Envelope, worker: string): Promise<void> {
+  try {
+    const peer = await connectPeer({
+      address: 'run/router.sock',
+      self: makeHello({ farm: 'cli', worker }),
+      deadlineMs: HAND_ON_MS,
+    });
+    await peer.request({ t: 'accepted', handle, envelope }, HAND_ON_MS);
+    peer.close();
+  } catch {
+    // No router, or none that answers: the message is in the queue, and that was the promise.
+  }
+}
+
+function whyNotQueued(error: unknown): string {
+  if (error instanceof StorageFull) return 'the disk of the queue is full';
+  if (['EACCES', 'EPERM', 'EROFS'].includes(errorCode(error) ?? '')) {
+    return 'no farm runs, and this user may not write its queue';
+  }
+  return `no farm runs, and its queue can't be written: ${oneLine(errorText(error))}`;
+}
+
+function failed(line: string, status: number): Report {
+  return { lines: [line], status };
+}
