@@ -1,0 +1,42 @@
+/**
+ * Starts one worker process: Node's fork() with the descriptors, limits and identity that the skeleton in
+ * src/process/worker.ts expects. The only place that starts processes for work; the scheduler has none such.
+ */
+import { fork, type ChildProcess } from 'node:child_process';
+import { IDENTITY_VARIABLE, type Identity } from '../process/identity.ts';
+
+export interface ForkPlan {
+  /** Absolute path of the role's main file. */
+  readonly script: string;
+  readonly args: readonly string[];
+  readonly identity: Omit<Identity, 'fds'>;
+  /** Our descriptors of listening sockets, by the name that the worker knows them by. */
+  readonly sockets: ReadonlyMap<string, number>;
+  /** The instance lock, which every child holds too. */
+  readonly lockFd: number;
+  /** Upper bound of the JavaScript heap in MiB; 0: what Node takes. */
+  readonly memory: number;
+  readonly user?: { readonly uid: number; readonly gid: number } | undefined;
+  /** Where compiled code is cached, or undefined. */
+  readonly cache?: string | undefined;
+}
+
+/** stdin, stdout, stderr, IPC and the lock come first. */
+const FIRST_SOCKET = 5;
+const QUIET = '--disable-warning=ExperimentalWarning';
+
+/** Forks. The child's `error` event tells when that failed; throws where Node does (out of descriptors). */
+export function forkWorker(plan: ForkPlan): ChildProcess {
+  const names = [...plan.sockets.keys()];
+  const fds = Object.fromEntries(names.map((name, index) => [name, FIRST_SOCKET + index]));
+  return fork(plan.script, [...plan.args], {
+    execArgv: [QUIET, ...(plan.memory > 0 ? [`--max-old-space-size=${plan.memory}`] : [])],
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc', plan.lockFd, ...plan.sockets.values()],
+    env: {
+      ...process.env,
+      [IDENTITY_VARIABLE]: JSON.stringify({ ...plan.identity, fds }),
+      ...(plan.cache === undefined ? {} : { NODE_COMPILE_CACHE: plan.cache }),
+    },
+    ...(plan.user === undefined ? {} : plan.user),
+  });
+}

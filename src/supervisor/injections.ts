@@ -1,0 +1,107 @@
+/**
+ * Runs of the injector: at most one of each mode at a time; what is asked for while one runs means one more run after
+ * it. A run that failed is tried again, with back-off: until it went well, there may be mail that nobody works on.
+ */
+import { INJECTOR_MODES, type InjectorMode } from '../process/orders.ts';
+import { Backoff } from './backoff.ts';
+import type { End, Member, MemberEvents } from './member.ts';
+
+export interface InjectionsHost {
+  launch(mode: InjectorMode, events: MemberEvents): Member;
+  log(level: 'info' | 'warn' | 'error', event: string, fields: Record<string, unknown>): void;
+}
+
+interface Run {
+  member: Member | undefined;
+  /** Asked for, and not begun. */
+  asked: boolean;
+  /** Ended well at least once since the last open(). */
+  done: boolean;
+  timer: NodeJS.Timeout | undefined;
+  readonly backoff: Backoff;
+}
+
+export class Injections {
+  readonly #runs = new Map<InjectorMode, Run>();
+  readonly #host: InjectionsHost;
+  #open = false;
+  #empty: (() => void)[] = [];
+
+  constructor(host: InjectionsHost) {
+    this.#host = host;
+    for (const mode of INJECTOR_MODES) {
+      this.#runs.set(mode, { member: undefined, asked: false, done: false, timer: undefined, backoff: new Backoff() });
+    }
+  }
+
+  get members(): readonly Member[] {
+    return [...this.#runs.values()].flatMap((run) => run.member ?? []);
+  }
+
+  /** Asks for a run; while closed, it waits for open(). */
+  request(mode: InjectorMode): void {
+    this.#run(mode).asked = true;
+    this.#tend(mode);
+  }
+
+  /** Nothing runs, nothing is asked for, and this mode ended well. */
+  isDone(mode: InjectorMode): boolean {
+    const run = this.#run(mode);
+    return run.done && !run.asked && run.member === undefined;
+  }
+
+  open(): void {
+    this.#open = true;
+    for (const mode of INJECTOR_MODES) this.#tend(mode);
+  }
+
+  /** Ends what runs, as its stages are gone; it is asked for anew by open() where it did not end well. */
+  async close(deadline: number): Promise<void> {
+    this.#open = false;
+    for (const run of this.#runs.values()) clearTimeout(run.timer);
+    for (const member of this.members) member.drain(deadline);
+    if (this.members.length > 0) await new Promise<void>((resolve) => this.#empty.push(resolve));
+  }
+
+  kill(why: string): void {
+    for (const member of this.members) member.kill(why);
+  }
+
+  #run(mode: InjectorMode): Run {
+    const run = this.#runs.get(mode);
+    if (run === undefined) throw new TypeError(`no mode of the injector: ${mode}`);
+    return run;
+  }
+
+  #tend(mode: InjectorMode): void {
+    const run = this.#run(mode);
+    if (!this.#open || !run.asked || run.member !== undefined) return;
+    clearTimeout(run.timer);
+    const wait = run.backoff.leftMs(performance.now());
+    if (wait > 0) {
+      run.timer = setTimeout(() => this.#tend(mode), wait);
+      return;
+    }
+    run.asked = false;
+    run.member = this.#host.launch(mode, {
+      onReady: () => {},
+      onReport: () => {},
+      onGone: (member, end) => this.#ended(mode, member, end),
+    });
+  }
+
+  #ended(mode: InjectorMode, member: Member, end: End): void {
+    const run = this.#run(mode);
+    run.member = undefined;
+    if (end.clean && !member.draining) {
+      run.done = true;
+      run.backoff.reset();
+    } else {
+      run.asked = true;
+      const wait = run.backoff.note({ livedMs: end.livedMs, killed: false }, performance.now());
+      if (!member.draining) this.#host.log('warn', 'injector-failed', { mode, retry: wait / 1000, ...end });
+    }
+    if (this.members.length === 0) for (const resolve of this.#empty.splice(0)) resolve();
+    this.#tend(mode);
+  }
+}

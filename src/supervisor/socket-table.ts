@@ -1,0 +1,123 @@
+/**
+ * All bound sockets: one of each farm, and those of the listeners. A new configuration is bound as a whole or not at
+ * all, and a socket whose address stays the same is kept, so that no port closes on a reload.
+ */
+import { chownSync } from 'node:fs';
+import type { Config, FarmName } from '../config/config.ts';
+import { FARMS } from '../process/farms.ts';
+import type { Bound } from './sockets.ts';
+import { bindSocket } from './sockets.ts';
+
+export interface SocketOptions {
+  /** Bind the listeners too; `mailfarmd --drain` does not. */
+  readonly listen: boolean;
+  /** Gets the Unix sockets when we are root. */
+  readonly owner?: { readonly uid: number; readonly gid: number } | undefined;
+}
+
+export interface BindProblem {
+  readonly code: string;
+  /** What could not be bound, and what to do about it. */
+  readonly text: string;
+}
+
+interface Wish {
+  /** Address, and which of several with the same one (port 0). */
+  readonly key: string;
+  readonly address: string;
+  readonly place: string;
+}
+
+export class SocketTable {
+  readonly #options: SocketOptions;
+  #bound = new Map<string, Bound>();
+  #farms = new Map<FarmName, string>();
+  #listeners: string[] = [];
+
+  constructor(options: SocketOptions) {
+    this.#options = options;
+  }
+
+  /** Binds what a configuration asks for and closes what it does not; on a problem nothing has changed. */
+  adopt(config: Config): BindProblem | undefined {
+    const farms = farmWishes(config);
+    const listeners = this.#options.listen ? listenerWishes(config) : [];
+    const next = new Map<string, Bound>();
+    for (const wish of [...farms.values(), ...listeners]) {
+      const problem = this.#bind(wish, next);
+      if (problem === undefined) continue;
+      for (const [key, bound] of next) if (!this.#bound.has(key)) bound.close();
+      return problem;
+    }
+    for (const [key, bound] of this.#bound) if (!next.has(key)) bound.close();
+    this.#bound = next;
+    this.#farms = new Map([...farms].map(([name, wish]) => [name, wish.key]));
+    this.#listeners = listeners.map((wish) => wish.key);
+    return undefined;
+  }
+
+  /** Descriptors for a worker of a farm, by the names that it knows. */
+  forFarm(name: FarmName): Map<string, number> {
+    const fds = new Map<string, number>();
+    const own = this.#bound.get(this.#farms.get(name) ?? '');
+    if (own !== undefined) fds.set('farm', own.fd);
+    if (FARMS[name].listens) for (const [index, bound] of this.#listening()) fds.set(`listen:${index}`, bound.fd);
+    return fds;
+  }
+
+  /** Real addresses of the listeners. */
+  addresses(): string[] {
+    return this.#listening().map(([, bound]) => bound.actual);
+  }
+
+  #listening(): [number, Bound][] {
+    return this.#listeners.flatMap((key, index) => {
+      const bound = this.#bound.get(key);
+      return bound === undefined ? [] : [[index, bound] as [number, Bound]];
+    });
+  }
+
+  #bind(wish: Wish, next: Map<string, Bound>): BindProblem | undefined {
+    const kept = this.#bound.get(wish.key);
+    if (kept !== undefined) {
+      next.set(wish.key, kept);
+      return undefined;
+    }
+    const result = bindSocket(wish.address);
+    if (!result.ok)
+      return { code: result.code, text: `${wish.place}: ${wish.address}: ${remedy(result.code, result.why)}` };
+    const { owner } = this.#options;
+    if (owner !== undefined && result.bound.path !== undefined) chownSync(result.bound.path, owner.uid, owner.gid);
+    next.set(wish.key, result.bound);
+    return undefined;
+  }
+}
+
+function farmWishes(config: Config): Map<FarmName, Wish> {
+  const wishes = new Map<FarmName, Wish>();
+  for (const name of Object.keys(FARMS) as FarmName[]) {
+    const { socket, most } = config.farms[name];
+    const serves = !FARMS[name].listens && !FARMS[name].once;
+    if (serves && most > 0) wishes.set(name, { key: `farm ${socket}`, address: socket, place: `farms.${name}.socket` });
+  }
+  return wishes;
+}
+
+function listenerWishes(config: Config): Wish[] {
+  const seen = new Map<string, number>();
+  return config.listen.map(({ address }, index) => {
+    const nth = seen.get(address) ?? 0;
+    seen.set(address, nth + 1);
+    // The same fixed address twice is bound twice, and the system's answer names the second.
+    return { key: `${address} ${nth}`, address, place: `listen.${index}.address` };
+  });
+}
+
+function remedy(code: string, why: string): string {
+  if (code === 'EADDRINUSE')
+    return 'the address is in use: stop the program that listens there (see: ss -ltnp), or choose another';
+  if (code === 'EACCES')
+    return 'permission denied: ports below 1024 need root or CAP_NET_BIND_SERVICE; choose a higher one';
+  if (code === 'EADDRNOTAVAIL') return 'this machine has no such address';
+  return why;
+}

@@ -1,0 +1,90 @@
+/**
+ * Binds listening sockets without listening: the only file that touches Node's internal handles.
+ *
+ * The supervisor must never listen itself: it would accept connections that nobody serves. It binds, keeps the
+ * descriptor for its whole life, and each worker inherits it and listens on it; so a port stays open while workers come and
+ * go, and the kernel picks the worker.
+ */
+import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
+import net from 'node:net';
+import { getSystemErrorName } from 'node:util';
+import { errorCode, errorText } from '../base/text.ts';
+import { parseListen, type ListenAddress } from '../config/listen-address.ts';
+
+/** A bound socket. */
+export interface Bound {
+  /** As asked for: `127.0.0.1:0`, `[::1]:25`, `unix:run/x.sock`. */
+  readonly address: string;
+  /** As bound: with the real port. */
+  readonly actual: string;
+  readonly fd: number;
+  /** File of a Unix socket. */
+  readonly path?: string;
+  close(): void;
+}
+
+export type BindResult =
+  | { readonly ok: true; readonly bound: Bound }
+  | { readonly ok: false; readonly code: string; readonly why: string };
+
+/** What net._createServerHandle gives: libuv's TCP or pipe handle. Internal, there since Node 0.5 and used by node:cluster. */
+interface Handle {
+  readonly fd: number;
+  close(): void;
+  getsockname?(out: { address?: string; port?: number }): number;
+}
+type CreateHandle = (address: string, port: number, type: number, fd?: number, flags?: number) => Handle | number;
+
+/** Binds `host:port`, `[v6]:port`, `unix:PATH` or `tls://host:port`. Only call it under the lock: it removes stale socket files. */
+export function bindSocket(address: string): BindResult {
+  const target = parse(address);
+  if (target === undefined) return { ok: false, code: 'EINVAL', why: 'not an address' };
+  return target.kind === 'unix' ? bindUnix(address, target.path) : bindTcp(address, target.host, target.port);
+}
+
+/** Listeners name Unix sockets as `unix:PATH`, farms by their bare path, and farms at a network address as `tls://…`. */
+function parse(address: string): ListenAddress | undefined {
+  if (address.startsWith('tls://')) return parseListen(address.slice(6));
+  return parseListen(address) ?? (address.includes(':') ? undefined : parseListen(`unix:${address}`));
+}
+
+function bindTcp(address: string, host: string, port: number): BindResult {
+  const family = net.isIPv6(host) ? 6 : 4;
+  const handle = createHandle(host, port, family);
+  if (typeof handle === 'number') return failed(handle);
+  const out: { port?: number } = {};
+  handle.getsockname?.(out);
+  const actual = `${family === 6 ? `[${host}]` : host}:${out.port ?? port}`;
+  return { ok: true, bound: { address, actual, fd: handle.fd, close: () => handle.close() } };
+}
+
+function bindUnix(address: string, path: string): BindResult {
+  const stale = removeStale(path);
+  if (stale !== undefined) return stale;
+  const handle = createHandle(path, -1, -1);
+  if (typeof handle === 'number') return failed(handle);
+  chmodSync(path, 0o600);
+  return { ok: true, bound: { address, actual: address, fd: handle.fd, path, close: () => handle.close() } };
+}
+
+/** Anything but a socket in its place is somebody's file: left alone. */
+function removeStale(path: string): BindResult | undefined {
+  try {
+    if (!lstatSync(path).isSocket()) return { ok: false, code: 'EEXIST', why: `${path} is there and is no socket` };
+    unlinkSync(path);
+    return undefined;
+  } catch (error) {
+    const code = errorCode(error) ?? 'EIO';
+    return code === 'ENOENT' ? undefined : { ok: false, code, why: errorText(error) };
+  }
+}
+
+function createHandle(address: string, port: number, type: number): Handle | number {
+  const create = (net as unknown as { readonly _createServerHandle: CreateHandle })._createServerHandle;
+  return create(address, port, type);
+}
+
+function failed(errno: number): BindResult {
+  const code = getSystemErrorName(errno);
+  return { ok: false, code, why: code };
+}

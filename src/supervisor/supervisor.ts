@@ -1,0 +1,223 @@
+/**
+ * The farms together: who starts when, and what the end of one worker means for the others.
+ *
+ * It carries no job and opens no mail. It never runs two schedulers, nor a new one beside lanes of an old one (rule 4):
+ * when the scheduler dies, the transports are drained, then all start afresh and the injector puts mail back to work.
+ */
+import type { Config, FarmName } from '../config/config.ts';
+import { FARMS } from '../process/farms.ts';
+import type { InjectorMode, Report } from '../process/orders.ts';
+import { Farm, type Bounds, type FarmHost } from './farm.ts';
+import { forkWorker } from './fork.ts';
+import { Injections } from './injections.ts';
+import { LiveFile } from './live-file.ts';
+import { Member, type End, type MemberEvents } from './member.ts';
+import type { SocketTable } from './socket-table.ts';
+
+export interface SupervisorLog {
+  info(event: string, fields?: Record<string, unknown>): void;
+  warn(event: string, fields?: Record<string, unknown>): void;
+  error(event: string, fields?: Record<string, unknown>): void;
+}
+
+export interface SupervisorOptions {
+  readonly config: Config;
+  readonly sockets: SocketTable;
+  readonly generation: string;
+  readonly lockFd: number;
+  readonly user?: { readonly uid: number; readonly gid: number } | undefined;
+  readonly cache?: string | undefined;
+  /** Absolute path of a farm's main file. */
+  readonly scriptOf: (farm: FarmName) => string;
+  /** Farms that are not to run: the acceptors of `--drain`. */
+  readonly without?: ReadonlySet<FarmName>;
+  readonly log: SupervisorLog;
+  /** Every farm with a least accepts work, for the first time. */
+  readonly onReady: () => void;
+}
+
+/** What the transports get to finish when their scheduler died. */
+const FENCE_MS = 10_000;
+/** Acceptors wait this long for router and scheduler, then they start without. */
+const PATIENCE_MS = 5000;
+const RETIRE_EVERY_MS = 10_000;
+
+export class Supervisor implements FarmHost {
+  readonly farms: ReadonlyMap<FarmName, Farm>;
+  readonly injections: Injections;
+  readonly sockets: SocketTable;
+  readonly startedAt = Date.now();
+  /** Number of the configuration that new workers run with. */
+  epoch = 0;
+  config: Config;
+  readonly #options: SupervisorOptions;
+  readonly #live: LiveFile;
+  readonly #numbers = new Map<FarmName, number>();
+  #fencing = false;
+  #stopping = false;
+  #told = false;
+  #timers: NodeJS.Timeout[] = [];
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+    this.config = options.config;
+    this.sockets = options.sockets;
+    this.#live = new LiveFile((why) => options.log.error('live-file', { why }));
+    const names = (Object.keys(FARMS) as FarmName[]).filter((name) => !FARMS[name].once && !options.without?.has(name));
+    this.farms = new Map(names.map((name) => [name, new Farm(name, boundsOf(options.config, name), this)]));
+    this.injections = new Injections({
+      launch: (mode, events) => this.#launchInjector(mode, events),
+      log: (level, event, fields) => this.log(level, event, fields),
+    });
+  }
+
+  start(): void {
+    for (const [name, farm] of this.farms) if (name !== 'acceptor') farm.open();
+    this.injections.request('start');
+    this.#timers = [
+      setTimeout(() => this.#openAcceptors(), PATIENCE_MS),
+      setInterval(() => this.#retireIdle(), RETIRE_EVERY_MS),
+    ];
+  }
+
+  /** From here on nothing is started in place of what ends. */
+  beginStop(): void {
+    this.#stopping = true;
+    for (const timer of this.#timers) clearTimeout(timer);
+  }
+
+  get stopping(): boolean {
+    return this.#stopping;
+  }
+
+  launch(farm: FarmName, epoch: number, events: MemberEvents): Member {
+    return this.#fork(farm, epoch, [], events);
+  }
+
+  onReady(_farm: Farm, member: Member): void {
+    this.log('info', 'started', { farm: member.farm, worker: member.name, pid: member.pid });
+    // After the farm took note.
+    setImmediate(() => this.#afterReady());
+  }
+
+  onReport(_farm: Farm, member: Member, report: Report): void {
+    if (report.report === 'wake') this.farms.get(report.farm)?.wake();
+    if (report.report === 'settle') this.injections.request('settle');
+    if (report.report === 'kill') this.#killByPid(report.pid, `${member.name}: ${report.why}`);
+  }
+
+  onGone(farm: Farm, member: Member, end: End): void {
+    this.#bury(member, end);
+    if (this.#stopping) return;
+    if (farm.name === 'scheduler') void this.#fence();
+    else if (farm.traits.writes && !end.clean) this.injections.request('orphans');
+  }
+
+  log(level: 'info' | 'warn' | 'error', event: string, fields: Record<string, unknown>): void {
+    this.#options.log[level](event, fields);
+  }
+
+  /** The members of all farms, injectors included. */
+  members(): Member[] {
+    return [...[...this.farms.values()].flatMap((farm) => [...farm.members]), ...this.injections.members];
+  }
+
+  #launchInjector(mode: InjectorMode, events: MemberEvents): Member {
+    return this.#fork('injector', this.epoch, [mode], {
+      onReady: (member) => events.onReady(member),
+      onReport: (member, report) => {
+        if (report.report === 'wake') this.farms.get(report.farm)?.wake();
+        events.onReport(member, report);
+      },
+      onGone: (member, end) => {
+        this.#bury(member, end);
+        events.onGone(member, end);
+      },
+    });
+  }
+
+  #fork(farm: FarmName, epoch: number, args: readonly string[], events: MemberEvents): Member {
+    const number = (this.#numbers.get(farm) ?? 0) + 1;
+    this.#numbers.set(farm, number);
+    const name = `${farm}-${number}`;
+    const instance = `${name}-${this.#options.generation}`;
+    const { lockFd, user, cache, scriptOf } = this.#options;
+    this.#live.add(instance);
+    const fork = () => {
+      if (FARMS[farm].once && this.#live.stale) throw new Error('run/live.json cannot be written');
+      const sockets = this.sockets.forFarm(farm);
+      const { memory } = this.config.farms[farm];
+      return forkWorker({
+        script: scriptOf(farm),
+        args,
+        identity: { farm, name, instance },
+        sockets,
+        lockFd,
+        memory,
+        user,
+        cache,
+      });
+    };
+    return new Member({ farm, name, instance, epoch, once: FARMS[farm].once, fork, events });
+  }
+
+  #bury(member: Member, end: End): void {
+    this.#live.remove(member.instance);
+    const { code, signal, why } = end;
+    const fields = { farm: member.farm, worker: member.name, pid: member.pid, code, signal, why, jobs: member.jobs };
+    this.log(end.clean ? 'info' : 'error', 'exited', fields);
+  }
+
+  #afterReady(): void {
+    if (this.#stopping || this.#fencing) return;
+    if (this.#accepting('scheduler') && this.#accepting('router')) {
+      this.injections.open();
+      this.#openAcceptors();
+    }
+    if (this.#told || ![...this.farms.values()].every((farm) => farm.accepting)) return;
+    this.#told = true;
+    this.#options.onReady();
+  }
+
+  #accepting(name: FarmName): boolean {
+    return this.farms.get(name)?.accepting ?? true;
+  }
+
+  #openAcceptors(): void {
+    const farm = this.farms.get('acceptor');
+    if (!this.#stopping && farm !== undefined && !farm.isOpen) farm.open();
+  }
+
+  /** The scheduler is gone: no new one before every lane of its time is gone. */
+  async #fence(): Promise<void> {
+    if (this.#fencing) return;
+    this.#fencing = true;
+    const deadline = Date.now() + FENCE_MS;
+    const scheduler = this.farms.get('scheduler');
+    const lanes = [...this.farms.values()].filter((farm) => farm.traits.lanes);
+    const closing = [scheduler, ...lanes].map((farm) => farm?.close(deadline));
+    await Promise.all([...closing, this.injections.close(deadline)]);
+    this.#fencing = false;
+    if (this.#stopping) return;
+    this.injections.request('start');
+    for (const farm of [scheduler, ...lanes]) farm?.open();
+  }
+
+  #killByPid(pid: number, why: string): void {
+    const member = this.members().find((candidate) => candidate.pid === pid);
+    if (member === undefined) return;
+    this.log('warn', 'killing', { farm: member.farm, worker: member.name, pid, why });
+    member.kill(why);
+  }
+
+  #retireIdle(): void {
+    const now = performance.now();
+    for (const farm of this.farms.values()) farm.retireIdle(now);
+  }
+}
+
+/** Bounds of a farm from the configuration; a farm of one is always one. */
+export function boundsOf(config: Config, name: FarmName): Bounds {
+  const { least, most, jobs, drain } = config.farms[name];
+  return FARMS[name].single ? { least: 1, most: 1, jobs: 0, drain } : { least, most, jobs, drain };
+}
