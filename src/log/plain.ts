@@ -1,0 +1,72 @@
+/**
+ * A log line for human eyes: `12:01:33 acceptor-1 received 01abc… from=<a@b> to=<c@d> size=1234`.
+ *
+ * What comes from outside can't move the cursor, colour the screen or forge a line: every value is escaped.
+ */
+import { oneLine } from '../base/text.ts';
+
+const COLOURS: Readonly<Record<string, string>> = { debug: '2', warn: '33', error: '31' };
+
+/** Names that read better short. */
+const SHORT: ReadonlyMap<string, string> = new Map([
+  ['sender', 'from'],
+  ['recipients', 'to'],
+]);
+
+/** Of a list, this many entries are shown. */
+const SHOWN = 3;
+
+/** The plain form of one JSON line, without a newline. A line that is no JSON object comes back cleaned. */
+export function formatPlain(line: string, options: { readonly colour: boolean }): string {
+  const record = parseObject(line);
+  if (record === undefined) return oneLine(line);
+  const { time, level, farm, worker, event, id, ...rest } = record;
+  const what = [asText(event), id === undefined ? '' : asText(id)].filter((word) => word !== '').join(' ');
+  const marked = level === 'warn' || level === 'error' ? `${level}: ${what}` : what;
+  const words = [clock(time), asText(worker ?? farm ?? '-'), paint(marked, asText(level), options.colour)];
+  for (const [key, value] of Object.entries(rest))
+    words.push(`${SHORT.get(key) ?? oneLine(key, 50)}=${show(key, value)}`);
+  return words.join(' ');
+}
+
+function parseObject(line: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(line);
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : undefined;
+  } catch {
+    // Not JSON: the caller shows it as it is, cleaned.
+    return undefined;
+  }
+}
+
+/** HH:MM:SS of this machine's time zone. */
+function clock(time: unknown): string {
+  const at = new Date(typeof time === 'string' || typeof time === 'number' ? time : NaN);
+  if (Number.isNaN(at.getTime())) return '--:--:--';
+  return [at.getHours(), at.getMinutes(), at.getSeconds()].map((n) => String(n).padStart(2, '0')).join(':');
+}
+
+function show(key: string, value: unknown): string {
+  if (Array.isArray(value)) {
+    const more = value.length > SHOWN ? `,+${value.length - SHOWN}` : '';
+    return (
+      value
+        .slice(0, SHOWN)
+        .map((entry) => show(key, entry))
+        .join(',') + more
+    );
+  }
+  if (SHORT.has(key)) return typeof value === 'string' ? `<${asText(value)}>` : asText(value);
+  const text = asText(value);
+  return text === '' || /[\s"=]/.test(text) ? JSON.stringify(text) : text;
+}
+
+function asText(value: unknown): string {
+  if (typeof value === 'string') return oneLine(value, 500);
+  return oneLine(JSON.stringify(value) ?? '', 500);
+}
+
+function paint(text: string, level: string, colour: boolean): string {
+  const code = COLOURS[level] ?? '1';
+  return colour ? `\u001b[${code}m${text}\u001b[0m` : text;
+}
