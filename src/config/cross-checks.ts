@@ -1,0 +1,85 @@
+/**
+ * Rules that hold between keys: names that must exist, addresses that must differ, sizes that depend on each other.
+ */
+import type { Path } from './merge.ts';
+import { nearest } from './nearest.ts';
+import type { Finding, Settings } from './schema.ts';
+import { formatSize } from './units.ts';
+
+export function crossCheck(settings: Settings): Finding[] {
+  return [
+    ...filterNames(settings),
+    ...listeners(settings),
+    ...domains(settings),
+    ...sockets(settings),
+    ...sizes(settings),
+  ];
+}
+
+function filterNames({ listen, filters }: Settings): Finding[] {
+  const known = Object.keys(filters);
+  return listen.flatMap((listener, i) =>
+    listener.filters.flatMap((name, j): Finding[] => {
+      if (known.includes(name)) return [];
+      const hint = nearest(name, known) ?? known.join(', ');
+      return [
+        {
+          paths: [['listen', i, 'filters', j], ['filters']],
+          message: `no filter of the name ${name}; defined: ${hint}`,
+        },
+      ];
+    }),
+  );
+}
+
+function listeners({ listen }: Settings): Finding[] {
+  const seen = new Map<string, number>();
+  return listen.flatMap(({ address }, i): Finding[] => {
+    const before = address.endsWith(':0') ? undefined : seen.get(address);
+    seen.set(address, i);
+    if (before === undefined) return [];
+    return [{ paths: [['listen', i, 'address']], message: `${address} is the address of listen.${before} already` }];
+  });
+}
+
+function domains({ domains: { local, relay } }: Settings): Finding[] {
+  return relay.flatMap((domain, i): Finding[] =>
+    local.includes(domain)
+      ? [
+          {
+            paths: [
+              ['domains', 'relay', i],
+              ['domains', 'local'],
+            ],
+            message: `${domain} is one of domains.local too; keep one`,
+          },
+        ]
+      : [],
+  );
+}
+
+function sockets({ farms, ipc }: Settings): Finding[] {
+  const seen = new Map<string, string>();
+  return Object.entries(farms).flatMap(([name, { socket }]): Finding[] => {
+    const path: Path = ['farms', name, 'socket'];
+    const before = seen.get(socket);
+    seen.set(socket, name);
+    if (before !== undefined) return [{ paths: [path], message: `${socket} is the socket of farm ${before} already` }];
+    if (!socket.startsWith('tls://') || ipc !== undefined) return [];
+    return [{ paths: [path, ['ipc']], message: `${socket} needs ipc.cert, ipc.key and ipc.ca in mailfarm.yaml` }];
+  });
+}
+
+function sizes({ queue: { inline, segment } }: Settings): Finding[] {
+  if (inline <= segment) return [];
+  const message = `expected at most queue.segment (${formatSize(segment)}), got ${formatSize(inline)}`;
+  return [
+    {
+      paths: [
+        ['queue', 'inline'],
+        ['queue', 'segment'],
+      ],
+      message,
+    },
+  ];
+}

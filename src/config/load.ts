@@ -1,0 +1,94 @@
+/**
+ * Makes the configuration: embedded defaults, then etc/mailfarm.yaml and etc/farms.yaml, then --set options.
+ *
+ * For the supervisor and the commands; workers read the result with resolved.ts. Every mistake is reported, not only
+ * the first, and nothing of a configuration with a mistake is used. It changes nothing on disk.
+ */
+import { join, resolve } from 'node:path';
+import { checkFiles, whyNotFolder, whyNotReadable } from './check-files.ts';
+import type { Config, Paths } from './config.ts';
+import { crossCheck } from './cross-checks.ts';
+import { DEFAULTS } from './defaults.ts';
+import { isSection, merge, withValue, type Section } from './merge.ts';
+import { codeRoot, machineName } from './paths.ts';
+import { placeFindings } from './place.ts';
+import type { Problem } from './problem.ts';
+import { checkSections, type Finding, type Settings } from './schema.ts';
+import { parseSetOptions, type SetOption } from './set-option.ts';
+import { readSource, type Source } from './source.ts';
+
+export { formatProblem, type Problem } from './problem.ts';
+
+export interface LoadOptions {
+  /** Must exist when given. Absent: etc/ beside the code, if there is one. */
+  readonly etcDir?: string;
+  readonly varDir: string;
+  /** `a.b.c=value`; later ones win. */
+  readonly set: readonly string[];
+}
+
+export type LoadResult =
+  | { readonly ok: true; readonly config: Config }
+  | { readonly ok: false; readonly problems: readonly Problem[] };
+
+export async function loadConfig({ etcDir, varDir, set }: LoadOptions): Promise<LoadResult> {
+  const code = codeRoot();
+  const etc = etcDir ?? join(code, 'etc');
+  const why = etcDir === undefined ? undefined : await whyNotFolder(etcDir);
+  if (why !== undefined) return { ok: false, problems: [{ file: etc, key: '', message: why }] };
+  const sources = await Promise.all([
+    readSource(join(etc, 'mailfarm.yaml'), []),
+    readSource(join(etc, 'farms.yaml'), ['farms']),
+  ]);
+  const { options, wrong } = parseSetOptions(set);
+  const problems = [...sources.flatMap((source) => source.problems), ...wrong];
+  const paths: Paths = { etc: resolve(etc), var: resolve(varDir), code };
+  const { settings, findings } = await check(overlay(sources, options, problems), paths.etc);
+  problems.push(...strayFarms(sources[0]), ...placeFindings(findings, sources, options));
+  return problems.length > 0 ? { ok: false, problems } : { ok: true, config: { ...settings, paths } };
+}
+
+/** Defaults, files and options, one over the other. */
+function overlay(sources: readonly Source[], options: readonly SetOption[], problems: Problem[]): Section {
+  let root: unknown = DEFAULTS;
+  for (const source of sources) root = merge(root, source.data);
+  for (const { name, path, value } of options) {
+    const next = withValue(root, path, value);
+    if (next === undefined)
+      problems.push({ option: name, key: name, message: 'expected the number of a list item, from 0' });
+    else root = next.root;
+  }
+  return isSection(root) ? root : {};
+}
+
+/** All checks. The settings are complete only when nothing was found. */
+async function check(data: Section, etc: string): Promise<{ settings: Settings; findings: Finding[] }> {
+  const { settings: given, failed, findings } = checkSections(data);
+  const defaults = checkSections(DEFAULTS).settings as Settings;
+  const settings = withHostname({ ...defaults, hostname: machineName(), ...given });
+  const across = crossCheck(settings).filter(({ paths }) => !paths.some(([first]) => failed.has(String(first))));
+  const files = await checkFiles(settings, etc);
+  const aliases =
+    settings.aliases ?? ((await whyNotReadable(join(etc, 'aliases'))) === undefined ? 'aliases' : undefined);
+  return {
+    settings: aliases === undefined ? settings : { ...settings, aliases },
+    findings: [...findings, ...across, ...files],
+  };
+}
+
+/** Puts the host name in where the domains say `$hostname`, each domain once. */
+function withHostname(settings: Settings): Settings {
+  const fill = (names: readonly string[]): string[] => [
+    ...new Set(names.map((name) => (name === '$hostname' ? settings.hostname : name))),
+  ];
+  const { local, relay } = settings.domains;
+  return { ...settings, domains: { local: fill(local), relay: fill(relay) } };
+}
+
+/** Farms are for farms.yaml alone: one place to look at for sizes. */
+function strayFarms(main: Source): Problem[] {
+  const line = isSection(main.data) && Object.hasOwn(main.data, 'farms') ? main.locate(['farms'])?.line : undefined;
+  return line === undefined
+    ? []
+    : [{ file: main.file, line, key: 'farms', message: 'expected in farms.yaml, not here' }];
+}

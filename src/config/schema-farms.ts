@@ -1,0 +1,77 @@
+/** The schema of farms.yaml: one row per farm. */
+import { availableParallelism } from 'node:os';
+import { z } from 'zod';
+import type { Farm, FarmName } from './config.ts';
+import { duration, leaf, section, size, text, whole } from './leaf.ts';
+import { isSocketPath } from './listen-address.ts';
+
+const MOST_WORKERS = 64;
+const MIB = 1024 * 1024;
+/** Node does not start with less. */
+const LEAST_MEMORY = 32 * MIB;
+const SOCKET = 'a path below var of at most 100 characters, such as run/router.sock, or tls://host:port';
+
+const socket = text(SOCKET, (value) => {
+  const port = /^tls:\/\/(?:\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):(\d{1,5})$/.exec(value)?.[1];
+  if (port !== undefined) return Number(port) >= 1 && Number(port) <= 65_535 ? value : undefined;
+  return isSocketPath(value) && !value.startsWith('/') && !value.includes(':') ? value : undefined;
+});
+
+const memory = leaf('0, or a size from 32MiB to 64GiB', (value) => {
+  if (value === 0) return 0;
+  const parsed = size(LEAST_MEMORY, 64 * 1024 * MIB).safeParse(value);
+  return parsed.success ? Math.round(parsed.data / MIB) : undefined;
+});
+
+function most(highest: number): z.ZodType<number> {
+  const expected = highest === 1 ? '1: this farm never has more' : `a whole number from 1 to ${highest}, or auto`;
+  return leaf(expected, (value) => {
+    if (value === 'auto') return Math.min(highest, autoWorkers());
+    return Number.isInteger(value) && (value as number) >= 1 && (value as number) <= highest
+      ? (value as number)
+      : undefined;
+  });
+}
+
+/** What `most: auto` means: the number of cores, but two at least, so that one stuck worker is not all of them. */
+export function autoWorkers(): number {
+  return Math.max(2, availableParallelism());
+}
+
+/** A row; `least` and `most` bound what the row may ask for. */
+function farm(lowest: number, highest: number): z.ZodType<Farm> {
+  const row = section({
+    socket,
+    least: whole(lowest, highest),
+    most: most(highest),
+    workers: whole(Math.max(1, lowest), highest).optional(),
+    jobs: whole(0, 1_000_000_000),
+    threads: whole(0, 64),
+    memory,
+    drain: duration(100, 3_600_000),
+  });
+  return row.transform(({ workers, ...rest }, context): Farm => {
+    if (workers !== undefined) return { ...rest, least: workers, most: workers };
+    if (rest.least > rest.most) {
+      const message = `expected at most ${rest.most}, which is the most of this farm`;
+      context.issues.push({ code: 'custom', message, input: rest.least, path: ['least'] });
+    }
+    return rest;
+  });
+}
+
+/** There is one scheduler and one writer of logs; without an acceptor nothing would wake one. */
+const ROWS = {
+  log: farm(1, 1),
+  scheduler: farm(1, 1),
+  router: farm(0, MOST_WORKERS),
+  filter: farm(0, MOST_WORKERS),
+  smtp: farm(0, MOST_WORKERS),
+  lmtp: farm(0, MOST_WORKERS),
+  maildir: farm(0, MOST_WORKERS),
+  bounce: farm(0, MOST_WORKERS),
+  acceptor: farm(1, MOST_WORKERS),
+  injector: farm(0, 1),
+} satisfies Record<FarmName, z.ZodType<Farm>>;
+
+export const farmsSchema = section(ROWS);
