@@ -1,0 +1,172 @@
+/**
+ * The acceptor role: listeners, limits, store and hand-on wired together.
+ *
+ * Draining: no new connection (the port stays open: the supervisor and the other acceptors hold it), idle sessions are told
+ * to come back, transactions are finished; then what was accepted is handed on and the store closed. What the deadline cuts
+ * off was not accepted, or is in the queue for the injector.
+ */
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { withDeadline } from '../base/deadline.ts';
+import { errorText } from '../base/text.ts';
+import type { Config, Listener } from '../config/config.ts';
+import { openHandOn, type HandedOn, type HandOn } from '../ipc/hand-on.ts';
+import { makeHello } from '../ipc/hello.ts';
+import type { Role, Worker } from '../process/worker.ts';
+import { openStore } from '../queue/open-store.ts';
+import type { Handle, Store } from '../queue/store.ts';
+import { readAliasNames } from './aliases.ts';
+import type { FarmConnection } from './connection.ts';
+import { FilterClient } from './filter-client.ts';
+import { Intake } from './intake.ts';
+import { Desk, type DeskState } from './listener-desk.ts';
+import { compileNetworks } from './networks.ts';
+import { RecipientPolicy } from './recipient-policy.ts';
+import { REFUSALS } from './replies.ts';
+import { SegmentNotices } from './segment-notices.ts';
+import { FarmServer } from './server.ts';
+import { SessionClock } from './session-clock.ts';
+import { SessionLimits } from './session-limits.ts';
+
+/** Kept for closing the store when the deadline of a drain is near. */
+const CLOSING_MS = 500;
+
+/** Starts the role; resolves when clients can connect. Rejects when a listener or the store cannot be opened. */
+export async function startAcceptor(worker: Worker): Promise<Role> {
+  const { config, log } = worker;
+  const self = makeHello({ farm: worker.farm, worker: worker.name });
+  const notices = new SegmentNotices({
+    address: config.farms.scheduler.socket,
+    self,
+    log,
+    wake: () => worker.wake('scheduler'),
+  });
+  const store = await openStore({
+    config,
+    role: 'writer',
+    worker: worker.instance,
+    log,
+    onSegmentClosed: (segment, total, finished) => notices.post({ segment, total, finished }),
+  });
+  const handOn = openHandOn({
+    address: config.farms.router.socket,
+    self,
+    wake: () => worker.wake('router'),
+    onPoison: (frame, why) => holdPoison(worker, store, frame, why),
+    onTrouble: (why) => log.debug('router-away', { why }),
+  });
+  const filters = new FilterClient({
+    address: config.farms.filter.socket,
+    self,
+    timeoutMs: config.filter.timeoutMs,
+    most: Math.max(1, config.farms.filter.most),
+    wake: () => worker.wake('filter'),
+    kill: (pid, why) => worker.kill(pid, why),
+  });
+  const intake = new Intake({ store, handOn, filters, log, jobDone: () => worker.jobDone() });
+  const state = makeState(worker, store, handOn);
+  const servers: FarmServer[] = [];
+  for (const [index, listener] of config.listen.entries()) {
+    const server = makeServer(listener, { worker, state, intake });
+    servers.push(server);
+    await server.start(whereToListen(worker, listener, index));
+  }
+  return {
+    async drain(deadline) {
+      for (const server of servers) server.stopListening();
+      const sessions = (): FarmConnection[] => servers.flatMap(sessionsOf);
+      await finishSessions(sessions, intake, deadline - CLOSING_MS);
+      filters.close();
+      await handOn.close(deadline - CLOSING_MS);
+      await store.close();
+      await withDeadline(notices.settle(), Math.max(1, deadline - Date.now()), 'notices').catch((error: unknown) => {
+        log.debug('segment-notice', { why: errorText(error) });
+      });
+    },
+    stats: () => ({
+      busy: intake.underWay,
+      sessions: state.limits.total,
+      accepted: state.accepted,
+      refused: state.refused,
+    }),
+  };
+}
+
+function makeState(worker: Worker, store: Store, handOn: HandOn): DeskState {
+  const { config, log } = worker;
+  return {
+    config,
+    log,
+    limits: new SessionLimits(config.limits),
+    clock: new SessionClock(),
+    policy: new RecipientPolicy(config, readAliasNames(log)),
+    isTrusted: compileNetworks(config.relay.networks),
+    closed: () => {
+      if (!store.hasRoom()) return REFUSALS.noRoom;
+      return handOn.outstanding >= config.limits.outstanding ? REFUSALS.busy : undefined;
+    },
+    accepted: 0,
+    refused: 0,
+  };
+}
+
+function makeServer(
+  listener: Listener,
+  { worker, state, intake }: { readonly worker: Worker; readonly state: DeskState; readonly intake: Intake },
+): FarmServer {
+  const { config, log } = worker;
+  const desk = new Desk(listener, state);
+  return new FarmServer({
+    hostname: config.hostname,
+    protocol: listener.protocol,
+    tls: listener.tls,
+    ...readTlsFiles(config, listener),
+    desk,
+    receive: async (stream, connection) => {
+      const answer = await intake.receive(stream, desk.incoming(connection), desk.contentRules(connection));
+      if ('accepted' in answer) state.accepted += 1;
+      return answer;
+    },
+    onTrouble: (event, fields) => log.warn(event, { listener: listener.address, ...fields }),
+  });
+}
+
+/** The inherited descriptor; without one (in tests) the address itself. */
+function whereToListen(worker: Worker, listener: Listener, index: number): Parameters<FarmServer['start']>[0] {
+  const fd = worker.fd(`listen:${index}`);
+  if (fd !== undefined) return { fd };
+  if (listener.address.startsWith('unix:')) return { path: listener.address.slice('unix:'.length) };
+  const colon = listener.address.lastIndexOf(':');
+  const host = listener.address.slice(0, colon).replace(/^\[|\]$/g, '');
+  return { host, port: Number(listener.address.slice(colon + 1)) };
+}
+
+function readTlsFiles(config: Config, { tls, key, cert }: Listener): { readonly key?: string; readonly cert?: string } {
+  if (tls === 'none' || key === undefined || cert === undefined) return {};
+  const read = (path: string): string => readFileSync(resolve(config.paths.etc, path), 'utf8');
+  return { key: read(key), cert: read(cert) };
+}
+
+function sessionsOf(server: FarmServer): FarmConnection[] {
+  return [...server.connections] as FarmConnection[];
+}
+
+/** Ends idle sessions, waits for transactions, and cuts off at the deadline what goes on. */
+async function finishSessions(sessions: () => FarmConnection[], intake: Intake, deadline: number): Promise<void> {
+  for (const session of sessions()) session.drain();
+  const done = (async () => {
+    while (sessions().length > 0) await new Promise((wake) => setTimeout(wake, 10));
+    await intake.settle();
+  })();
+  await withDeadline(done, Math.max(1, deadline - Date.now()), 'drain').catch(() => {
+    for (const session of sessions()) session.expire(REFUSALS.draining);
+  });
+}
+
+/** The router refuses this message, or keeps dying over it: an operator has to look at it. */
+async function holdPoison(worker: Worker, store: Store, frame: HandedOn, why: string): Promise<void> {
+  const recipients = 'envelope' in frame ? frame.envelope.recipients.map(({ address }) => address) : [];
+  worker.log.error('held', { id: frame.handle.slice(0, 19), why });
+  const held = { state: 'held', recipients, at: Date.now(), why: `router: ${why}` } as const;
+  await store.record(frame.handle as Handle, [held]);
+}

@@ -1,0 +1,150 @@
+/**
+ * From the end of the data to the answer: filters, commitment, hand-on, log. The order is the promise: nothing is accepted
+ * before it is durable, nothing is refused after; a verdict that does not come is a 451, never an acceptance.
+ */
+import { errorText, oneLine } from '../base/text.ts';
+import type { HandOn } from '../ipc/hand-on.ts';
+import type { Verdict } from '../ipc/messages.ts';
+import type { Logger } from '../log/logger.ts';
+import type { Envelope } from '../mail/envelope.ts';
+import type { Draft, Handle, Store } from '../queue/store.ts';
+import type { FilterClient } from './filter-client.ts';
+import type { MessageStream } from './message-stream.ts';
+import { receiveContent, storageRefusal, type ContentRules, type Incoming } from './reception.ts';
+import { refusal, REFUSALS, type Refusal } from './replies.ts';
+import type { DataAnswer } from './server.ts';
+
+export interface IntakeServices {
+  readonly store: Pick<Store, 'nextId' | 'draft'>;
+  readonly handOn: Pick<HandOn, 'send'>;
+  readonly filters: Pick<FilterClient, 'check'>;
+  readonly log: Logger;
+  readonly jobDone: () => void;
+}
+
+export interface IntakeRules extends ContentRules {
+  /** Names of the filters that the listener asks for. */
+  readonly filters: readonly string[];
+}
+
+/** Recipients that one log line names; it counts the others. */
+const LOGGED_RECIPIENTS = 20;
+
+export class Intake {
+  readonly #services: IntakeServices;
+  readonly #underWay = new Set<Promise<DataAnswer>>();
+
+  constructor(services: IntakeServices) {
+    this.#services = services;
+  }
+
+  /** Messages whose data or answer is under way. */
+  get underWay(): number {
+    return this.#underWay.size;
+  }
+
+  /** Takes one message; sets the sink of the stream before it returns. Rejects never. */
+  receive(stream: MessageStream, incoming: Incoming, rules: IntakeRules): Promise<DataAnswer> {
+    const answer = this.#receive(stream, incoming, rules);
+    this.#underWay.add(answer);
+    void answer.finally(() => this.#underWay.delete(answer));
+    return answer;
+  }
+
+  /** Resolves when nothing is under way any more. */
+  async settle(): Promise<void> {
+    while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
+  }
+
+  async #receive(stream: MessageStream, incoming: Incoming, rules: IntakeRules): Promise<DataAnswer> {
+    const { store, log } = this.#services;
+    const received = await receiveContent(stream, incoming, { store, rules, log });
+    // Nobody hears the answer of a client that is gone.
+    if (received.kind === 'gone') return refusal(451, '4.4.2', 'client-gone', 'The message was cut off');
+    if (received.kind === 'refused') return received.refusal;
+    const { draft, size } = received;
+    try {
+      const answer =
+        rules.filters.length === 0
+          ? await this.#commit(draft, incoming.envelope)
+          : await this.#filter(draft, incoming.envelope, rules.filters);
+      if ('accepted' in answer) this.#logReceived(draft, incoming.envelope, size);
+      return answer;
+    } catch (error) {
+      log.error('storage', { id: draft.id, why: errorText(error) });
+      return storageRefusal(error);
+    }
+  }
+
+  async #commit(
+    draft: Draft,
+    envelope: Envelope,
+    changes?: Pick<Verdict, 'prepend' | 'replaced'>,
+  ): Promise<DataAnswer> {
+    this.#handOn(await draft.commit(envelope, changes), envelope);
+    return { accepted: `2.0.0 Ok: queued as ${draft.id}` };
+  }
+
+  /** Without waiting: the message is durable, and the injector finds it if this process dies now. */
+  #handOn(handle: Handle, envelope: Envelope): void {
+    const { handOn, log } = this.#services;
+    handOn.send({ t: 'accepted', handle, envelope }).catch((error: unknown) => {
+      log.error('hand-on-failed', { id: handle.slice(0, 19), why: errorText(error) });
+    });
+  }
+
+  async #filter(draft: Draft, envelope: Envelope, filters: readonly string[]): Promise<DataAnswer> {
+    const handle = await draft.stage(envelope);
+    const answer = await this.#services.filters.check({ handle, envelope, filters });
+    if (answer.t === 'failed') {
+      this.#services.log.warn('filter-failed', { id: draft.id, why: answer.why });
+      await draft.discard();
+      return REFUSALS.filterDown;
+    }
+    const { verdict, by, prepend, replaced } = answer;
+    this.#services.log.info('filtered', { id: draft.id, verdict, by, reply: answer.reply?.text });
+    switch (verdict) {
+      case 'accept':
+        return this.#commit(draft, envelope, {
+          ...(prepend !== undefined && { prepend }),
+          ...(replaced !== undefined && { replaced }),
+        });
+      case 'quarantine':
+        await draft.quarantine(envelope, answer.reply?.text ?? `filter ${by ?? 'unknown'}`);
+        this.#services.log.info('quarantined', { id: draft.id, by });
+        return { accepted: `2.0.0 Ok: queued as ${draft.id}` };
+      default:
+        await draft.discard();
+        return refusalOf(answer);
+    }
+  }
+
+  #logReceived(draft: Draft, envelope: Envelope, size: number): void {
+    const { sender, recipients, origin, received } = envelope;
+    this.#services.log.info('received', {
+      id: draft.id,
+      sender,
+      recipients: recipients.length,
+      to: recipients.slice(0, LOGGED_RECIPIENTS).map(({ address }) => address),
+      size,
+      ip: origin.ip,
+      listener: origin.listener,
+      ms: Date.now() - received,
+    });
+    this.#services.jobDone();
+  }
+}
+
+/** The filter's own words where they are fit for a reply, else ours. */
+function refusalOf({ verdict, by, reply }: Verdict): Refusal {
+  const permanent = verdict === 'reject';
+  const fits = reply !== undefined && Math.floor(reply.code / 100) === (permanent ? 5 : 4);
+  return refusal(
+    fits ? reply.code : permanent ? 554 : 451,
+    fits ? reply.status : permanent ? '5.7.1' : '4.7.0',
+    `filter-${verdict}`,
+    fits
+      ? oneLine(reply.text, 400)
+      : `The content was ${permanent ? 'refused' : 'put off'} by filter ${by ?? ''}`.trimEnd(),
+  );
+}

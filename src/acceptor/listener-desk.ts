@@ -1,0 +1,128 @@
+/** What one listener's sessions ask: may I come in, may I send this, and what is written down about me. */
+import type { Config, Listener } from '../config/config.ts';
+import type { Logger } from '../log/logger.ts';
+import { oneLine } from '../base/text.ts';
+import type { Origin } from '../mail/envelope.ts';
+import type { FarmConnection, SessionDesk } from './connection.ts';
+import type { IntakeRules } from './intake.ts';
+import type { RecipientPolicy } from './recipient-policy.ts';
+import type { Incoming } from './reception.ts';
+import type { Refusal } from './replies.ts';
+import type { SessionClock } from './session-clock.ts';
+import type { SessionLimits } from './session-limits.ts';
+import { envelopeOf } from './transaction.ts';
+
+/** What all listeners of a worker share. */
+export interface DeskState {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly limits: SessionLimits;
+  readonly clock: SessionClock;
+  readonly policy: RecipientPolicy;
+  readonly isTrusted: (ip: string) => boolean;
+  readonly closed: () => Refusal | undefined;
+  /** Figures. */
+  accepted: number;
+  refused: number;
+}
+
+export class Desk implements SessionDesk {
+  readonly #listener: Listener;
+  readonly #state: DeskState;
+  readonly messageSize: number;
+  readonly recipients: number;
+  readonly errors: number;
+  readonly commandMs: number;
+  readonly dataMs: number;
+  readonly sessionMs: number;
+  readonly policy: RecipientPolicy;
+  readonly closed: () => Refusal | undefined;
+  readonly isTrusted: (ip: string) => boolean;
+
+  constructor(listener: Listener, state: DeskState) {
+    const { limits } = state.config;
+    this.#listener = listener;
+    this.#state = state;
+    this.messageSize = limits.messageSize;
+    this.recipients = limits.recipients;
+    this.errors = limits.errors;
+    this.commandMs = limits.commandMs;
+    this.dataMs = limits.dataMs;
+    this.sessionMs = limits.sessionMs;
+    this.policy = state.policy;
+    this.closed = state.closed;
+    this.isTrusted = state.isTrusted;
+  }
+
+  admit(connection: FarmConnection): Refusal | undefined {
+    this.#state.clock.add(connection);
+    return this.#state.limits.enter(connection.remoteAddress, connection.trusted);
+  }
+
+  leave(connection: FarmConnection): void {
+    this.#state.clock.delete(connection);
+    this.#state.limits.leave(connection.remoteAddress);
+  }
+
+  refused(connection: FarmConnection, { reason, code, text }: Refusal, recipient?: string): void {
+    this.#state.refused += 1;
+    this.#state.log.info('refused', {
+      reason,
+      code,
+      text,
+      ip: connection.remoteAddress,
+      helo: connection.hostNameAppearsAs || undefined,
+      sender: connection.transaction?.sender,
+      recipient: recipient === undefined ? undefined : oneLine(recipient, 300),
+      listener: this.#listener.name ?? this.#listener.address,
+    });
+  }
+
+  /** The envelope and trace of the message that begins now. */
+  incoming(connection: FarmConnection): Incoming {
+    const { transaction } = connection;
+    if (transaction === undefined) throw new TypeError('data without a transaction');
+    const received = Date.now();
+    const origin = this.#origin(connection);
+    const [only] = transaction.recipients.keys();
+    const tls = connection.tlsOptions === false ? undefined : connection.tlsOptions;
+    return {
+      envelope: envelopeOf(transaction, origin, received),
+      origin,
+      trace: {
+        by: this.#state.config.hostname,
+        with: this.#protocolOf(connection),
+        date: received,
+        ...(origin.helo !== undefined && { from: origin.helo }),
+        ...(origin.ip !== undefined && { ip: origin.ip }),
+        ...(transaction.recipients.size === 1 && only !== undefined && { for: only }),
+        ...(tls !== undefined && { tls: `${tls.version} ${tls.name}` }),
+      },
+    };
+  }
+
+  contentRules(connection: FarmConnection): IntakeRules {
+    const { hostname, limits } = this.#state.config;
+    const { lineEnds, filters, role } = this.#listener;
+    const { messageSize, headerSize, hops } = limits;
+    const submission = role !== 'mx' && connection.trusted;
+    return { hostname, lineEnds, filters, messageSize, headerSize, hops, submission };
+  }
+
+  #origin(connection: FarmConnection): Origin {
+    return {
+      via: this.#listener.protocol,
+      listener: this.#listener.name ?? this.#listener.address,
+      ...(connection.remoteAddress !== '' && { ip: connection.remoteAddress }),
+      ...(connection.hostNameAppearsAs && { helo: connection.hostNameAppearsAs }),
+    };
+  }
+
+  /** RFC 3848 and RFC 6531 section 4.3. */
+  #protocolOf(connection: FarmConnection): string {
+    const utf8 = connection.transaction?.smtputf8 === true ? 'UTF8' : '';
+    if (this.#listener.protocol === 'lmtp') return `${utf8}LMTP${connection.secure ? 'S' : ''}`;
+    const extended = connection.openingCommand === 'EHLO' && utf8 === '' ? 'E' : '';
+    return `${utf8}${extended}SMTP${connection.secure ? 'S' : ''}`;
+  }
+}

@@ -1,0 +1,87 @@
+/**
+ * MAIL FROM: opens a transaction, or says why not. Everything that the server as a whole may refuse (disk, back-pressure)
+ * is refused here, where it costs the client least.
+ */
+import { parsePathCommand, type Parameters } from './envelope-command.ts';
+import { refusal, tooLarge, type Refusal } from './replies.ts';
+import type { Transaction } from './transaction.ts';
+
+export interface MailRules {
+  /** Bytes. */
+  readonly messageSize: number;
+  /** Refuses all mail at this moment: a full disk, too much on its way to the router. */
+  readonly closed: () => Refusal | undefined;
+}
+
+const KNOWN = new Set(['SIZE', 'BODY', 'SMTPUTF8', 'RET', 'ENVID', 'AUTH']);
+/** RFC 3461 section 5.4 allows 100 characters of xtext. */
+const MAX_ENVID = 100;
+
+export function openTransaction(line: string, rules: MailRules): Transaction | Refusal {
+  const command = parsePathCommand(line, { name: 'MAIL FROM' });
+  if (command === undefined) return syntax('5.5.4', 'Syntax: MAIL FROM:<address> [parameters]');
+  const { parameters, address, why } = command;
+  const refused = judgeParameters(parameters, command.duplicate, rules.messageSize);
+  if (refused !== undefined) return refused;
+  if (command.needsUtf8) return refusal(553, '5.6.7', 'utf8', 'This sender address needs SMTPUTF8 at MAIL');
+  if (why !== undefined) return refusal(501, '5.1.7', 'sender-syntax', `Bad sender address: ${why}`);
+  const closed = rules.closed();
+  if (closed !== undefined) return closed;
+  const body = upper(parameters, 'BODY') as '7BIT' | '8BITMIME' | undefined;
+  const ret = upper(parameters, 'RET') as 'FULL' | 'HDRS' | undefined;
+  const envid = parameters.get('ENVID');
+  return {
+    sender: address?.address ?? '',
+    smtputf8: parameters.has('SMTPUTF8'),
+    ...(body !== undefined && { body }),
+    ...(ret !== undefined && { ret }),
+    ...(typeof envid === 'string' && { envid }),
+    recipients: new Map(),
+    accepted: 0,
+  };
+}
+
+function judgeParameters(
+  parameters: Parameters,
+  duplicate: string | undefined,
+  messageSize: number,
+): Refusal | undefined {
+  if (duplicate !== undefined) return syntax('5.5.4', `${duplicate} is given twice`);
+  for (const [key, value] of parameters) {
+    if (!KNOWN.has(key)) return refusal(555, '5.5.4', 'parameter', 'Unknown parameter of MAIL FROM');
+    if ((key === 'SMTPUTF8') !== (value === true)) return syntax('5.5.4', `Bad value of ${key}`);
+  }
+  return (
+    judgeSize(parameters.get('SIZE'), messageSize) ??
+    oneOf(parameters, 'BODY', ['7BIT', '8BITMIME']) ??
+    oneOf(parameters, 'RET', ['FULL', 'HDRS']) ??
+    judgeEnvid(parameters.get('ENVID'))
+  );
+}
+
+/** RFC 1870 section 3: up to 20 digits. */
+function judgeSize(value: string | true | undefined, messageSize: number): Refusal | undefined {
+  if (typeof value !== 'string') return undefined;
+  if (!/^[0-9]{1,20}$/.test(value)) return syntax('5.5.4', 'Bad value of SIZE');
+  return Number(value) > messageSize ? tooLarge(messageSize) : undefined;
+}
+
+function judgeEnvid(value: string | true | undefined): Refusal | undefined {
+  const good = value === undefined || (typeof value === 'string' && /^[\x20-\x7e]+$/.test(value));
+  return good && (value ?? '').toString().length <= MAX_ENVID ? undefined : syntax('5.5.4', 'Bad value of ENVID');
+}
+
+function oneOf(parameters: Parameters, key: string, words: readonly string[]): Refusal | undefined {
+  const value = upper(parameters, key);
+  if (value === undefined || words.includes(value)) return undefined;
+  return syntax('5.5.4', `${key} must be ${words.join(' or ')}`);
+}
+
+function upper(parameters: Parameters, key: string): string | undefined {
+  const value = parameters.get(key);
+  return typeof value === 'string' ? value.toUpperCase() : undefined;
+}
+
+function syntax(status: string, text: string): Refusal {
+  return refusal(501, status, 'syntax', text);
+}

@@ -1,0 +1,74 @@
+/**
+ * RCPT TO: adds one recipient to the transaction, or says why not. A refused recipient never changes the others.
+ */
+import type { Recipient, RecipientDsn } from '../mail/envelope.ts';
+import { parsePathCommand, type Parameters } from './envelope-command.ts';
+import type { RecipientPolicy } from './recipient-policy.ts';
+import { refusal, tooManyRecipients, type Refusal } from './replies.ts';
+import type { Transaction } from './transaction.ts';
+
+export interface RcptRules {
+  readonly policy: RecipientPolicy;
+  readonly trusted: boolean;
+  /** Most recipients of one transaction. */
+  readonly recipients: number;
+}
+
+const KNOWN = new Set(['NOTIFY', 'ORCPT']);
+const NOTIFY = new Set(['SUCCESS', 'FAILURE', 'DELAY']);
+/** RFC 3461 section 5.4, in characters. */
+const MAX_ORCPT = 500;
+
+/** Undefined when the recipient is in. */
+export function addRecipient(line: string, transaction: Transaction, rules: RcptRules): Refusal | undefined {
+  const command = parsePathCommand(line, {
+    name: 'RCPT TO',
+    smtputf8: transaction.smtputf8,
+    postmasterDomain: rules.policy.postmasterDomain,
+  });
+  if (command === undefined) return syntax('Syntax: RCPT TO:<address> [parameters]');
+  if (command.duplicate !== undefined) return syntax(`${command.duplicate} is given twice`);
+  const dsn = parseDsn(command.parameters);
+  if ('code' in dsn) return dsn;
+  if (command.needsUtf8) return refusal(553, '5.6.7', 'utf8', 'This address needs SMTPUTF8 at MAIL');
+  const { address } = command;
+  if (address === undefined) {
+    return refusal(501, '5.1.3', 'recipient-syntax', `Bad recipient address: ${command.why ?? 'the address is empty'}`);
+  }
+  if (transaction.recipients.size >= rules.recipients && !transaction.recipients.has(address.address)) {
+    return tooManyRecipients(rules.recipients);
+  }
+  const refused = rules.policy.judge(address, rules.trusted);
+  if (refused !== undefined) return refused;
+  const recipient: Recipient = { address: address.address, ...(Object.keys(dsn).length > 0 && { dsn }) };
+  transaction.recipients.set(address.address, recipient);
+  transaction.accepted += 1;
+  return undefined;
+}
+
+/** RFC 3461 sections 4.1 and 4.2. */
+function parseDsn(parameters: Parameters): RecipientDsn | Refusal {
+  const dsn: { notify?: string[]; orcpt?: string } = {};
+  for (const [key, value] of parameters) {
+    if (!KNOWN.has(key)) return refusal(555, '5.5.4', 'parameter', 'Unknown parameter of RCPT TO');
+    if (value === true || value === '') return syntax(`Bad value of ${key}`);
+    if (key === 'ORCPT') {
+      if (!isOrcpt(value)) return syntax('Bad value of ORCPT');
+      dsn.orcpt = value;
+    } else {
+      const notify = value.toUpperCase().split(',');
+      const never = notify.length === 1 && notify[0] === 'NEVER';
+      if (!never && !notify.every((word) => NOTIFY.has(word))) return syntax('Bad value of NOTIFY');
+      dsn.notify = [...new Set(notify)];
+    }
+  }
+  return dsn;
+}
+
+function isOrcpt(value: string): boolean {
+  return value.length <= MAX_ORCPT && /^[A-Za-z0-9-]{1,64};[\x20-\x7e]+$/.test(value);
+}
+
+function syntax(text: string): Refusal {
+  return refusal(501, '5.5.4', 'syntax', text);
+}

@@ -1,0 +1,122 @@
+/**
+ * One listener: smtp-server with our connection, parser and answers. Its socket is bound by the supervisor; here it only
+ * listens on the inherited descriptor. Refusals and limits are the desk's, content goes to `receive`.
+ */
+import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import { SMTPServer } from 'smtp-server';
+import type { SMTPConnectionOptions } from 'smtp-server/lib/smtp-connection.js';
+import type { SMTPServerDataStream, SMTPServerSession } from 'smtp-server/lib/types.js';
+import { errorCode, errorText } from '../base/text.ts';
+import { connectionOf, FarmConnection, type SessionDesk } from './connection.ts';
+import { asMessageStream, type MessageStream } from './message-stream.ts';
+import { asReplyError, REFUSALS, type Refusal } from './replies.ts';
+
+export interface ServerOptions {
+  readonly hostname: string;
+  readonly protocol: 'smtp' | 'lmtp';
+  readonly tls: 'none' | 'starttls' | 'implicit';
+  /** PEM text. */
+  readonly key?: string;
+  readonly cert?: string;
+  readonly desk: SessionDesk;
+  /** Sets the sink of the stream before it returns; resolves with the answer. */
+  readonly receive: (stream: MessageStream, connection: FarmConnection) => Promise<DataAnswer>;
+  readonly onTrouble: (event: string, fields: Record<string, unknown>) => void;
+}
+
+/** The answer to a message: accepted with this text, or refused. */
+export type DataAnswer = { readonly accepted: string } | Refusal;
+
+type DataCallback = (error?: Error | null, message?: string | string[]) => void;
+
+const DISABLED = ['AUTH', 'WIZ', 'SHELL', 'KILL', 'XCLIENT', 'XFORWARD'];
+
+export class FarmServer extends SMTPServer {
+  readonly #options: ServerOptions;
+
+  constructor(options: ServerOptions) {
+    super({
+      name: options.hostname,
+      banner: 'Mailfarm',
+      heloResponse: '%s greets %s',
+      lmtp: options.protocol === 'lmtp',
+      secure: options.tls === 'implicit',
+      ...(options.key !== undefined && { key: options.key }),
+      ...(options.cert !== undefined && { cert: options.cert }),
+      disabledCommands: options.tls === 'starttls' ? DISABLED : [...DISABLED, 'STARTTLS'],
+      size: options.desk.messageSize,
+      socketTimeout: options.desk.commandMs,
+      // Reverse lookups go through the thread pool, where dead name servers would hold up every file operation.
+      disableReverseLookup: true,
+      hideENHANCEDSTATUSCODES: false,
+      hideDSN: false,
+      logger: false,
+    });
+    this.#options = options;
+    this.on('error', (error: Error) => this.#trouble(error));
+  }
+
+  override connect(socket: Socket | TLSSocket, socketOptions?: SMTPConnectionOptions): void {
+    const connection = new FarmConnection(this, socket, socketOptions ?? {}, this.#options.desk);
+    this.connections.add(connection);
+    connection.on('error', (error: Error) => {
+      this.#options.onTrouble('client-lost', { ip: connection.remoteAddress, why: errorText(error) });
+    });
+    connection.init();
+  }
+
+  override onConnect(_session: SMTPServerSession, callback: (error?: Error | null) => void): void {
+    callback();
+  }
+
+  override onData(stream: SMTPServerDataStream, session: SMTPServerSession, callback: DataCallback): void {
+    const connection = connectionOf(session);
+    const accepted = connection.transaction?.accepted ?? 1;
+    const answer = (what: DataAnswer): void => {
+      connection.answerData('accepted' in what, () =>
+        callback(null, repeat(what, this.#answers(accepted)) as string[]),
+      );
+      if ('code' in what) this.#options.desk.refused(connection, what);
+    };
+    this.#options.receive(asMessageStream(stream), connection).then(answer, (error: unknown) => {
+      this.#options.onTrouble('receive-failed', { ip: connection.remoteAddress, why: errorText(error) });
+      answer(REFUSALS.storage);
+    });
+  }
+
+  /** Resolves when clients can connect. */
+  start(
+    where: { readonly fd: number } | { readonly path: string } | { readonly host: string; readonly port: number },
+  ): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.server.once('error', reject);
+      this.server.listen(where, () => {
+        this.server.off('error', reject);
+        resolve();
+      });
+    });
+  }
+
+  /** Stops to accept in this process; the port stays with the supervisor. Sessions go on. */
+  stopListening(): void {
+    this.server.close();
+  }
+
+  /** LMTP answers once for each accepted RCPT (RFC 2033 section 4.2). */
+  #answers(accepted: number): number {
+    return this.#options.protocol === 'lmtp' ? accepted : 1;
+  }
+
+  #trouble(error: Error): void {
+    const code = errorCode(error);
+    // The kernel keeps the connection waiting, or libuv turned it away; either way the others go on.
+    const event = code === 'EMFILE' || code === 'ENFILE' ? 'no-descriptors' : 'client-trouble';
+    this.#options.onTrouble(event, { code, why: errorText(error) });
+  }
+}
+
+function repeat(answer: DataAnswer, count: number): (string | Error)[] {
+  const one = 'accepted' in answer ? answer.accepted : asReplyError(answer);
+  return Array.from({ length: count }, () => one);
+}

@@ -1,0 +1,35 @@
+/**
+ * One mail transaction: what MAIL and RCPT have settled. It lives from an accepted MAIL to the answer after the data, to
+ * RSET, to another EHLO or to the end of the session, and never longer: a refused transaction leaves nothing behind.
+ */
+import type { Envelope, Origin, Recipient } from '../mail/envelope.ts';
+import { DEFAULT_TENANT } from '../mail/envelope.ts';
+
+export interface Transaction {
+  /** '' for the null sender. */
+  readonly sender: string;
+  readonly smtputf8: boolean;
+  readonly body?: '7BIT' | '8BITMIME';
+  readonly ret?: 'FULL' | 'HDRS';
+  readonly envid?: string;
+  /** By address: a recipient that is named twice gets one copy. */
+  readonly recipients: Map<string, Recipient>;
+  /** RCPT commands answered 250: LMTP owes that many answers after the data (RFC 2033 section 4.2). */
+  accepted: number;
+}
+
+/** The envelope as it is stored; `received` in milliseconds since 1970. */
+export function envelopeOf(transaction: Transaction, origin: Origin, received: number): Envelope {
+  const { sender, smtputf8, body, ret, envid, recipients } = transaction;
+  return {
+    sender,
+    recipients: [...recipients.values()],
+    received,
+    tenant: DEFAULT_TENANT,
+    origin,
+    ...(body !== undefined && { body }),
+    ...(smtputf8 && { smtputf8 }),
+    ...(ret !== undefined && { ret }),
+    ...(envid !== undefined && { envid }),
+  };
+}
