@@ -1,0 +1,44 @@
+/** The channels by name: what makes the deliverer of a lane. A new channel is one more line here and one more farm. */
+import type { Config } from '../config/config.ts';
+import type { HandOn } from '../ipc/hand-on.ts';
+import type { Logger } from '../log/logger.ts';
+import type { Hop } from '../mail/outcome.ts';
+import type { Store } from '../queue/store.ts';
+import { BounceDeliverer } from './channels/bounce/deliverer.ts';
+import { MaildirDeliverer } from './channels/maildir/deliverer.ts';
+import { DirectorySyncs } from './channels/maildir/directories.ts';
+import { SessionDeliverer } from './channels/smtp/deliverer.ts';
+import { openNextHop } from './channels/smtp/next-hop.ts';
+import type { Deliverer } from './deliverer.ts';
+import { MxResolver } from './mx.ts';
+import type { SessionSettings } from './settings.ts';
+
+export interface ChannelParts {
+  readonly config: Config;
+  readonly store: Store;
+  readonly log: Logger;
+  /** To the router, for reports. */
+  readonly handOn: HandOn;
+}
+
+/** Returns what makes a lane's deliverer; what lanes of one worker share is made once, here. */
+export function channelMaker(parts: ChannelParts): (hop: Hop) => Deliverer {
+  const { config, store, log, handOn } = parts;
+  const { hostname } = config;
+  const settings: SessionSettings = { hostname, ...config.smtp };
+  const resolver = new MxResolver(settings);
+  const syncs = new DirectorySyncs();
+  return ({ channel, next }) => {
+    switch (channel) {
+      case 'smtp':
+      case 'lmtp': {
+        const open = () => openNextHop({ next, lmtp: channel === 'lmtp', settings, resolver });
+        return new SessionDeliverer({ open, idleMs: settings.idleMs });
+      }
+      case 'maildir':
+        return new MaildirDeliverer({ next, root: config.maildir.root, hostname, syncs });
+      case 'bounce':
+        return new BounceDeliverer({ store, handOn, log, hostname, lifetime: config.retry.lifetime });
+    }
+  };
+}

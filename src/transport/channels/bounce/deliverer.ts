@@ -1,0 +1,150 @@
+/**
+ * Reports failures and delays to senders. One report speaks of all recipients of a job.
+ *
+ * Never a report about a report: a message from <> is dropped, as is one whose sender wants to hear nothing. The commit of the
+ * report is what settles the recipients it names (Envelope.settles): a crash after it makes no second one, a crash before it
+ * leaves none. A warning settles nothing.
+ */
+import { DeadlineExceeded, withDeadline } from '../../../base/deadline.ts';
+import { errorText } from '../../../base/text.ts';
+import type { HandOn } from '../../../ipc/hand-on.ts';
+import type { Job } from '../../../ipc/messages.ts';
+import type { Logger } from '../../../log/logger.ts';
+import { isAsciiAddress } from '../../../mail/address.ts';
+import type { Envelope } from '../../../mail/envelope.ts';
+import type { Reply } from '../../../mail/outcome.ts';
+import { StorageFull, type Handle, type Store, type StoredMessage } from '../../../queue/store.ts';
+import type { Deliverer, DeliveryResult, RecipientVerdict } from '../../deliverer.ts';
+import { mergeVerdicts, reply } from '../../replies.ts';
+import { composeReport } from './compose.ts';
+import { quoteMessage } from './quote.ts';
+import type { Report, ReportedRecipient } from './report.ts';
+
+/** Reports that the router has not taken yet. */
+const MAX_OUTSTANDING = 1000;
+/** How long the router gets to take one of them before the bin waits, in ms. */
+const ROUTER_MS = 5000;
+
+export interface BounceOptions {
+  readonly store: Pick<Store, 'nextId' | 'draft'>;
+  readonly handOn: Pick<HandOn, 'send' | 'outstanding'>;
+  readonly log: Logger;
+  readonly hostname: string;
+  /** config.retry.lifetime, in ms. */
+  readonly lifetime: number;
+}
+
+interface Committed {
+  readonly handle: Handle;
+  readonly envelope: Envelope;
+  readonly id: string;
+}
+
+export class BounceDeliverer implements Deliverer {
+  readonly #options: BounceOptions;
+  #lastSent: Promise<void> = Promise.resolve();
+
+  constructor(options: BounceOptions) {
+    this.#options = options;
+  }
+
+  async deliver(job: Job, message: StoredMessage): Promise<DeliveryResult> {
+    const kind = job.kind ?? 'failed';
+    const recipients = reported(job, message.envelope);
+    const told = recipients.filter(({ address }) => isOwed(message.envelope, address, kind));
+    const untold = recipients.filter((recipient) => !told.includes(recipient));
+    const silent = untold.map((recipient) => verdict(kind === 'failed' ? 'dropped' : 'warned', recipient));
+    if (told.length === 0) return { verdicts: mergeVerdicts(silent) };
+    const made = await this.#makeReport(message, kind, told);
+    if ('trouble' in made) {
+      const waiting = kind === 'failed' ? told.map((recipient) => verdict('deferred', recipient)) : [];
+      return { verdicts: mergeVerdicts([...silent, ...waiting]), trouble: made.trouble };
+    }
+    const spoken = told.map((it) => ({ ...verdict(kind === 'failed' ? 'bounced' : 'warned', it), report: made.id }));
+    return { verdicts: mergeVerdicts([...silent, ...spoken]), whenDurable: () => this.#send(made) };
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async #makeReport(
+    message: StoredMessage,
+    kind: Report['kind'],
+    told: readonly ReportedRecipient[],
+  ): Promise<Committed | { readonly trouble: Reply }> {
+    try {
+      await this.#waitForRouter();
+      return await this.#commit(message, kind, told);
+    } catch (error) {
+      this.#options.log.error('unreported', { id: message.id, why: errorText(error) });
+      return { trouble: troubleReply(error) };
+    }
+  }
+
+  async #commit(message: StoredMessage, kind: Report['kind'], told: readonly ReportedRecipient[]): Promise<Committed> {
+    const { store, hostname, lifetime } = this.#options;
+    const id = store.nextId();
+    const now = Date.now();
+    const report = { kind, id, hostname, now, lifetime, envelope: message.envelope, recipients: told };
+    const { bytes, eightBit } = composeReport(report, await quoteMessage(message, kind));
+    const envelope = reportEnvelope(report, message.id, eightBit);
+    const draft = store.draft(id);
+    await draft.write(bytes);
+    return { id, envelope, handle: await draft.commit(envelope) };
+  }
+
+  /** Not waited for: the report is in the queue, and whoever loses it in memory finds it there. */
+  #send({ handle, envelope }: Committed): Promise<void> {
+    this.#lastSent = this.#options.handOn.send({ t: 'accepted', handle, envelope });
+    return Promise.resolve();
+  }
+
+  async #waitForRouter(): Promise<void> {
+    if (this.#options.handOn.outstanding < MAX_OUTSTANDING) return;
+    await withDeadline(this.#lastSent, ROUTER_MS, 'router');
+  }
+}
+
+function reported(job: Job, envelope: Envelope): ReportedRecipient[] {
+  const replies = new Map(
+    (job.failures ?? []).flatMap(({ to, reply: answer }) => to.map((address) => [address, answer])),
+  );
+  const unknown = reply({ code: 550, status: '5.0.0', text: 'could not be delivered' });
+  return job.to.map((address) => {
+    const orcpt = envelope.recipients.find((recipient) => recipient.address === address)?.dsn?.orcpt;
+    return { address, reply: replies.get(address) ?? unknown, orcpt };
+  });
+}
+
+/** RFC 3461 section 4.1: without NOTIFY, failures and delays are told. */
+function isOwed({ sender, recipients }: Envelope, address: string, kind: Report['kind']): boolean {
+  if (sender === '') return false;
+  const notify = recipients.find((recipient) => recipient.address === address)?.dsn?.notify;
+  return notify === undefined || notify.includes(kind === 'failed' ? 'FAILURE' : 'DELAY');
+}
+
+function verdict(state: RecipientVerdict['state'], { address, reply: answer }: ReportedRecipient): RecipientVerdict {
+  return { state, recipients: [address], reply: answer };
+}
+
+function reportEnvelope({ kind, now, envelope, recipients }: Report, about: string, eightBit: boolean): Envelope {
+  return {
+    sender: '',
+    recipients: [{ address: envelope.sender }],
+    received: now,
+    tenant: envelope.tenant,
+    origin: { via: 'bounce' },
+    ...(eightBit && { body: '8BITMIME' as const }),
+    ...(!isAsciiAddress(envelope.sender) && { smtputf8: true }),
+    ...(kind === 'failed' && { settles: { id: about, recipients: recipients.map(({ address }) => address) } }),
+  };
+}
+
+function troubleReply(error: unknown): Reply {
+  if (error instanceof StorageFull)
+    return reply({ code: 452, status: '4.3.1', text: 'no space in the queue for a report' });
+  const text =
+    error instanceof DeadlineExceeded ? 'the router takes no mail' : `report could not be stored: ${errorText(error)}`;
+  return reply({ code: 451, status: '4.3.0', text });
+}

@@ -1,0 +1,82 @@
+/**
+ * Delivers into Maildirs (https://cr.yp.to/proto/maildir.html). A full or unwritable disk is an outcome like any other: the
+ * mail waits. Missing Maildirs are made: which users exist was decided by the router.
+ */
+import { errorCode, errorText } from '../../../base/text.ts';
+import type { Job } from '../../../ipc/messages.ts';
+import type { Reply } from '../../../mail/outcome.ts';
+import type { StoredMessage } from '../../../queue/store.ts';
+import type { Deliverer, DeliveryResult, RecipientVerdict } from '../../deliverer.ts';
+import { mergeVerdicts, reply, verdictOf } from '../../replies.ts';
+import { ensureMaildir, NotADirectory, type DirectorySyncs } from './directories.ts';
+import { fileName, parseMailbox } from './names.ts';
+import { forgetPlacement, placeMessage } from './place.ts';
+
+export interface MaildirOptions {
+  /** As in Hop.next. */
+  readonly next: string;
+  readonly root: string;
+  readonly hostname: string;
+  /** Shared by the lanes of a worker. */
+  readonly syncs: DirectorySyncs;
+}
+
+export class MaildirDeliverer implements Deliverer {
+  readonly #options: MaildirOptions;
+
+  constructor(options: MaildirOptions) {
+    this.#options = options;
+  }
+
+  async deliver(job: Job, message: StoredMessage): Promise<DeliveryResult> {
+    const mailbox = parseMailbox(this.#options.next);
+    if (mailbox === undefined) {
+      return {
+        verdicts: [verdictOf(job.to, reply({ code: 550, status: '5.1.3', text: 'no mailbox can have this name' }))],
+      };
+    }
+    const { root, hostname, syncs } = this.#options;
+    const placed: { readonly maildir: string; readonly name: string }[] = [];
+    const verdicts: RecipientVerdict[] = [];
+    let trouble: Reply | undefined;
+    for (const recipient of job.to) {
+      try {
+        const maildir = await ensureMaildir(root, mailbox, syncs);
+        const name = fileName(message, recipient, hostname);
+        await placeMessage({ maildir, name, message, recipient, syncs });
+        placed.push({ maildir, name });
+        verdicts.push(
+          verdictOf([recipient], reply({ code: 250, status: '2.0.0', text: `delivered to ${this.#options.next}` })),
+        );
+      } catch (error) {
+        trouble = diskReply(error);
+        verdicts.push(verdictOf([recipient], trouble));
+      }
+    }
+    return { verdicts: mergeVerdicts(verdicts), trouble, whenDurable: () => forgetAll(placed) };
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+async function forgetAll(placed: readonly { readonly maildir: string; readonly name: string }[]): Promise<void> {
+  await Promise.all(placed.map(({ maildir, name }) => forgetPlacement(maildir, name)));
+}
+
+/** Every trouble with a disk is temporary: an operator can end it. Exact words go to log and sender alike, without paths. */
+function diskReply(error: unknown): Reply {
+  const code = errorCode(error);
+  if (code === 'EDQUOT') return reply({ code: 452, status: '4.2.2', text: 'mailbox is over its quota' });
+  if (code === 'ENOSPC' || code === 'EFBIG')
+    return reply({ code: 452, status: '4.3.1', text: 'no space left for the mailbox' });
+  if (error instanceof NotADirectory || code === 'ELOOP' || code === 'ENOTDIR') {
+    return reply({
+      code: 451,
+      status: '4.3.5',
+      text: 'mailbox is not a Maildir: a part of its path is a link or a file',
+    });
+  }
+  return reply({ code: 451, status: '4.3.0', text: `cannot write to the mailbox: ${code ?? errorText(error)}` });
+}

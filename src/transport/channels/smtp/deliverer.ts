@@ -1,0 +1,123 @@
+/**
+ * Delivers over SMTP or LMTP sessions: one session for all jobs of a lane, many recipients in a transaction.
+ *
+ * States: no session → session (idle, in use) → no session. A session kept from an earlier job is verified by using it: if it
+ * turns out to be dead before any content left, the job gets one fresh session at once, and that is not an attempt of its own.
+ * Content is never sent again after its end mark was: what became of it is asked of the next attempt.
+ */
+import type { Job } from '../../../ipc/messages.ts';
+import type { Reply } from '../../../mail/outcome.ts';
+import type { StoredMessage } from '../../../queue/store.ts';
+import type { Deliverer, DeliveryResult, RecipientVerdict } from '../../deliverer.ts';
+import { mergeVerdicts, verdictOf } from '../../replies.ts';
+import { rcptParameters } from './dsn-parameters.ts';
+import { isStale, judge, type Judgement } from './judge.ts';
+import { screenAddresses, screenForSession } from './screen.ts';
+import type { Session } from './session.ts';
+
+/** Recipients of one transaction: what every server must take (RFC 5321 section 4.5.3.1.8). */
+const MAX_RECIPIENTS = 100;
+
+/** A session, or why there is none: `trouble` when that is so for the whole next hop. */
+export type Opened = Session | { readonly reply: Reply; readonly trouble: boolean };
+
+export interface SessionDelivererOptions {
+  readonly open: () => Promise<Opened>;
+  readonly idleMs: number;
+}
+
+export class SessionDeliverer implements Deliverer {
+  readonly #options: SessionDelivererOptions;
+  #session: Session | undefined;
+  #busy = false;
+  #closed = false;
+  #idle: NodeJS.Timeout | undefined;
+
+  constructor(options: SessionDelivererOptions) {
+    this.#options = options;
+  }
+
+  async deliver(job: Job, message: StoredMessage): Promise<DeliveryResult> {
+    clearTimeout(this.#idle);
+    this.#busy = true;
+    const result = await this.#deliverAll(job.to, message);
+    this.#busy = false;
+    this.#rest();
+    return result;
+  }
+
+  close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#idle);
+    if (this.#busy) this.#session?.abort();
+    else this.#session?.quit();
+    return Promise.resolve();
+  }
+
+  async #deliverAll(to: readonly string[], message: StoredMessage): Promise<DeliveryResult> {
+    const { able, refused } = screenAddresses(message.envelope.sender, to);
+    const verdicts: RecipientVerdict[] = [...refused];
+    let waiting = [...able];
+    let trouble: Reply | undefined;
+    while (waiting.length > 0 && trouble === undefined) {
+      const batch = waiting.slice(0, MAX_RECIPIENTS);
+      const judgement = await this.#deliverBatch(batch, message);
+      verdicts.push(...judgement.verdicts);
+      trouble = judgement.trouble;
+      waiting = [...judgement.again, ...waiting.slice(MAX_RECIPIENTS)];
+    }
+    if (trouble) verdicts.push(verdictOf(waiting, trouble));
+    return { verdicts: mergeVerdicts(verdicts), trouble };
+  }
+
+  async #deliverBatch(batch: readonly string[], message: StoredMessage, fresh = false): Promise<Judgement> {
+    const session = await this.#openSession();
+    if ('reply' in session) {
+      return {
+        verdicts: [verdictOf(batch, session.reply)],
+        again: [],
+        trouble: session.trouble ? session.reply : undefined,
+      };
+    }
+    const { able, refused } = screenForSession(session, message, batch);
+    if (able.length === 0) return { verdicts: refused, again: [] };
+    const kept = session.used > 0;
+    const transcript = await session.transact({ ...parametersOf(message), recipients: able });
+    if (kept && !fresh && !this.#closed && isStale(transcript)) {
+      session.abort();
+      return this.#deliverBatch(batch, message, true);
+    }
+    const judgement = judge(transcript, able, session.remote);
+    return { ...judgement, verdicts: [...refused, ...judgement.verdicts] };
+  }
+
+  async #openSession(): Promise<Opened> {
+    if (this.#session?.usable === true) return this.#session;
+    this.#session?.quit();
+    const opened = await this.#options.open();
+    this.#session = 'reply' in opened ? undefined : opened;
+    if (this.#closed) this.#session?.abort();
+    return opened;
+  }
+
+  /** Between jobs: a session that is used up goes at once, another when nothing comes for a while. */
+  #rest(): void {
+    if (this.#session?.usable === false || this.#closed) this.#session?.quit();
+    else this.#idle = setTimeout(() => this.#session?.quit(), this.#options.idleMs);
+    this.#idle?.unref();
+  }
+}
+
+function parametersOf(message: StoredMessage): Omit<Parameters<Session['transact']>[0], 'recipients'> {
+  const { envelope, size, bytes } = message;
+  return {
+    sender: envelope.sender,
+    size,
+    eightBit: envelope.body === '8BITMIME',
+    smtputf8: envelope.smtputf8 === true,
+    ret: envelope.ret,
+    envid: envelope.envid,
+    rcptParameters: rcptParameters(envelope.recipients),
+    content: bytes ?? message.stream(),
+  };
+}

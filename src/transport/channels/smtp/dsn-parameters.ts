@@ -1,0 +1,40 @@
+/** Parameters of RCPT for delivery status notifications (RFC 3461 sections 4.1, 4.2), as they go over the wire. */
+import type { Recipient } from '../../../mail/envelope.ts';
+
+const NOTIFY = new Set(['NEVER', 'SUCCESS', 'FAILURE', 'DELAY']);
+/** RFC 3461 section 4.2 allows 500 characters. */
+const MAX_ORCPT = 500;
+
+/** By recipient address; recipients without wishes, and those an alias put in, have none. */
+export function rcptParameters(recipients: readonly Recipient[]): ReadonlyMap<string, string> {
+  const parameters = new Map<string, string>();
+  for (const { address, dsn } of recipients) {
+    const notify = dsn?.notify?.filter((word) => NOTIFY.has(word)) ?? [];
+    const words: string[] = [];
+    if (notify.length > 0) words.push(`NOTIFY=${notify.join(',')}`);
+    const orcpt = dsn?.orcpt === undefined ? undefined : encodeOrcpt(dsn.orcpt);
+    if (orcpt !== undefined && orcpt.length <= MAX_ORCPT) words.push(`ORCPT=${orcpt}`);
+    if (words.length > 0) parameters.set(address, words.join(' '));
+  }
+  return parameters;
+}
+
+/** xtext (RFC 3461 section 4): everything but printable ASCII, and + and =, as +HH. */
+export function encodeXtext(text: string): string {
+  const bytes = Buffer.from(text);
+  return Array.from(bytes, (byte) => (isPlain(byte) ? String.fromCharCode(byte) : hex(byte))).join('');
+}
+
+/** `type;address` with the address as xtext; undefined without a type. */
+function encodeOrcpt(orcpt: string): string | undefined {
+  const match = /^([A-Za-z0-9-]{1,40});(.+)$/s.exec(orcpt);
+  return match === null ? undefined : `${match[1]};${encodeXtext(match[2] ?? '')}`;
+}
+
+function isPlain(byte: number): boolean {
+  return byte >= 0x21 && byte <= 0x7e && byte !== 0x2b && byte !== 0x3d;
+}
+
+function hex(byte: number): string {
+  return `+${byte.toString(16).toUpperCase().padStart(2, '0')}`;
+}

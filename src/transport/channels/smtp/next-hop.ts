@@ -1,0 +1,64 @@
+/**
+ * From a hop's `next` to an open session: names resolved, one address after the other tried.
+ *
+ * The next address is tried when one cannot be reached or greets with a refusal; what is said later is the answer.
+ */
+import type { Reply } from '../../../mail/outcome.ts';
+import type { MxResolver, Resolution } from '../../mx.ts';
+import { reply } from '../../replies.ts';
+import type { SessionSettings } from '../../settings.ts';
+import type { Opened } from './deliverer.ts';
+import type { Target } from './dial.ts';
+import { openSession, Session } from './session.ts';
+
+/** What a `next` says (see Hop.next). */
+type NextHop =
+  | { readonly kind: 'mx'; readonly domain: string }
+  | { readonly kind: 'host'; readonly host: string; readonly port: number }
+  | { readonly kind: 'path'; readonly path: string };
+
+/** How many times connectMs all addresses of a next hop may take together. */
+const PATIENCE = 4;
+
+/** Undefined for what is no next hop of SMTP or LMTP. */
+export function parseNext(next: string, defaultPort: number): NextHop | undefined {
+  if (next.startsWith('mx:')) return { kind: 'mx', domain: next.slice(3) };
+  if (next.startsWith('unix:')) return { kind: 'path', path: next.slice(5) };
+  const match = /^\[([^\]]+)\](?::(\d{1,5}))?$/.exec(next);
+  if (match === null) return undefined;
+  const host = (match[1] ?? '').replace(/^IPv6:/i, '');
+  return { kind: 'host', host, port: match[2] === undefined ? defaultPort : Number(match[2]) };
+}
+
+export interface NextHopOptions {
+  readonly next: string;
+  readonly lmtp: boolean;
+  readonly settings: SessionSettings;
+  readonly resolver: MxResolver;
+}
+
+/** Opens a session to the first of the next hop's addresses that takes us. */
+export async function openNextHop(options: NextHopOptions): Promise<Opened> {
+  const { settings, lmtp } = options;
+  const resolution = await resolveNext(options);
+  if ('reply' in resolution) return { reply: resolution.reply, trouble: resolution.reply.code < 500 };
+  const deadline = Date.now() + PATIENCE * settings.connectMs;
+  let last: Reply | undefined;
+  for (const target of resolution.targets) {
+    if (last !== undefined && Date.now() > deadline) break;
+    const opened = await openSession({ target, lmtp, settings });
+    if (opened instanceof Session) return opened;
+    last = opened;
+  }
+  return { reply: last ?? reply({ code: 451, status: '4.4.1', text: 'no address to connect to' }), trouble: true };
+}
+
+async function resolveNext({ next, lmtp, settings, resolver }: NextHopOptions): Promise<Resolution> {
+  const hop = parseNext(next, lmtp ? 24 : settings.port);
+  if (hop === undefined)
+    return { reply: reply({ code: 451, status: '4.3.5', text: `next hop ${next} is not understood` }) };
+  if (hop.kind === 'mx') return resolver.resolveDomain(hop.domain);
+  if (hop.kind === 'host') return resolver.resolveHost(hop.host, hop.port);
+  const target: Target = { host: hop.path, address: hop.path };
+  return { targets: [target] };
+}

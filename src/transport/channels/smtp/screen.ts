@@ -1,0 +1,73 @@
+/**
+ * What can be said before a word is sent: addresses that no command may carry, messages that the next hop cannot take.
+ *
+ * The queue holds parsed addresses only; the check is made again here because a line end in a command is a second command.
+ */
+import { isAsciiAddress } from '../../../mail/address.ts';
+import type { Envelope } from '../../../mail/envelope.ts';
+import { findHeaderEnd } from '../../../mail/headers.ts';
+import type { StoredMessage } from '../../../queue/store.ts';
+import type { RecipientVerdict } from '../../deliverer.ts';
+import { reply, verdictOf } from '../../replies.ts';
+import type { Session } from './session.ts';
+
+// oxlint-disable-next-line no-control-regex -- what would end a command, or nodemailer's reading of an address
+const UNSENDABLE = /[\u0000-\u001f\u007f<>]|^\s|\s$/;
+
+export interface Screened {
+  readonly able: readonly string[];
+  readonly refused: readonly RecipientVerdict[];
+}
+
+/** Sorts out addresses that SMTP cannot carry. */
+export function screenAddresses(sender: string, recipients: readonly string[]): Screened {
+  if (UNSENDABLE.test(sender))
+    return refuseAll(recipients, reply({ code: 553, status: '5.1.7', text: 'sender address cannot be sent' }));
+  const able = recipients.filter((recipient) => recipient !== '' && !UNSENDABLE.test(recipient));
+  const refused = recipients.filter((recipient) => !able.includes(recipient));
+  const why = reply({ code: 553, status: '5.1.3', text: 'recipient address cannot be sent' });
+  return { able, refused: refused.length === 0 ? [] : [verdictOf(refused, why)] };
+}
+
+/** Sorts out what this session's next hop cannot take: too large (RFC 1870), or not ASCII (RFC 6531 section 3.6). */
+export function screenForSession(session: Session, message: StoredMessage, recipients: readonly string[]): Screened {
+  const { remote, maxSize } = session;
+  if (maxSize > 0 && message.size > maxSize) {
+    const text = `message of ${message.size} bytes is larger than the ${maxSize} that the next hop takes`;
+    return refuseAll(recipients, reply({ code: 552, status: '5.3.4', text, remote }));
+  }
+  if (session.offers('SMTPUTF8')) return { able: recipients, refused: [] };
+  const why = reply({
+    code: 553,
+    status: '5.6.7',
+    text: 'the next hop takes no internationalised mail (SMTPUTF8)',
+    remote,
+  });
+  if (needsUtf8(message)) return refuseAll(recipients, why);
+  const able = recipients.filter(isAsciiAddress);
+  return {
+    able,
+    refused:
+      able.length === recipients.length
+        ? []
+        : [
+            verdictOf(
+              recipients.filter((it) => !isAsciiAddress(it)),
+              why,
+            ),
+          ],
+  };
+}
+
+/** True when sender or header need SMTPUTF8, whoever the recipients are. */
+function needsUtf8({ envelope, bytes }: { readonly envelope: Envelope; readonly bytes?: Buffer }): boolean {
+  if (!isAsciiAddress(envelope.sender)) return true;
+  if (envelope.smtputf8 !== true) return false;
+  if (bytes === undefined) return true;
+  const end = findHeaderEnd(bytes);
+  return /[\u0080-\u00ff]/.test(bytes.toString('latin1', 0, end === -1 ? bytes.length : end));
+}
+
+function refuseAll(recipients: readonly string[], why: Parameters<typeof verdictOf>[1]): Screened {
+  return { able: [], refused: [verdictOf(recipients, why)] };
+}

@@ -1,0 +1,34 @@
+/**
+ * What a channel is to its lane: it delivers one message at a time to the recipients of one job and says what each answered.
+ *
+ * A channel never touches the queue's outcomes, retry times or the scheduler: it returns verdicts, and the lane makes them durable.
+ * It never throws for what a next hop or a full disk does; what it throws is a bug.
+ */
+import type { Job } from '../ipc/messages.ts';
+import type { OutcomeState, Reply } from '../mail/outcome.ts';
+import type { StoredMessage } from '../queue/store.ts';
+
+/** What became of some recipients of a job. */
+export interface RecipientVerdict {
+  readonly state: Extract<OutcomeState, 'delivered' | 'deferred' | 'failed' | 'bounced' | 'dropped' | 'warned'>;
+  readonly recipients: readonly string[];
+  readonly reply: Reply;
+  /** Queue id of the report that was made of it. */
+  readonly report?: string;
+}
+
+export interface DeliveryResult {
+  /** Every recipient of the job exactly once; none of a warning that could not be made. */
+  readonly verdicts: readonly RecipientVerdict[];
+  /** The next hop as a whole is in trouble: its bin had better wait. */
+  readonly trouble?: Reply | undefined;
+  /** Run when the outcomes are durable: what may only be cleaned up or handed on then. */
+  readonly whenDurable?: (() => Promise<void>) | undefined;
+}
+
+export interface Deliverer {
+  /** One call at a time; ends by itself within the channel's time limits. */
+  deliver(job: Job, message: StoredMessage): Promise<DeliveryResult>;
+  /** Ends the session with the next hop, politely when nothing is under way; a delivery under way ends soon, mostly as deferred. */
+  close(): Promise<void>;
+}

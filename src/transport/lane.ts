@@ -1,0 +1,193 @@
+/**
+ * One connection from the scheduler: a lane. It gets one hop, then jobs, works them one after another and answers each when
+ * its outcomes are durable; the next job is at work meanwhile.
+ *
+ * States: waiting for `open` → open → stopping → ended. It never starts a job after the scheduler is gone or a stop was
+ * ordered: what is not answered goes to somebody else. What breaks the protocol closes the lane and nothing else.
+ */
+import { withDeadline } from '../base/deadline.ts';
+import { errorText } from '../base/text.ts';
+import type { Frame, Job, OpenLane } from '../ipc/messages.ts';
+import type { Peer } from '../ipc/peer.ts';
+import type { Logger } from '../log/logger.ts';
+import type { Channel, Hop, Outcome } from '../mail/outcome.ts';
+import type { Handle, Store, StoredMessage } from '../queue/store.ts';
+import type { Deliverer, DeliveryResult } from './deliverer.ts';
+import { logFields, toOutcome } from './outcomes.ts';
+import { reply, verdictOf } from './replies.ts';
+
+/** Jobs that may wait: far more than the scheduler sends ahead. */
+const MAX_WAITING = 64;
+/** What a delivery under way gets when the scheduler is gone, in ms: a new one waits for our end. */
+const ORPHAN_MS = 30_000;
+/** What outcomes on their way to disk get beyond the deadline, in ms. */
+const COMMIT_MS = 1000;
+
+export interface LaneOptions {
+  readonly peer: Pick<Peer, 'send' | 'close' | 'closed' | 'onFrame' | 'onClose'>;
+  readonly channel: Channel;
+  readonly store: Pick<Store, 'read' | 'record' | 'moveToTree'>;
+  readonly log: Logger;
+  /** config.retry.times, in ms. */
+  readonly times: readonly number[];
+  readonly makeDeliverer: (hop: Hop) => Deliverer;
+  /** After each job. */
+  readonly onJob?: () => void;
+  /** The disk broke in a way that this process had better not outlive. */
+  readonly onBroken: (error: unknown) => void;
+  readonly onEnd?: () => void;
+}
+
+export class Lane {
+  readonly #options: LaneOptions;
+  readonly #waiting: Job[] = [];
+  /** Outcomes on their way to disk. */
+  readonly #commits = new Set<Promise<void>>();
+  #hop: Hop | undefined;
+  #deliverer: Deliverer | undefined;
+  #working: Promise<void> | undefined;
+  #ending: Promise<void> | undefined;
+
+  constructor(options: LaneOptions) {
+    this.#options = options;
+    const { peer } = options;
+    peer.onClose = () => void this.stop(Date.now() + ORPHAN_MS);
+    peer.onFrame = (frame) => this.#receive(frame);
+  }
+
+  /** A job is at work, or its outcome on the way to disk. */
+  get busy(): boolean {
+    return this.#working !== undefined || this.#commits.size > 0;
+  }
+
+  /** Finishes the job at hand, at most until the deadline (ms since 1970), and ends the lane. */
+  stop(deadline: number): Promise<void> {
+    this.#ending ??= this.#end(deadline);
+    return this.#ending;
+  }
+
+  #receive(frame: Frame): void {
+    if (this.#ending) return;
+    if (frame.t === 'open' && this.#hop === undefined) return this.#open(frame);
+    if (frame.t === 'job' && this.#hop !== undefined && this.#waiting.length < MAX_WAITING) return this.#take(frame);
+    this.#breach(`unexpected ${frame.t}`);
+  }
+
+  #open({ hop }: OpenLane): void {
+    if (hop.channel !== this.#options.channel) return this.#breach(`lane for ${hop.channel}`);
+    this.#hop = hop;
+  }
+
+  #breach(why: string): void {
+    this.#options.log.error('lane', { why });
+    this.#options.peer.close();
+  }
+
+  #take(job: Job): void {
+    this.#waiting.push(job);
+    this.#working ??= this.#work().finally(() => (this.#working = undefined));
+  }
+
+  async #work(): Promise<void> {
+    for (let job = this.#next(); job !== undefined; job = this.#next()) {
+      await this.#do(job).catch(this.#options.onBroken);
+      this.#options.onJob?.();
+    }
+  }
+
+  #next(): Job | undefined {
+    return this.#ending ? undefined : this.#waiting.shift();
+  }
+
+  async #do(job: Job): Promise<void> {
+    const { store, log, peer } = this.#options;
+    const found = await store.read(job.handle as Handle);
+    if (found.kind === 'missing') {
+      log.warn('missing', { handle: job.handle, to: job.to });
+      peer.send({ t: 'done', n: job.n, outcomes: [] });
+    } else if (found.kind === 'corrupt') {
+      log.error('corrupt', { handle: job.handle, to: job.to, why: found.why });
+      const why = `the message in the queue is damaged: ${found.why}`;
+      this.#commit(job, {
+        outcomes: [{ state: 'held', recipients: job.to, at: Date.now(), attempts: job.attempts, why }],
+      });
+    } else {
+      await this.#deliver(job, found.message);
+    }
+  }
+
+  async #deliver(job: Job, message: StoredMessage): Promise<void> {
+    const { log, times } = this.#options;
+    const hop = this.#hop;
+    if (hop === undefined) return;
+    const started = Date.now();
+    const result = await this.#attempt(job, message, hop);
+    const ms = Date.now() - started;
+    const event = hop.channel === 'bounce' ? 'bounced' : 'attempt';
+    for (const verdict of result.verdicts) log.info(event, logFields(message.id, verdict, hop, ms));
+    const outcomes = result.verdicts.map((verdict) => toOutcome(verdict, { job, hop, times }));
+    this.#commit(job, { ...result, outcomes });
+  }
+
+  /** A bug in a channel costs its message an attempt, not the other lanes of this process their work. */
+  async #attempt(job: Job, message: StoredMessage, hop: Hop): Promise<DeliveryResult> {
+    try {
+      this.#deliverer ??= this.#options.makeDeliverer(hop);
+      return await this.#deliverer.deliver(job, message);
+    } catch (error) {
+      const stack = error instanceof Error ? error.stack : undefined;
+      this.#options.log.error('bug', { id: message.id, why: errorText(error), stack });
+      await this.#deliverer?.close();
+      this.#deliverer = undefined;
+      const why = reply({ code: 451, status: '4.3.0', text: 'internal error, see the log' });
+      return { verdicts: job.kind === 'delayed' ? [] : [verdictOf(job.to, why)], trouble: why };
+    }
+  }
+
+  #commit(job: Job, result: Omit<DeliveryResult, 'verdicts'> & { readonly outcomes: readonly Outcome[] }): void {
+    const commit = this.#makeDurable(job, result)
+      .catch(this.#options.onBroken)
+      .finally(() => this.#commits.delete(commit));
+    this.#commits.add(commit);
+  }
+
+  async #makeDurable(
+    job: Job,
+    result: Omit<DeliveryResult, 'verdicts'> & { readonly outcomes: readonly Outcome[] },
+  ): Promise<void> {
+    const { outcomes, trouble, whenDurable } = result;
+    const moved = outcomes.some(({ state }) => state === 'deferred') && (await this.#moveToTree(job.handle as Handle));
+    if (outcomes.length > 0) await this.#options.store.record(job.handle as Handle, outcomes);
+    this.#options.peer.send({ t: 'done', n: job.n, outcomes, ...(trouble && { trouble }), ...(moved && { moved }) });
+    await whenDurable?.();
+  }
+
+  /** What stays needs its own file. Where there is no room for it now, the journal keeps it, and it is moved another time. */
+  async #moveToTree(handle: Handle): Promise<boolean> {
+    try {
+      return await this.#options.store.moveToTree(handle);
+    } catch (error) {
+      this.#options.log.error('unmoved', { handle, why: errorText(error) });
+      return false;
+    }
+  }
+
+  async #end(deadline: number): Promise<void> {
+    this.#waiting.length = 0;
+    await this.#finishWork(deadline);
+    await this.#deliverer?.close();
+    const left = Math.max(deadline - Date.now(), COMMIT_MS);
+    await withDeadline(Promise.all(this.#commits), left, 'outcomes').catch((error: unknown) => {
+      this.#options.log.error('unrecorded', { why: errorText(error) });
+    });
+    this.#options.peer.close();
+    this.#options.onEnd?.();
+  }
+
+  async #finishWork(deadline: number): Promise<void> {
+    if (this.#working === undefined) return;
+    const timer = setTimeout(() => void this.#deliverer?.close(), Math.max(0, deadline - Date.now()));
+    await this.#working;
+    clearTimeout(timer);
+  }
+}

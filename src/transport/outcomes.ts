@@ -1,0 +1,40 @@
+/** Makes outcomes of verdicts, and the log lines that tell of them. */
+import type { Job } from '../ipc/messages.ts';
+import type { Hop, Outcome } from '../mail/outcome.ts';
+import type { RecipientVerdict } from './deliverer.ts';
+import { nextAttempt } from './retry.ts';
+
+export interface AttemptContext {
+  readonly job: Job;
+  readonly hop: Hop;
+  /** config.retry.times, in ms. */
+  readonly times: readonly number[];
+}
+
+/** The durable form of a verdict. Reports are no attempts: they leave the count alone. */
+export function toOutcome(verdict: RecipientVerdict, { job, hop, times }: AttemptContext): Outcome {
+  const { state, recipients, reply } = verdict;
+  const attempts = hop.channel === 'bounce' ? job.attempts : job.attempts + 1;
+  const outcome: Outcome = { state, recipients, at: Date.now(), attempts, reply };
+  if (state !== 'deferred') return outcome;
+  return { ...outcome, until: nextAttempt(times, attempts), hop };
+}
+
+/** Fields of the line `attempt`, or `bounced`, of one verdict. */
+export function logFields(id: string, verdict: RecipientVerdict, hop: Hop, ms: number): Record<string, unknown> {
+  const { state, recipients, reply, report } = verdict;
+  const { code, status, text, remote } = reply;
+  return {
+    id,
+    to: recipients,
+    state,
+    code,
+    status,
+    reply: text,
+    remote,
+    channel: hop.channel,
+    next: hop.next,
+    report,
+    ms,
+  };
+}

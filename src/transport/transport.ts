@@ -1,0 +1,110 @@
+/**
+ * The transport role: every connection on the farm's socket is a lane. All channels run this; the farm's name is the channel.
+ *
+ * It may be killed at any instant: what it had in hand is tried again, except what its outcome journal has.
+ */
+import { errorText } from '../base/text.ts';
+import { openHandOn, type HandOn } from '../ipc/hand-on.ts';
+import { makeHello } from '../ipc/hello.ts';
+import { listenForPeers } from '../ipc/listen.ts';
+import type { Hello } from '../ipc/messages.ts';
+import type { Peer } from '../ipc/peer.ts';
+import { CHANNELS, type Channel } from '../mail/outcome.ts';
+import type { Role, Worker } from '../process/worker.ts';
+import { idOfHandle } from '../queue/handle.ts';
+import { openStore } from '../queue/open-store.ts';
+import type { Handle, Store } from '../queue/store.ts';
+import { channelMaker } from './channels.ts';
+import { Lane } from './lane.ts';
+import { SegmentNotices } from './segment-notices.ts';
+
+/** Kept of a drain's time for closing the store and telling of its segments, in ms. */
+const CLOSING_MS = 500;
+
+/** Starts the role; resolves when the worker takes lanes. Rejects when the socket or the queue cannot be opened. */
+export async function startTransport(worker: Worker): Promise<Role> {
+  const { log, farm } = worker;
+  let { config } = worker;
+  const channel = CHANNELS.find((name) => name === farm);
+  if (channel === undefined) throw new Error(`farm ${farm} is no transport channel`);
+  const self = makeHello({ farm, worker: worker.name });
+  const notices = new SegmentNotices({ address: config.farms.scheduler.socket, self, log });
+  const store = await openWorkerStore(worker, channel, notices);
+  const handOn = openRouter(worker, self, store);
+  const lanes = new Set<Lane>();
+  let makeDeliverer = channelMaker({ config, store, log, handOn });
+  const figures = { jobs: 0 };
+  const open = (peer: Peer): void => {
+    const lane: Lane = new Lane({
+      peer,
+      channel,
+      store,
+      log,
+      times: config.retry.times,
+      makeDeliverer,
+      onJob: () => ((figures.jobs += 1), worker.jobDone()),
+      onBroken: crash,
+      onEnd: () => lanes.delete(lane),
+    });
+    lanes.add(lane);
+  };
+  const fd = worker.fd('farm');
+  const at = fd === undefined ? { path: config.farms[channel].socket } : { fd };
+  const server = await listenForPeers({
+    ...at,
+    self,
+    onPeer: open,
+    onRefused: (why) => log.warn('peer-refused', { why }),
+  });
+  return {
+    async drain(deadline) {
+      await server.stopListening();
+      await Promise.all([...lanes].map((lane) => lane.stop(deadline - CLOSING_MS)));
+      await server.close();
+      await handOn.close(deadline - CLOSING_MS);
+      await store.close();
+      await notices.settle();
+    },
+    reload(fresh) {
+      config = fresh;
+      makeDeliverer = channelMaker({ config, store, log, handOn });
+    },
+    stats: () => ({ ...figures, lanes: lanes.size, busy: [...lanes].filter(({ busy }) => busy).length }),
+  };
+}
+
+/** Only the bounce channel writes messages of its own. */
+function openWorkerStore({ config, instance, log }: Worker, channel: Channel, notices: SegmentNotices): Promise<Store> {
+  return openStore({
+    config,
+    worker: instance,
+    log,
+    role: channel === 'bounce' ? 'writer' : 'recorder',
+    onSegmentClosed: (segment, total, finished) => notices.post({ segment, total, finished }),
+  });
+}
+
+/** Connects only when there is something to send, so the other channels never do. */
+function openRouter(worker: Worker, self: Hello, store: Store): HandOn {
+  const { config, log } = worker;
+  return openHandOn({
+    address: config.farms.router.socket,
+    self,
+    wake: () => worker.wake('router'),
+    onTrouble: (why) => log.debug('router-away', { why }),
+    async onPoison(frame, why) {
+      log.error('held', { id: idOfHandle(frame.handle), why });
+      const recipients = 'envelope' in frame ? frame.envelope.recipients.map(({ address }) => address) : [];
+      await store.record(frame.handle as Handle, [
+        { state: 'held', recipients, at: Date.now(), why: `router: ${why}` },
+      ]);
+    },
+  });
+}
+
+/** A broken disk or a bug: out of every promise, so that the process logs it, ends and is replaced. */
+function crash(error: unknown): void {
+  setImmediate(() => {
+    throw error instanceof Error ? error : new Error(errorText(error));
+  });
+}
