@@ -5,15 +5,13 @@
  * It keeps nothing: what is in hand when it dies is handed on again by whoever sent it. What it holds at a time is
  * bounded; when full it stops reading, which the senders feel as back-pressure.
  */
-import { pause } from '../base/deadline.ts';
-import { errorCode, errorText } from '../base/text.ts';
 import type { HandedOn, HandOn } from '../ipc/hand-on.ts';
 import type { Accepted, Frame } from '../ipc/messages.ts';
 import type { Peer } from '../ipc/peer.ts';
 import type { Logger } from '../log/logger.ts';
 import type { Outcome } from '../mail/outcome.ts';
 import { parseHandle, type ParsedHandle } from '../queue/handle.ts';
-import { StorageFull, type Handle, type Store } from '../queue/store.ts';
+import type { Handle, Store } from '../queue/store.ts';
 import { planMessage, type Plan, type PlanRules } from './plan.ts';
 
 export interface DeskOptions {
@@ -25,8 +23,6 @@ export interface DeskOptions {
   readonly onDone: () => void;
 }
 
-/** Between two tries to write to a full disk. */
-const FULL_PAUSE_MS = 1000;
 /** Parts that one log line names; it counts the others. */
 const LOGGED_PARTS = 20;
 
@@ -90,7 +86,10 @@ export class Desk {
     peer.send({ t: 'refused', n, why });
   }
 
-  /** What the aliases stand for is on disk before the handle goes on: the injector must find the same recipients. */
+  /**
+   * What the aliases stand for is on disk before the handle goes on: the injector must find the same recipients.
+   * The store waits for space on a full disk; another trouble is a broken disk, and ends this worker (rule 10).
+   */
   async #expand(peer: Peer, frame: Accepted, handle: ParsedHandle, plan: Plan): Promise<void> {
     const at = Date.now();
     const outcomes: Outcome[] = plan.expansions.map(({ alias, into }) => ({
@@ -99,7 +98,7 @@ export class Desk {
       at,
       into,
     }));
-    await this.#record(frame.handle as Handle, outcomes);
+    await this.#options.store.record(frame.handle as Handle, outcomes);
     for (const { alias, into } of plan.expansions) {
       this.#options.log.info('expanded', {
         id: handle.id,
@@ -111,19 +110,6 @@ export class Desk {
     this.#forward(peer, frame, handle, plan);
   }
 
-  /** Waits for space on a full disk; any other trouble is a broken disk, and ends this worker (rule 10). */
-  async #record(handle: Handle, outcomes: readonly Outcome[]): Promise<void> {
-    for (;;) {
-      try {
-        return await this.#options.store.record(handle, outcomes);
-      } catch (error) {
-        if (!isFull(error) || this.#draining) throw error;
-        this.#options.log.warn('disk-full', { id: handle.slice(0, 19), why: errorText(error) });
-        await pause(FULL_PAUSE_MS);
-      }
-    }
-  }
-
   #forward(peer: Peer, frame: Accepted, handle: ParsedHandle, plan: Plan): void {
     const { envelope } = frame;
     const routed: HandedOn = {
@@ -132,8 +118,9 @@ export class Desk {
       sender: envelope.sender,
       received: envelope.received,
       tenant: envelope.tenant,
-      size: handle.journal?.length ?? 0,
+      size: frame.size ?? handle.journal?.length ?? 0,
       parts: frame.parts === undefined ? plan.parts : [...frame.parts, ...plan.parts],
+      ...(frame.stays === true ? { stays: true } : {}),
     };
     // send() rejects never: it resolves when the scheduler took the message, or when it was held as poison.
     void this.#options.handOn.send(routed).then(() => {
@@ -169,9 +156,4 @@ export class Desk {
     this.#paused = false;
     for (const peer of this.#peers) peer.resume();
   }
-}
-
-function isFull(error: unknown): boolean {
-  const code = errorCode(error);
-  return error instanceof StorageFull || code === 'ENOSPC' || code === 'EDQUOT';
 }

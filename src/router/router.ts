@@ -4,10 +4,13 @@
  * Routing itself is pure and lives in plan.ts, table.ts and expand.ts. A router may be killed at any instant: what it had
  * in hand is handed on again by its sender.
  */
-import type { Config } from '../config/types.ts';
+import type { Config } from '../config/config.ts';
+import { errorText } from '../base/text.ts';
+import { connectPeer } from '../ipc/connect.ts';
 import { makeHello } from '../ipc/hello.ts';
 import { openHandOn, type HandedOn } from '../ipc/hand-on.ts';
 import { listenForPeers } from '../ipc/listen.ts';
+import type { Hello } from '../ipc/messages.ts';
 import type { Logger } from '../log/logger.ts';
 import type { AliasTable } from '../mail/aliases.ts';
 import type { Role, Worker } from '../process/worker.ts';
@@ -19,15 +22,24 @@ import { Desk } from './desk.ts';
 import type { PlanRules } from './plan.ts';
 import { RoutingTable } from './table.ts';
 
+/** What telling the scheduler of a closed segment may take, in ms. */
+const NOTICE_MS = 5000;
 const NO_ALIASES: AliasTable = new Map();
 
 /** Starts the role; resolves when the worker takes messages. Rejects when the socket or the store cannot be opened. */
 export async function startRouter(worker: Worker): Promise<Role> {
   const { config, log } = worker;
-  const store = await openStore({ config, worker: worker.instance, log, role: 'recorder' });
   const self = makeHello({ farm: worker.farm, worker: worker.name });
+  const address = config.farms.scheduler.socket;
+  const store = await openStore({
+    config,
+    worker: worker.instance,
+    log,
+    role: 'recorder',
+    onSegmentClosed: (segment, total) => void tellSegment({ address, self }, { segment, total }, log),
+  });
   const handOn = openHandOn({
-    address: config.farms.scheduler.socket,
+    address,
     self,
     wake: () => worker.wake('scheduler'),
     onPoison: (frame, why) => holdPoison(store, log, frame, why),
@@ -88,4 +100,18 @@ async function holdPoison(store: Store, log: Logger, frame: HandedOn, why: strin
   const recipients = 'parts' in frame && frame.parts !== undefined ? frame.parts.flatMap((part) => part.to) : [];
   log.error('held', { id: idOfHandle(frame.handle), why });
   await store.record(frame.handle as Handle, [{ state: 'held', recipients, at: Date.now(), why: `scheduler: ${why}` }]);
+}
+
+/** A hint for the scheduler, so that the segment is folded and removed early; lost, the next injector finds the segment. */
+async function tellSegment(
+  to: { readonly address: string; readonly self: Hello },
+  closed: { readonly segment: string; readonly total: number },
+  log: Logger,
+): Promise<void> {
+  try {
+    const peer = await connectPeer({ ...to, deadlineMs: NOTICE_MS });
+    await peer.request({ t: 'segment', ...closed }, NOTICE_MS).finally(() => peer.close());
+  } catch (error) {
+    log.debug('segment-notice', { segment: closed.segment, why: errorText(error) });
+  }
 }

@@ -12,7 +12,6 @@ import type { Peer } from '../../../src/ipc/peer.ts';
 import type { Logger } from '../../../src/log/logger.ts';
 import { parseAliases } from '../../../src/mail/aliases.ts';
 import type { Outcome } from '../../../src/mail/outcome.ts';
-import { StorageFull } from '../../../src/queue/store.ts';
 import { Desk } from '../../../src/router/desk.ts';
 import type { PlanRules } from '../../../src/router/plan.ts';
 import { RoutingTable } from '../../../src/router/table.ts';
@@ -60,7 +59,7 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
 });
 
-async function setUp(given: PlanRules, options: { limit?: number; fullTimes?: number } = {}): Promise<Bench> {
+async function setUp(given: PlanRules, options: { limit?: number } = {}): Promise<Bench> {
   const dir = await mkdtemp(join(tmpdir(), 'mailfarm-desk-'));
   cleanups.push(() => rm(dir, { recursive: true }));
   const [routed, recorded, log] = [[] as Routed[], [] as (readonly Outcome[])[], [] as Line[]];
@@ -82,11 +81,9 @@ async function setUp(given: PlanRules, options: { limit?: number; fullTimes?: nu
   const self = makeHello({ farm: 'router', worker: 'router-1' });
   const handOn = openHandOn({ address: join(dir, 'scheduler.sock'), self });
   cleanups.push(() => handOn.close(Date.now()));
-  let full = options.fullTimes ?? 0;
   const desk = new Desk(given, {
     store: {
       async record(_handle, outcomes) {
-        if ((full -= 1) >= 0) throw new StorageFull('no space');
         recorded.push(outcomes);
       },
     },
@@ -135,7 +132,10 @@ describe('Desk', () => {
     bench.take();
     const hop = { channel: 'smtp', next: 'mx:x.example' } as const;
     const parts = [{ hop, to: ['b@x.example'], attempts: 3, until: 99 }];
-    await bench.client.request({ ...accepted('a@here', 'b@x.example'), only: ['a@here'], parts }, DEADLINE);
+    await bench.client.request(
+      { ...accepted('a@here', 'b@x.example'), only: ['a@here'], parts, size: 9, stays: true },
+      DEADLINE,
+    );
     const [{ n, ...frame } = { n: 0 }] = bench.routed;
     assert.ok(n > 0);
     assert.deepEqual(frame, {
@@ -144,8 +144,9 @@ describe('Desk', () => {
       sender: 'me@here',
       received: 7,
       tenant: 'default',
-      size: 0,
+      size: 9,
       parts: [...parts, { hop: { channel: 'maildir', next: 'here/a' }, to: ['a@here'] }],
+      stays: true,
     });
   });
 
@@ -161,16 +162,6 @@ describe('Desk', () => {
       bench.routed[0]?.parts.flatMap((part) => part.to),
       ['anna@here', 'bob@x.example'],
     );
-  });
-
-  it('waits while the disk is full, and goes on when it is not', async () => {
-    const bench = await setUp(rules('team: anna'), { fullTimes: 1 });
-    bench.take();
-    const answered = bench.client.request(accepted('team@here'), DEADLINE);
-    await waitFor(() => bench.log.some((line) => line.event === 'disk-full'));
-    assert.equal(bench.routed.length, 0);
-    assert.equal((await answered).t, 'taken');
-    assert.equal(bench.recorded.length, 1);
   });
 
   it('refuses a frame and a handle that it does not know, and serves on', async () => {

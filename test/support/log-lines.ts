@@ -1,0 +1,41 @@
+/** The log as a test reads it: every line of every file of var/log, oldest file first. */
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+
+export interface LogLine {
+  readonly time: string;
+  readonly level: string;
+  readonly farm: string;
+  readonly worker: string;
+  readonly event: string;
+  readonly id?: string;
+  readonly [field: string]: unknown;
+}
+
+/** A last line without its end is not there yet; any other line that is no JSON is a failure of the log. */
+export function readLog(dir: string): LogLine[] {
+  return listFiles(dir).flatMap((file) => {
+    const lines = readFileSync(file, 'utf8').split('\n').slice(0, -1);
+    return lines.filter((line) => line !== '').map((line) => parse(line, file));
+  });
+}
+
+function listFiles(dir: string): string[] {
+  let names: string[];
+  try {
+    names = readdirSync(dir);
+  } catch {
+    // Not made yet.
+    return [];
+  }
+  const files = names.map((name) => join(dir, name)).filter((file) => statSync(file).isFile());
+  return files.toSorted((a, b) => statSync(a).mtimeMs - statSync(b).mtimeMs);
+}
+
+function parse(line: string, file: string): LogLine {
+  try {
+    return JSON.parse(line) as LogLine;
+  } catch (cause) {
+    throw new Error(`${file}: torn line: ${line.slice(0, 200)}`, { cause });
+  }
+}
