@@ -5,7 +5,8 @@
  * and removes it after the worker is gone. So: list the segments first, then read this file; a segment in the list
  * whose writer is not in the file has no writer any more and gets none.
  */
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
+import { replaceFile } from './replace-file.ts';
 
 /** Relative to var, the working directory of every worker. */
 export const LIVE_FILE = 'run/live.json';
@@ -22,8 +23,11 @@ export function readLive(file = LIVE_FILE): ReadonlySet<string> {
   return new Set(JSON.parse(text) as string[]);
 }
 
-/** Replaces the file in one step. Not synced: it speaks of processes, which do not outlive the machine. */
-export function writeLive(instances: Iterable<string>, file = LIVE_FILE): void {
-  writeFileSync(`${file}.new`, JSON.stringify([...instances]), { mode: 0o600 });
-  renameSync(`${file}.new`, file);
+/** Called by the supervisor alone; `owner` when it is root. Throws what the disk throws. */
+export function writeLive(
+  instances: Iterable<string>,
+  owner?: { readonly uid: number; readonly gid: number } | undefined,
+  file = LIVE_FILE,
+): void {
+  replaceFile(file, JSON.stringify([...instances]), owner);
 }

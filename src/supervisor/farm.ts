@@ -67,6 +67,13 @@ export class Farm {
     return this.#open;
   }
 
+  /** All workers that should run are ready, and none is to be replaced. */
+  get settled(): boolean {
+    if (!this.#open) return true;
+    const rest = [...this.#members].filter((member) => !member.draining);
+    return rest.length >= this.#wanted && rest.every((member) => member.ready && !this.#isWorn(member));
+  }
+
   /** At least `least` workers take work. */
   get accepting(): boolean {
     return this.#open && this.#count((member) => member.ready && !member.draining) >= this.#bounds.least;

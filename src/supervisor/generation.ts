@@ -3,14 +3,14 @@
  * no two runs on one var ever use the same name for a journal segment. From the clock, and from the last one kept
  * in run/generation in case that the clock went back.
  */
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { errorCode } from '../base/text.ts';
+import { replaceFile } from '../process/replace-file.ts';
 
 /** Makes and stores the next generation. Call it under the lock. */
 export function nextGeneration(file: string, now = Date.now()): string {
   const next = Math.max(now, readLast(file) + 1).toString(36);
-  writeFileSync(`${file}.new`, `${next}\n`, { mode: 0o600 });
-  renameSync(`${file}.new`, file);
+  replaceFile(file, `${next}\n`);
   return next;
 }
 

@@ -2,15 +2,23 @@
 import { errorText } from '../base/text.ts';
 import { writeLive } from '../process/live.ts';
 
+/** Whom the file belongs to when we are root. */
+interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
 const RETRY_MS = 1000;
 
 export class LiveFile {
   readonly #live = new Set<string>();
+  readonly #owner: Owner | undefined;
   readonly #onProblem: (why: string) => void;
   #stale = false;
   #retry: NodeJS.Timeout | undefined;
 
-  constructor(onProblem: (why: string) => void) {
+  constructor(owner: Owner | undefined, onProblem: (why: string) => void) {
+    this.#owner = owner;
     this.#onProblem = onProblem;
   }
 
@@ -32,7 +40,7 @@ export class LiveFile {
   #write(): void {
     clearTimeout(this.#retry);
     try {
-      writeLive(this.#live);
+      writeLive(this.#live, this.#owner);
       this.#stale = false;
     } catch (error) {
       if (!this.#stale) this.#onProblem(errorText(error));

@@ -62,7 +62,7 @@ export class Supervisor implements FarmHost {
     this.#options = options;
     this.config = options.config;
     this.sockets = options.sockets;
-    this.#live = new LiveFile((why) => options.log.error('live-file', { why }));
+    this.#live = new LiveFile(options.user, (why) => options.log.error('live-file', { why }));
     const names = (Object.keys(FARMS) as FarmName[]).filter((name) => !FARMS[name].once && !options.without?.has(name));
     this.farms = new Map(names.map((name) => [name, new Farm(name, boundsOf(options.config, name), this)]));
     this.injections = new Injections({
@@ -78,6 +78,21 @@ export class Supervisor implements FarmHost {
       setTimeout(() => this.#openAcceptors(), PATIENCE_MS),
       setInterval(() => this.#retireIdle(), RETIRE_EVERY_MS),
     ];
+  }
+
+  /** New bounds for a farm, until the next reload. */
+  resize(
+    name: FarmName,
+    least: number,
+    most: number,
+  ): { readonly ok: true } | { readonly ok: false; readonly why: string } {
+    const farm = this.farms.get(name);
+    if (farm === undefined) return { ok: false, why: `${name} does not run as a farm` };
+    if (farm.traits.single && (least !== 1 || most !== 1)) return { ok: false, why: `there is always one ${name}` };
+    if (least > most || most < 1) return { ok: false, why: 'least must not be above most, and most be 1 or more' };
+    farm.resize({ ...farm.bounds, least, most });
+    this.log('info', 'resized', { farm: name, least, most });
+    return { ok: true };
   }
 
   /** From here on nothing is started in place of what ends. */

@@ -1,0 +1,100 @@
+/**
+ * The control socket: reads one request line per connection, answers one line, closes. The shapes are in
+ * src/process/control.ts.
+ *
+ * Hostile until decoded: few connections, short lines, little time; nonsense gets an answer and ends its connection.
+ */
+import { chmodSync, rmSync } from 'node:fs';
+import net, { type Server, type Socket } from 'node:net';
+import { errorText, oneLine } from '../base/text.ts';
+import { FARM_NAMES, type FarmName } from '../config/config.ts';
+import { withDeadline } from '../base/deadline.ts';
+import { MAX_CONTROL_LINE, type ControlAnswer, type ControlRequest } from '../process/control.ts';
+
+export interface ControlServerOptions {
+  readonly path: string;
+  readonly answer: (request: ControlRequest) => Promise<ControlAnswer>;
+  readonly onError: (why: string) => void;
+}
+
+const MAX_CONNECTIONS = 32;
+/** For the request to come. */
+const REQUEST_MS = 5000;
+const ANSWER_MS = 20_000;
+
+/** Resolves when it listens. Removes a stale socket first: only call it under the lock. */
+export function serveControl(options: ControlServerOptions): Promise<Server> {
+  rmSync(options.path, { force: true });
+  const server = net.createServer((socket) => serve(socket, options));
+  server.maxConnections = MAX_CONNECTIONS;
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(options.path, () => {
+      chmodSync(options.path, 0o600);
+      server.off('error', reject);
+      server.on('error', (error) => options.onError(error.message));
+      resolve(server);
+    });
+  });
+}
+
+function serve(socket: Socket, options: ControlServerOptions): void {
+  let text = '';
+  socket.setEncoding('utf8');
+  const timer = setTimeout(() => socket.destroy(), REQUEST_MS);
+  socket.on('error', () => socket.destroy());
+  socket.on('close', () => clearTimeout(timer));
+  socket.on('data', (chunk: string) => {
+    text += chunk;
+    const end = text.indexOf('\n');
+    if (end < 0 && text.length <= MAX_CONTROL_LINE) return;
+    // One request a connection: what follows is thrown away unread.
+    socket.removeAllListeners('data');
+    socket.resume();
+    clearTimeout(timer);
+    void reply(socket, end < 0 ? undefined : text.slice(0, end), options);
+  });
+}
+
+async function reply(socket: Socket, line: string | undefined, options: ControlServerOptions): Promise<void> {
+  const request = line === undefined ? undefined : decodeRequest(line);
+  let answer: ControlAnswer;
+  try {
+    answer =
+      request === undefined
+        ? { ok: false, why: 'not a request that this version knows' }
+        : await withDeadline(options.answer(request), ANSWER_MS, request.verb);
+  } catch (error) {
+    options.onError(errorText(error));
+    answer = { ok: false, why: oneLine(errorText(error)) };
+  }
+  socket.setTimeout(REQUEST_MS, () => socket.destroy());
+  socket.end(`${JSON.stringify(answer)}\n`);
+}
+
+/** The request in a line, or undefined when it is none. */
+export function decodeRequest(line: string): ControlRequest | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    // Whatever it is, it is no request.
+    return undefined;
+  }
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { verb, farm, least, most } = value as Record<string, unknown>;
+  if (verb === 'status' || verb === 'reload' || verb === 'stop') return { verb };
+  if (verb !== 'resize' || !isFarmName(farm) || !isCount(least) || !isCount(most)) return undefined;
+  return { verb, farm, least, most };
+}
+
+function isFarmName(value: unknown): value is FarmName {
+  return FARM_NAMES.some((name) => name === value);
+}
+
+/** More workers than that of one farm are a typing error. */
+const MAX_WORKERS = 1000;
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= MAX_WORKERS;
+}

@@ -1,0 +1,63 @@
+/** The command line of mailfarmd. Pure: main.ts hands over arguments and environment. */
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { errorText } from '../base/text.ts';
+
+export interface Options {
+  /** Absent: etc/ beside the code. */
+  readonly etcDir?: string;
+  /** Absolute. */
+  readonly varDir: string;
+  readonly set: readonly string[];
+  readonly check: boolean;
+  readonly drain: boolean;
+  readonly help: boolean;
+  readonly version: boolean;
+}
+
+export const USAGE = `usage: mailfarmd [--etc DIR] [--var DIR] [--set KEY=VALUE]... [--check] [--drain]
+
+Runs the farm in the foreground until SIGTERM or Ctrl-C. SIGHUP reads the configuration again.
+
+  --etc DIR          configuration: mailfarm.yaml, farms.yaml (default: MAILFARM_ETC, else etc/ beside bin/)
+  --var DIR          queue, mail, log, sockets (default: MAILFARM_VAR, else var/ beside bin/)
+  --set KEY=VALUE    set a key of the configuration, as --set farms.acceptor.most=4; may be repeated
+  --check            read the configuration, print ok or what is wrong, and exit
+  --drain            take no mail in; exit when the queue is empty, or at once when another instance runs
+  --help, --version
+
+Prints a line that begins with "mailfarmd: ready" when every farm accepts work.
+Exit status: 0 stopped, 64 wrong usage, 69 an address is in use, 70 a fault in mailfarmd, 73 cannot make a directory,
+75 another instance runs on that var, 77 no permission, 78 wrong configuration.
+`;
+
+/** The options, or what is wrong with the arguments. */
+export function parseOptions(args: readonly string[], env: NodeJS.ProcessEnv, codeRoot: string): Options | string {
+  try {
+    const { values } = parseArgs({
+      args: [...args],
+      options: {
+        etc: { type: 'string' },
+        var: { type: 'string' },
+        set: { type: 'string', multiple: true },
+        check: { type: 'boolean' },
+        drain: { type: 'boolean' },
+        help: { type: 'boolean', short: 'h' },
+        version: { type: 'boolean' },
+      },
+    });
+    // An empty variable is a variable that somebody meant to unset.
+    const etcDir = values.etc ?? (env['MAILFARM_ETC'] || undefined);
+    return {
+      ...(etcDir === undefined ? {} : { etcDir: path.resolve(etcDir) }),
+      varDir: path.resolve(values.var ?? (env['MAILFARM_VAR'] || path.join(codeRoot, 'var'))),
+      set: values.set ?? [],
+      check: values.check ?? false,
+      drain: values.drain ?? false,
+      help: values.help ?? false,
+      version: values.version ?? false,
+    };
+  } catch (error) {
+    return errorText(error).split('\n')[0] ?? '';
+  }
+}

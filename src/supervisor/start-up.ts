@@ -1,0 +1,105 @@
+/**
+ * Everything before the first worker: configuration, user, directories, lock, sockets, files for the workers.
+ * Each step that fails says what is wrong and what to do about it, and has its exit status. Root is given up by none
+ * of them: every worker starts unprivileged instead.
+ */
+import path from 'node:path';
+import { EX } from '../base/sysexits.ts';
+import { errorCode, errorText } from '../base/text.ts';
+import type { Config } from '../config/config.ts';
+import { loadConfig } from '../config/load.ts';
+import { formatProblem } from '../config/problem.ts';
+import { replaceFile } from '../process/replace-file.ts';
+import { nextGeneration } from './generation.ts';
+import { takeLock } from './lock.ts';
+import type { Options } from './options.ts';
+import { chooseUser, whyUnreadable, type User } from './privileges.ts';
+import { SocketTable } from './socket-table.ts';
+import { prepareVar } from './spool.ts';
+
+/** A start that ends before it begins; `lines` go to stderr. Status 0 is possible: `--drain` beside a running instance. */
+export interface Refusal {
+  readonly status: number;
+  readonly lines: readonly string[];
+}
+
+export interface Prepared {
+  readonly config: Config;
+  readonly user: User | undefined;
+  readonly lockFd: number;
+  readonly sockets: SocketTable;
+  readonly generation: string;
+}
+
+/** How long a start waits for the workers of a supervisor that died. */
+const LOCK_MS = 30_000;
+const CONFIG_FILE = 'run/config.json';
+
+/** Reads the configuration; the problems as lines of text. */
+export async function load(
+  options: Options,
+): Promise<{ readonly config: Config } | { readonly problems: readonly string[] }> {
+  const { etcDir, varDir, set } = options;
+  const loaded = await loadConfig({ ...(etcDir === undefined ? {} : { etcDir }), varDir, set });
+  return loaded.ok ? { config: loaded.config } : { problems: loaded.problems.map(formatProblem) };
+}
+
+/** Does it all. Changes the working directory to var. `say` tells of warnings and waits. */
+export async function prepare(
+  config: Config,
+  options: Options,
+  say: (line: string) => void,
+): Promise<Prepared | Refusal> {
+  const choice = chooseUser(config.user);
+  if (!choice.ok) return { status: EX.CONFIG, lines: [choice.why] };
+  if (choice.warning !== undefined) say(choice.warning);
+  const { user } = choice;
+  const blocked = user && whyUnreadable(user, [import.meta.filename, process.execPath]);
+  if (blocked !== undefined) return { status: EX.NOPERM, lines: [blocked] };
+  const unfit = prepareVar(options.varDir, user);
+  if (unfit !== undefined) return { status: EX.CANTCREAT, lines: [unfit] };
+  process.chdir(options.varDir);
+  const lockFd = await lock(options, say);
+  if (typeof lockFd !== 'number') return lockFd;
+  const sockets = new SocketTable({ listen: !options.drain, owner: user });
+  const unbound = sockets.adopt(config);
+  if (unbound !== undefined) {
+    return { status: unbound.code === 'EACCES' ? EX.NOPERM : EX.UNAVAILABLE, lines: [unbound.text] };
+  }
+  writeConfig(config, user);
+  return { config, user, lockFd, sockets, generation: nextGeneration('run/generation') };
+}
+
+/** Hands the configuration to the workers, who read it as they start. */
+export function writeConfig(config: Config, user: User | undefined): void {
+  replaceFile(CONFIG_FILE, `${JSON.stringify(config, undefined, 1)}\n`, user);
+}
+
+/** Where workers cache compiled code: ours where we share a user, else a place of their own. */
+export function cacheOf(user: User | undefined): string | undefined {
+  return user === undefined ? undefined : path.join('run', 'cache');
+}
+
+async function lock(options: Options, say: (line: string) => void): Promise<number | Refusal> {
+  const onWait = (pid: number): void => say(`waiting for the last workers of the instance that was pid ${pid}`);
+  try {
+    const locked = await takeLock('lock', { waitMs: LOCK_MS, onWait });
+    if (locked.kind === 'locked') return locked.fd;
+    if (locked.kind === 'unable') return { status: EX.UNAVAILABLE, lines: [locked.why] };
+    return refuseSecond(locked.kind, locked.pid, options);
+  } catch (error) {
+    const status = errorCode(error) === 'EACCES' ? EX.NOPERM : EX.CANTCREAT;
+    return { status, lines: [`${path.join(options.varDir, 'lock')}: ${errorText(error)}`] };
+  }
+}
+
+function refuseSecond(kind: 'running' | 'finishing', pid: number, options: Options): Refusal {
+  if (kind === 'finishing') {
+    return {
+      status: EX.TEMPFAIL,
+      lines: [`workers of the instance that was pid ${pid} still hold ${options.varDir}/lock`],
+    };
+  }
+  const line = `another instance runs on ${options.varDir}: pid ${pid}`;
+  return { status: options.drain ? EX.OK : EX.TEMPFAIL, lines: [line] };
+}
