@@ -10,6 +10,8 @@ import { resolve } from 'node:path';
 import { withDeadline } from '../base/deadline.ts';
 import { errorText } from '../base/text.ts';
 import type { Config, Listener } from '../config/config.ts';
+import { parseListen } from '../config/listen-address.ts';
+import { compileNetworks } from '../config/networks.ts';
 import { openHandOn, type HandedOn, type HandOn } from '../ipc/hand-on.ts';
 import { makeHello } from '../ipc/hello.ts';
 import type { Role, Worker } from '../process/worker.ts';
@@ -20,7 +22,6 @@ import type { FarmConnection } from './connection.ts';
 import { FilterClient } from './filter-client.ts';
 import { Intake } from './intake.ts';
 import { Desk, type DeskState } from './listener-desk.ts';
-import { compileNetworks } from './networks.ts';
 import { RecipientPolicy } from './recipient-policy.ts';
 import { REFUSALS } from './replies.ts';
 import { SegmentNotices } from './segment-notices.ts';
@@ -94,13 +95,15 @@ export async function startAcceptor(worker: Worker): Promise<Role> {
 
 function makeState(worker: Worker, store: Store, handOn: HandOn): DeskState {
   const { config, log } = worker;
+  const inNetworks = compileNetworks(config.relay.networks);
   return {
     config,
     log,
     limits: new SessionLimits(config.limits),
     clock: new SessionClock(),
     policy: new RecipientPolicy(config, readAliasNames(log)),
-    isTrusted: compileNetworks(config.relay.networks),
+    // A client on a Unix socket has no address: the mode of its folder has let it in.
+    isTrusted: (ip) => ip === '' || inNetworks(ip),
     closed: () => {
       if (!store.hasRoom()) return REFUSALS.noRoom;
       return handOn.outstanding >= config.limits.outstanding ? REFUSALS.busy : undefined;
@@ -131,14 +134,13 @@ function makeServer(
   });
 }
 
-/** The inherited descriptor; without one (in tests) the address itself. */
+/** The descriptor that the supervisor bound, else the address itself. */
 function whereToListen(worker: Worker, listener: Listener, index: number): Parameters<FarmServer['start']>[0] {
   const fd = worker.fd(`listen:${index}`);
   if (fd !== undefined) return { fd };
-  if (listener.address.startsWith('unix:')) return { path: listener.address.slice('unix:'.length) };
-  const colon = listener.address.lastIndexOf(':');
-  const host = listener.address.slice(0, colon).replace(/^\[|\]$/g, '');
-  return { host, port: Number(listener.address.slice(colon + 1)) };
+  const address = parseListen(listener.address);
+  if (address === undefined) throw new TypeError(`not an address to listen on: ${listener.address}`);
+  return address;
 }
 
 function readTlsFiles(config: Config, { tls, key, cert }: Listener): { readonly key?: string; readonly cert?: string } {

@@ -128,8 +128,9 @@ export class StrictStream extends SMTPStream {
 
   /** Keeps the start of a line; of one that is too long, only its length and a CR at its end. */
   #hold(rest: Buffer): Error | undefined {
-    if (this.#thrownAway + rest.length > this._maxCommandLength) {
-      const keep = rest.at(-1) === CR ? 1 : 0;
+    // A CR at the end may be half of the line end, which does not count.
+    const keep = rest.at(-1) === CR ? 1 : 0;
+    if (this.#thrownAway + rest.length - keep > this._maxCommandLength) {
       this.#thrownAway += rest.length - keep;
       this.#held = keep === 1 ? Buffer.from('\r') : undefined;
       return this.#thrownAway > MAX_THROWN_AWAY ? this._commandTooLong() : undefined;
