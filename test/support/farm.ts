@@ -132,11 +132,12 @@ export class Farm {
     const ended = this.ended.then((value) => (status = value));
     ended.catch((error: unknown) => (status = error));
     const line = await waitFor(
-      () => /^mailfarmd: ready.*$/m.exec(this.stdout)?.[0] ?? (status === undefined ? undefined : 'ended'),
+      () => /^mailfarmd: ready.*\n/m.exec(this.stdout)?.[0] ?? (status === undefined ? undefined : 'ended'),
       { deadline: this.#options.deadline ?? 30_000, what: () => `mailfarmd: ready\n${this.#printed()}` },
     );
     if (line === 'ended') throw new Error(`mailfarmd ended with ${String(status)}\n${this.#printed()}`);
-    for (const [, port] of line.matchAll(/(?:\d|\]):(\d{1,5})\b/g)) this.ports.push(Number(port));
+    const listen = / listen=(\S*)/.exec(line)?.[1] ?? '';
+    for (const address of listen.split(',')) this.ports.push(Number(/:(\d{1,5})$/.exec(address)?.[1] ?? 0));
   }
 
   /** Lines of the log so far, of all its files. */
