@@ -5,7 +5,10 @@ const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u20
 
 /** One line of at most `max` characters: control, bidirectional and zero-width characters become one space. */
 export function oneLine(text: string, max = 1000): string {
-  const line = text.slice(0, max * 4).replace(UNSAFE, ' ').trim();
+  const line = text
+    .slice(0, max * 4)
+    .replace(UNSAFE, ' ')
+    .trim();
   return line.length > max ? `${line.slice(0, max - 1)}…` : line;
 }
 

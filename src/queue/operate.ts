@@ -5,10 +5,10 @@
 import type { Outcome, Reply } from '../mail/outcome.ts';
 import type { OutcomeState } from '../mail/outcome.ts';
 import { createDisk } from './disk.ts';
-import { treeHandle } from './handle.ts';
+import { parseHandle, treeHandle } from './handle.ts';
 import type { Layout } from './layout.ts';
 import { outcomeLine } from './record.ts';
-import type { Store } from './store.ts';
+import type { Handle, Store } from './store.ts';
 import { appendState, moveToDeleted, restoreFromDeleted, type TreeOptions } from './tree.ts';
 import { QueueWalk, type QueuedMessage } from './walk.ts';
 
@@ -96,4 +96,17 @@ export class QueueOperator {
     if (!found) throw new Error(`${message.id} left the queue meanwhile`);
     return found;
   }
+}
+
+/** Holds some recipients of a message, durably, wherever the message is. */
+export async function holdRecipients(
+  where: { readonly store: Store; readonly layout: Layout },
+  handle: Handle,
+  held: { readonly recipients: readonly string[]; readonly why: string },
+): Promise<void> {
+  const parsed = parseHandle(handle);
+  if (!parsed) throw new TypeError(`not a handle: ${handle}`);
+  await where.store.moveToTree(handle);
+  const line = outcomeLine(parsed.id, [{ state: 'held', at: Date.now(), ...held }]);
+  await appendState({ disk: createDisk(), layout: where.layout }, parsed.id, [line]);
 }

@@ -10,13 +10,7 @@ import { createDisk, type Disk } from './disk.ts';
 import { foldOutcomes, type RecipientState } from './fold.ts';
 import { journalHandle, treeHandle } from './handle.ts';
 import { deletedPath, folder, messagePath, parseSegmentName, statePath, type Layout } from './layout.ts';
-import {
-  listSegments,
-  readKnownOutcomes,
-  readSegment,
-  type KnownOutcomes,
-  type SegmentFiles,
-} from './known-outcomes.ts';
+import { listSegments, readKnownOutcomes, readSegment, type SegmentFiles } from './known-outcomes.ts';
 import { isQueueId } from './queue-id.ts';
 import { readHead } from './read-message.ts';
 import { scanSegment } from './scan-segment.ts';

@@ -1,0 +1,58 @@
+/** Removals that the scheduler orders, in the background: bounded in number at a time, reported when they fail. */
+import { existsSync } from 'node:fs';
+import { errorText } from '../base/text.ts';
+import { createDisk } from './disk.ts';
+import { segmentPath, type Layout } from './layout.ts';
+import { removeSegment, type StoreLog } from './open-store.ts';
+import type { QueueId } from './store.ts';
+import { removeFromTree } from './tree.ts';
+
+const AT_ONCE = 4;
+
+export class Housekeeping {
+  readonly #layout: Layout;
+  readonly #log: StoreLog;
+  readonly #disk = createDisk();
+  readonly #waiting: (() => Promise<void>)[] = [];
+  #running = 0;
+  #onIdle: (() => void) | undefined;
+
+  constructor(layout: Layout, log: StoreLog) {
+    this.#layout = layout;
+    this.#log = log;
+  }
+
+  /** A finished message leaves the tree. */
+  removeMessage(id: string): void {
+    this.#add(() => removeFromTree({ disk: this.#disk, layout: this.#layout }, id as QueueId));
+  }
+
+  /** A segment that nothing needs any more: `journal/NAME` or `outcome/NAME`. */
+  removeSegment(segment: string): void {
+    this.#add(() => removeSegment(this.#disk, this.#layout, segment));
+  }
+
+  segmentExists(name: string): boolean {
+    return existsSync(segmentPath(this.#layout, 'journal', name));
+  }
+
+  /** Resolves when all removals asked for are done. */
+  async finish(): Promise<void> {
+    if (this.#running > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve));
+  }
+
+  #add(work: () => Promise<void>): void {
+    this.#waiting.push(work);
+    if (this.#running < AT_ONCE) void this.#run();
+  }
+
+  async #run(): Promise<void> {
+    this.#running += 1;
+    for (let work = this.#waiting.shift(); work; work = this.#waiting.shift()) {
+      // A file that stays is found finished by the next injector, and removed then.
+      await work().catch((error: unknown) => this.#log.error('removal-failed', { why: errorText(error) }));
+    }
+    this.#running -= 1;
+    if (this.#running === 0) this.#onIdle?.();
+  }
+}

@@ -1,0 +1,101 @@
+/**
+ * The far future: recipients that wait for their time, or for room in the scheduler's memory. A scratch database that is made anew
+ * whenever the scheduler starts and filled again by the injector: the files are the truth, this is only an index into them.
+ *
+ * A row waits either for a time (`due` > 0), or for its bin (`due` = 0: the bin as a whole waits, or its window is full).
+ */
+import Database from 'better-sqlite3';
+import { rmSync } from 'node:fs';
+
+export interface WaitingRow {
+  readonly id: string;
+  readonly bin: string;
+  /** Milliseconds since 1970, or 0 to wait for the bin. */
+  readonly due: number;
+  /** What the scheduler wants back, opaque here. */
+  readonly data: string;
+}
+
+const SCHEMA = `
+  CREATE TABLE waiting (seq INTEGER PRIMARY KEY, id TEXT NOT NULL, bin TEXT NOT NULL, due INTEGER NOT NULL, data TEXT NOT NULL);
+  CREATE INDEX by_due ON waiting (due) WHERE due > 0;
+  CREATE INDEX by_bin ON waiting (bin) WHERE due = 0;
+  CREATE INDEX by_id ON waiting (id);
+`;
+
+type Row = WaitingRow & { readonly seq: number };
+
+export class WaitingIndex {
+  readonly #db: Database.Database;
+  readonly #insert: Database.Statement;
+  readonly #due: Database.Statement;
+  readonly #ofBin: Database.Statement;
+  readonly #ofId: Database.Statement;
+  readonly #next: Database.Statement;
+  readonly #delete: Database.Statement;
+  #size = 0;
+
+  /** Opens an empty index at `path`, or in memory with ':memory:'. */
+  constructor(path: string) {
+    if (path !== ':memory:')
+      for (const suffix of ['', '-journal', '-wal', '-shm']) rmSync(path + suffix, { force: true });
+    this.#db = new Database(path);
+    // A crash throws the index away, so nothing in it needs to be safe from one.
+    this.#db.pragma('journal_mode = OFF');
+    this.#db.pragma('synchronous = OFF');
+    this.#db.pragma('locking_mode = EXCLUSIVE');
+    this.#db.pragma('cache_size = -8192');
+    this.#db.exec(SCHEMA);
+    this.#insert = this.#db.prepare('INSERT INTO waiting (id, bin, due, data) VALUES (?, ?, ?, ?)');
+    this.#due = this.#db.prepare('SELECT * FROM waiting WHERE due > 0 AND due <= ? ORDER BY due LIMIT ?');
+    this.#ofBin = this.#db.prepare('SELECT * FROM waiting WHERE due = 0 AND bin = ? ORDER BY seq LIMIT ?');
+    this.#ofId = this.#db.prepare('SELECT * FROM waiting WHERE id = ?');
+    this.#next = this.#db.prepare('SELECT min(due) AS due FROM waiting WHERE due > 0');
+    this.#delete = this.#db.prepare('DELETE FROM waiting WHERE seq = ?');
+  }
+
+  /** Rows that wait. */
+  get size(): number {
+    return this.#size;
+  }
+
+  add(row: WaitingRow): void {
+    this.#insert.run(row.id, row.bin, row.due, row.data);
+    this.#size += 1;
+  }
+
+  /** Takes rows whose time has come, oldest first. */
+  takeDue(now: number, limit: number): WaitingRow[] {
+    return this.#size === 0 ? [] : this.#take(this.#due.all(now, limit) as Row[]);
+  }
+
+  /** Takes rows that wait for a bin, in the order in which they came. */
+  takeOfBin(bin: string, limit: number): WaitingRow[] {
+    return this.#size === 0 ? [] : this.#take(this.#ofBin.all(bin, limit) as Row[]);
+  }
+
+  /** Takes every row of a message. */
+  takeOfId(id: string): WaitingRow[] {
+    return this.#size === 0 ? [] : this.#take(this.#ofId.all(id) as Row[]);
+  }
+
+  hasId(id: string): boolean {
+    return this.#size > 0 && this.#ofId.get(id) !== undefined;
+  }
+
+  /** When the next row is due, or undefined. */
+  nextDue(): number | undefined {
+    if (this.#size === 0) return undefined;
+    return (this.#next.get() as { due: number | null }).due ?? undefined;
+  }
+
+  close(): void {
+    this.#db.close();
+  }
+
+  #take(rows: Row[]): WaitingRow[] {
+    for (const { seq } of rows) this.#delete.run(seq);
+    this.#size -= rows.length;
+    return rows;
+  }
+}

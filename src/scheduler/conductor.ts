@@ -1,0 +1,216 @@
+/**
+ * The scheduler's heart: takes messages in, keeps their parts in bins, and turns the workers' reports into what comes next. It opens
+ * no message and starts no process. Memory holds a window of parts; the rest waits in the index.
+ */
+import type { Done, Routed } from '../ipc/messages.ts';
+import type { Reply } from '../mail/outcome.ts';
+import { Bins, type Bin } from './bins.ts';
+import { Dispatcher, type LaneRules } from './dispatcher.ts';
+import { ageOut, decideFate, type FollowUp, type RetryRules } from './fate.ts';
+import type { InFlight, LaneOwner } from './lane.ts';
+import { Ledger, type LedgerOptions } from './ledger.ts';
+import { Parking } from './parking.ts';
+import { binKey, factsOf, newPart, partFactsOf, type Message, type WorkPart } from './work.ts';
+
+export interface ConductorRules {
+  readonly lanes: LaneRules;
+  readonly retry: RetryRules & { readonly times: readonly number[] };
+  /** Parts in memory at most. */
+  readonly window: number;
+}
+
+export interface ConductorOptions extends Omit<LedgerOptions, 'onFinished'> {
+  readonly rules: () => ConductorRules;
+  readonly owner: Pick<LaneOwner, 'connect'> & {
+    /** Looks after a lane that ended with work in hand; calls back with reports found on disk and what is to be redone. */
+    lost: LaneOwner['lost'];
+  };
+  readonly onEvent: (event: string, fields: Record<string, unknown>) => void;
+}
+
+/** Parts that a bin may always have in memory, so that none is starved by a full window. */
+const BIN_SHARE = 10;
+/** Parts taken back from the index at a time. */
+const REFILL = 200;
+
+export class Conductor {
+  readonly bins = new Bins();
+  readonly ledger: Ledger;
+  readonly parking: Parking;
+  readonly dispatcher: Dispatcher;
+  readonly counts = { taken: 0, known: 0, delivered: 0, finished: 0, redone: 0, troubles: 0 };
+  readonly #options: ConductorOptions;
+  /** Parts in bins and lanes. */
+  #active = 0;
+
+  constructor(options: ConductorOptions) {
+    this.#options = options;
+    this.ledger = new Ledger({ ...options, onFinished: (message) => this.#finished(message) });
+    const { ledger, bins } = this;
+    this.parking = new Parking({
+      index: options.index,
+      ledger,
+      bins,
+      onDue: (part) => this.#enqueue(part),
+      onBinDue: (bin) => {
+        bin.until = 0;
+        this.dispatcher.dispatch(bin);
+      },
+    });
+    this.dispatcher = new Dispatcher({
+      rules: () => options.rules().lanes,
+      owner: {
+        connect: (bin) => options.owner.connect(bin),
+        opened: (lane) => this.dispatcher.feed(lane),
+        done: (lane, part, done) => {
+          this.report(part, done);
+          this.dispatcher.feed(lane);
+          this.dispatcher.dispatch(lane.bin);
+        },
+        lost: (lane, lost) => {
+          options.owner.lost(lane, lost);
+          if (!lost.hello) this.trouble(lane.bin, noWorker(lost.why), NO_WORKER_MS);
+          this.dispatcher.forget(lane);
+        },
+      },
+      next: (bin) => this.#next(bin),
+      onQuiet: (bin) => this.bins.tidy(bin),
+    });
+  }
+
+  /** Parts in memory. */
+  get active(): number {
+    return this.#active;
+  }
+
+  /** Takes over a routed message. One that is known already is taken again without effect. */
+  take(frame: Omit<Routed, 'n'>): void {
+    const message = this.ledger.admit(factsOf(frame), frame.stays === true);
+    if (!message) {
+      this.counts.known += 1;
+      return;
+    }
+    this.counts.taken += 1;
+    const now = Date.now();
+    // All parts exist before the first is given out, so that the message cannot be finished between two of them.
+    const parts = frame.parts.map((part) => newPart(message, partFactsOf(part)));
+    if (parts.length === 0) return this.ledger.release(message);
+    parts.forEach((part, i) => this.place(part, frame.parts[i]?.until ?? 0, now));
+  }
+
+  /** Puts a part to work: now, or at `until`. */
+  place(part: WorkPart, until: number, now = Date.now()): void {
+    if (part.gone) return;
+    if (until > now) return this.parking.park(part, this.bins.of(part.hop), until);
+    // Somebody wants it tried at once: that is worth a probe of a bin that waits.
+    if (until > 0) this.#endTrouble(this.bins.of(part.hop));
+    this.#enqueue(part);
+  }
+
+  /** The durable outcomes of a job, from its worker or from the journal that a dead worker left. */
+  report(part: WorkPart, done: Pick<Done, 'outcomes' | 'moved' | 'trouble'>): void {
+    const { message } = part;
+    const bin = this.bins.of(part.hop);
+    this.#active -= 1;
+    const fate = decideFate(part, done, { rules: this.#options.rules().retry, now: Date.now() });
+    if (done.moved) this.ledger.noteInTree(message.facts.handle);
+    if (fate.held) message.stays = true;
+    if (done.outcomes.length === 0) this.#options.onEvent('vanished', { id: message.id, to: part.to });
+    this.counts.delivered += fate.delivered;
+    if (fate.delivered > 0 && bin.troubles > 0) this.#endTrouble(bin);
+    if (done.trouble) this.trouble(bin, done.trouble);
+    this.#follow(part, fate.followUps);
+  }
+
+  /** Puts a job back that no worker finished. */
+  redo(flight: InFlight): void {
+    this.counts.redone += 1;
+    this.#active -= 1;
+    if (!flight.part.gone) this.#enqueue(flight.part, true);
+  }
+
+  /** The next hop as a whole is in trouble: its bin waits, longer each time. */
+  trouble(bin: Bin, reply: Reply, wait?: number): void {
+    const now = Date.now();
+    if (bin.until > now) return;
+    const { times } = this.#options.rules().retry;
+    bin.trouble = reply;
+    bin.until = now + (wait ?? times[Math.min(bin.troubles, times.length - 1)] ?? 60_000);
+    if (wait === undefined) bin.troubles += 1;
+    this.counts.troubles += 1;
+    this.#options.onEvent('bin-waits', { hop: binKey(bin.hop), until: bin.until, reply: reply.text });
+    // What waits for a dead site takes no room from mail that can go.
+    for (let part = bin.shift(); part; part = bin.shift()) {
+      this.#active -= 1;
+      this.parking.park(part, bin, 0);
+    }
+    this.parking.binWaits(bin);
+  }
+
+  /** The parts of a message in memory leave play without being finished: a command owns them now. */
+  withdraw(message: Message): void {
+    this.#active -= message.parts.size;
+    this.ledger.release(message);
+  }
+
+  #follow(part: WorkPart, followUps: readonly FollowUp[], when: (work: () => void) => void = (work) => work()): void {
+    const created = followUps.map(({ facts, until }) => ({ part: newPart(part.message, facts), until }));
+    this.ledger.dropPart(part);
+    for (const next of created) when(() => this.place(next.part, next.until));
+  }
+
+  #enqueue(part: WorkPart, first = false): void {
+    const bin = this.bins.of(part.hop);
+    const full = this.#active >= this.#options.rules().window && bin.length >= BIN_SHARE;
+    const waits = bin.until > Date.now();
+    if (full || waits) return this.parking.park(part, bin, 0);
+    this.#active += 1;
+    if (first) bin.unshift(part);
+    else bin.push(part);
+    this.dispatcher.dispatch(bin);
+  }
+
+  #next(bin: Bin): WorkPart | undefined {
+    for (;;) {
+      if (bin.length === 0 && bin.parked > 0) this.#refill(bin);
+      const part = bin.shift();
+      if (!part) return undefined;
+      const followUps = this.#agedOut(bin, part);
+      if (followUps.length === 0) return part;
+      this.#active -= 1;
+      // Not from within the dispatcher's loop, which called us: thousands may have aged out together.
+      this.#follow(part, followUps, (work) => void setImmediate(work));
+    }
+  }
+
+  /** A bin that is only probed takes few rows back: most would have to be parked again. */
+  #refill(bin: Bin): void {
+    const room = Math.max(BIN_SHARE, this.#options.rules().window - this.#active);
+    const parts = this.parking.takeOfBin(bin, bin.troubles > 0 ? BIN_SHARE : Math.min(REFILL, room));
+    this.#active += parts.length;
+    for (const part of parts) bin.push(part);
+  }
+
+  #agedOut(bin: Bin, part: WorkPart): FollowUp[] {
+    if (part.attempts === 0 && bin.troubles === 0) return [];
+    return ageOut(part, { rules: this.#options.rules().retry, now: Date.now(), trouble: bin.trouble });
+  }
+
+  #endTrouble(bin: Bin): void {
+    bin.troubles = 0;
+    bin.trouble = undefined;
+    bin.until = 0;
+  }
+
+  #finished(message: Message): void {
+    this.counts.finished += 1;
+    this.#options.onEvent('removed', { id: message.id });
+  }
+}
+
+/** What a bin's mail is told while its transport farm has no worker. */
+const NO_WORKER_MS = 2000;
+
+function noWorker(why: string): Reply {
+  return { code: 451, status: '4.3.0', text: `no transport worker: ${why}` };
+}

@@ -1,0 +1,147 @@
+/**
+ * Gives parts to lanes. Lanes of a bin open by need up to a ceiling, and close when idle; a channel's lanes are shared: a bin that
+ * finds none free waits in line, and busy lanes make room after a quantum of jobs. So no bin is starved.
+ */
+import type { Channel } from '../mail/outcome.ts';
+import { Deque } from '../base/deque.ts';
+import type { Bin } from './bins.ts';
+import { Lane, type LaneOwner } from './lane.ts';
+import type { WorkPart } from './work.ts';
+
+export interface LaneRules {
+  /** Lanes of one bin at most. */
+  readonly perBin: number;
+  /** Lanes of a channel at most. */
+  readonly perChannel: Readonly<Record<Channel, number>>;
+  /** Jobs that one lane has in hand at most. */
+  readonly depth: number;
+  /** Milliseconds that an idle lane stays open. */
+  readonly idleMs: number;
+}
+
+export interface DispatcherOptions {
+  readonly rules: () => LaneRules;
+  readonly owner: LaneOwner;
+  /** The next part of the bin that may be worked on now; takes from the index what memory had no room for. */
+  readonly next: (bin: Bin) => WorkPart | undefined;
+  /** A bin may have become empty. */
+  readonly onQuiet: (bin: Bin) => void;
+}
+
+/** Jobs after which a lane makes room while other bins wait for one. */
+const QUANTUM = 50;
+/** Parts that wait per lane before another lane is opened. */
+const CROWD = 2;
+const SWEEP_MS = 500;
+
+export class Dispatcher {
+  readonly #options: DispatcherOptions;
+  readonly #lanes = new Set<Lane>();
+  readonly #perChannel = new Map<Channel, number>();
+  readonly #starving = new Map<Channel, Deque<Bin>>();
+  #sweeper: NodeJS.Timeout | undefined;
+  #lastLane = 0;
+  #stopped = false;
+
+  constructor(options: DispatcherOptions) {
+    this.#options = options;
+  }
+
+  get lanes(): ReadonlySet<Lane> {
+    return this.#lanes;
+  }
+
+  /** No new work is given out from now on. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** Gives out what the bin has, as far as lanes are free. */
+  dispatch(bin: Bin): void {
+    if (this.#stopped || bin.until > Date.now()) return;
+    for (const lane of bin.lanes) this.feed(lane);
+    const waiting = bin.length + bin.parked;
+    if (waiting === 0) return;
+    const ceiling = bin.troubles > 0 ? 1 : this.#options.rules().perBin;
+    const crowded = waiting > bin.lanes.size * CROWD;
+    if (bin.lanes.size < ceiling && crowded) this.#openLane(bin);
+  }
+
+  /** Fills one lane, as long as its bin has work. */
+  feed(lane: Lane): void {
+    if (!lane.open || this.#stopped) return;
+    const { bin } = lane;
+    const depth = bin.troubles > 0 ? 1 : this.#options.rules().depth;
+    const yields = lane.served >= QUANTUM && this.#isStarving(bin.hop.channel);
+    while (!yields && lane.inFlight < depth && bin.until <= Date.now()) {
+      const part = this.#options.next(bin);
+      if (!part) break;
+      lane.give(part);
+    }
+    if (lane.inFlight === 0 && (yields || this.#isStarving(bin.hop.channel))) this.#retire(lane);
+  }
+
+  /** The lane is gone. */
+  forget(lane: Lane): void {
+    if (!this.#lanes.delete(lane)) return;
+    const { bin } = lane;
+    const { channel } = bin.hop;
+    bin.lanes.delete(lane);
+    this.#perChannel.set(channel, (this.#perChannel.get(channel) ?? 1) - 1);
+    const next = this.#starving.get(channel)?.shift();
+    if (next) {
+      next.starving = false;
+      this.dispatch(next);
+    }
+    if (bin.length + bin.parked > 0 && !bin.starving) this.dispatch(bin);
+    this.#options.onQuiet(bin);
+  }
+
+  closeIdle(): void {
+    for (const lane of this.#lanes) if (lane.open && lane.inFlight === 0) this.#retire(lane);
+  }
+
+  #openLane(bin: Bin): void {
+    const { channel } = bin.hop;
+    const used = this.#perChannel.get(channel) ?? 0;
+    if (used >= this.#options.rules().perChannel[channel]) return this.#starve(bin);
+    this.#perChannel.set(channel, used + 1);
+    this.#lastLane += 1;
+    const lane = new Lane(`${channel}-${this.#lastLane}`, bin, this.#options.owner);
+    this.#lanes.add(lane);
+    bin.lanes.add(lane);
+    this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP_MS);
+  }
+
+  #starve(bin: Bin): void {
+    const { channel } = bin.hop;
+    // An idle lane of another bin serves nobody: close it, its end opens one here.
+    if (!bin.starving && bin.lanes.size === 0) {
+      bin.starving = true;
+      let line = this.#starving.get(channel);
+      if (!line) this.#starving.set(channel, (line = new Deque()));
+      line.push(bin);
+      for (const lane of this.#lanes) {
+        if (lane.open && lane.inFlight === 0 && lane.bin.hop.channel === channel) return this.#retire(lane);
+      }
+    }
+  }
+
+  #isStarving(channel: Channel): boolean {
+    return (this.#starving.get(channel)?.length ?? 0) > 0;
+  }
+
+  #retire(lane: Lane): void {
+    lane.close();
+    this.forget(lane);
+  }
+
+  #sweep(): void {
+    const idleBefore = Date.now() - this.#options.rules().idleMs;
+    for (const lane of this.#lanes)
+      if (lane.open && lane.inFlight === 0 && lane.idleSince <= idleBefore) this.#retire(lane);
+    if (this.#lanes.size > 0) return;
+    clearInterval(this.#sweeper);
+    this.#sweeper = undefined;
+  }
+}

@@ -1,0 +1,135 @@
+/**
+ * What follows from a worker's report: which recipients are finished, which come back and when, which are owed a bounce or a
+ * warning. Pure: a report and the clock in, follow-up parts out.
+ */
+import type { Done, Failure } from '../ipc/messages.ts';
+import type { Hop, Outcome, Reply } from '../mail/outcome.ts';
+import type { PartFacts, WorkPart } from './work.ts';
+
+export interface RetryRules {
+  /** Milliseconds after which a message is given up, and a bounce. */
+  readonly lifetime: number;
+  readonly bounceLifetime: number;
+  /** Milliseconds after which the sender is warned once; 0 for never. */
+  readonly warnAfter: number;
+}
+
+export interface FollowUp {
+  readonly facts: PartFacts;
+  /** Not before, ms since 1970; 0 for at once. */
+  readonly until: number;
+}
+
+export interface Fate {
+  readonly followUps: readonly FollowUp[];
+  /** Some recipients are held now: the message stays when the rest is finished. */
+  readonly held: boolean;
+  /** Recipients that the report says nothing of. */
+  readonly untold: readonly string[];
+  readonly delivered: number;
+}
+
+const BOUNCE: Hop = { channel: 'bounce', next: '' };
+/** When a worker leaves recipients out of its report they are tried again after this time. */
+const UNTOLD_MS = 60_000;
+
+/** When the part's message is given up. */
+export function expiresAt(part: Pick<WorkPart, 'message'>, rules: RetryRules): number {
+  const { sender, received } = part.message.facts;
+  return received + (sender === '' ? rules.bounceLifetime : rules.lifetime);
+}
+
+export function decideFate(part: WorkPart, done: Pick<Done, 'outcomes'>, at: { rules: RetryRules; now: number }): Fate {
+  const { rules, now } = at;
+  const open = new Set(part.to);
+  const failures: Failure[] = [];
+  const followUps: FollowUp[] = [];
+  let held = false;
+  let delivered = 0;
+  for (const outcome of done.outcomes) {
+    const to = outcome.recipients.filter((address) => open.delete(address));
+    if (to.length === 0) continue;
+    if (outcome.state === 'delivered') delivered += to.length;
+    if (outcome.state === 'held') held = true;
+    if (outcome.state === 'failed') failures.push({ to, reply: outcome.reply ?? UNKNOWN });
+    if (outcome.state !== 'deferred') continue;
+    const deferred = deferredFacts(part, outcome, to);
+    // A report that could not be written is tried for as long as it takes: nobody else would tell the sender.
+    const expired = part.hop.channel !== 'bounce' && now >= expiresAt(part, rules);
+    if (expired) failures.push({ to, reply: expiredReply(outcome.reply) });
+    else followUps.push(...withWarning(part, deferred, { rules, now, until: outcome.until ?? now + UNTOLD_MS }));
+  }
+  if (failures.length > 0) followUps.push({ facts: bounceFacts(failures, part.attempts), until: 0 });
+  const untold = [...open];
+  if (untold.length > 0 && done.outcomes.length > 0) {
+    followUps.push({ facts: { ...deferredFacts(part, undefined, untold) }, until: now + UNTOLD_MS });
+  }
+  return { followUps, held, untold, delivered };
+}
+
+/** For a part that grew too old while its whole bin waited, or undefined when its time has not come. */
+export function ageOut(part: WorkPart, at: { rules: RetryRules; now: number; trouble: Reply | undefined }): FollowUp[] {
+  const { rules, now, trouble } = at;
+  const reply = part.reply ?? trouble;
+  if (part.hop.channel === 'bounce' || reply === undefined) return [];
+  if (now >= expiresAt(part, rules)) {
+    return [{ facts: bounceFacts([{ to: part.to, reply: expiredReply(reply) }], part.attempts), until: 0 }];
+  }
+  if (!needsWarning(part, rules, now)) return [];
+  const { hop, to, attempts } = part;
+  return withWarning(part, { hop, to, attempts, warned: false, reply }, { rules, now, until: 0 });
+}
+
+function needsWarning(part: WorkPart, rules: RetryRules, now: number): boolean {
+  const { sender, received } = part.message.facts;
+  return rules.warnAfter > 0 && !part.warned && sender !== '' && now - received >= rules.warnAfter;
+}
+
+function withWarning(
+  part: WorkPart,
+  facts: PartFacts,
+  at: { rules: RetryRules; now: number; until: number },
+): FollowUp[] {
+  const until = Math.min(at.until, Math.max(expiresAt(part, at.rules), at.now));
+  if (part.hop.channel === 'bounce' || !needsWarning(part, at.rules, at.now)) return [{ facts, until }];
+  const failures = [{ to: facts.to, reply: facts.reply ?? UNKNOWN }];
+  const warning: PartFacts = { hop: BOUNCE, to: facts.to, attempts: 0, warned: true, failures, kind: 'delayed' };
+  return [
+    { facts: warning, until: 0 },
+    { facts: { ...facts, warned: true }, until },
+  ];
+}
+
+function deferredFacts(part: WorkPart, outcome: Outcome | undefined, to: readonly string[]): PartFacts {
+  const { failures, kind, warned } = part;
+  const reply = outcome?.reply ?? part.reply;
+  return {
+    hop: part.hop,
+    to,
+    attempts: outcome?.attempts ?? part.attempts + 1,
+    warned,
+    ...(reply ? { reply } : {}),
+    ...(failures ? { failures: failuresFor(failures, to) } : {}),
+    ...(kind ? { kind } : {}),
+  };
+}
+
+function failuresFor(failures: readonly Failure[], to: readonly string[]): Failure[] {
+  const wanted = new Set(to);
+  const kept = failures.map(({ to: all, reply }) => ({ to: all.filter((address) => wanted.has(address)), reply }));
+  return kept.filter((failure) => failure.to.length > 0);
+}
+
+function bounceFacts(failures: readonly Failure[], attempts: number): PartFacts {
+  const to = failures.flatMap((failure) => failure.to);
+  return { hop: BOUNCE, to, attempts, warned: true, failures, kind: 'failed' };
+}
+
+const UNKNOWN: Reply = { code: 451, status: '4.0.0', text: 'no reason was given' };
+
+/** RFC 3463 4.4.7: delivery time expired. The last answer says why. */
+function expiredReply(last: Reply | undefined): Reply {
+  const because = last ? `; the last answer was: ${last.text}` : '';
+  const text = `could not be delivered in time${because}`.slice(0, 1000);
+  return { code: 554, status: '5.4.7', text, ...(last?.remote ? { remote: last.remote } : {}) };
+}

@@ -1,0 +1,122 @@
+/**
+ * A lane: one connection to a transport worker, for one bin. The connection is the lease: jobs given to it are the worker's
+ * until it reports them or the connection ends.
+ *
+ * States: connecting → open → closed. Only an open lane takes jobs.
+ */
+import { errorText } from '../base/text.ts';
+import type { Done, Hello } from '../ipc/messages.ts';
+import type { Peer } from '../ipc/peer.ts';
+import type { Bin } from './bins.ts';
+import type { WorkPart } from './work.ts';
+
+export interface InFlight {
+  readonly part: WorkPart;
+  /** When it was given, ms since 1970. */
+  readonly since: number;
+}
+
+export interface LaneOwner {
+  connect(bin: Bin): Promise<Peer>;
+  opened(lane: Lane): void;
+  done(lane: Lane, part: WorkPart, done: Done): void;
+  /** The worker died or closed with these in hand, oldest first; `hello` is absent when no worker ever answered. */
+  lost(
+    lane: Lane,
+    lost: { readonly inFlight: readonly InFlight[]; readonly hello?: Hello; readonly why: string },
+  ): void;
+}
+
+export class Lane {
+  readonly name: string;
+  readonly bin: Bin;
+  readonly #owner: LaneOwner;
+  readonly #inFlight = new Map<number, InFlight>();
+  #peer: Peer | undefined;
+  #closed = false;
+  /** Jobs given since it opened. */
+  served = 0;
+  /** Since when it has nothing to do, ms since 1970. */
+  idleSince = Date.now();
+
+  constructor(name: string, bin: Bin, owner: LaneOwner) {
+    this.name = name;
+    this.bin = bin;
+    this.#owner = owner;
+    void this.#open();
+  }
+
+  get open(): boolean {
+    return this.#peer !== undefined && !this.#closed;
+  }
+
+  get inFlight(): number {
+    return this.#inFlight.size;
+  }
+
+  /** Process id of its worker, while it has one. */
+  get pid(): number | undefined {
+    return this.#peer?.hello.pid;
+  }
+
+  /** The job that it has had longest. */
+  oldest(): InFlight | undefined {
+    return this.#inFlight.values().next().value;
+  }
+
+  give(part: WorkPart): void {
+    const peer = this.#peer;
+    if (!peer) throw new Error('lane is not open');
+    const { message, to, attempts, failures, kind } = part;
+    const n = peer.nextId();
+    this.#inFlight.set(n, { part, since: Date.now() });
+    this.served += 1;
+    part.inFlight = true;
+    const extra = failures && kind ? { failures, kind } : {};
+    peer.send({ t: 'job', n, handle: message.facts.handle, to, attempts, ...extra });
+  }
+
+  /** Closes an idle lane. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#peer?.close();
+  }
+
+  async #open(): Promise<void> {
+    try {
+      const peer = await this.#owner.connect(this.bin);
+      if (this.#closed) return peer.close();
+      this.#peer = peer;
+      peer.onClose = (why) => this.#lost(why, peer.hello);
+      peer.onFrame = (frame) => {
+        if (frame.t === 'done') this.#reported(frame);
+      };
+      peer.send({ t: 'open', lane: this.name, hop: this.bin.hop });
+      this.#owner.opened(this);
+    } catch (error) {
+      this.#lost(errorText(error));
+    }
+  }
+
+  #reported(done: Done): void {
+    const flight = this.#inFlight.get(done.n);
+    // A report about a job that this lane does not hold is from a worker that lost its right to it.
+    if (!flight) return;
+    this.#inFlight.delete(done.n);
+    flight.part.inFlight = false;
+    if (this.#inFlight.size === 0) this.idleSince = Date.now();
+    this.#owner.done(this, flight.part, done);
+  }
+
+  #lost(why: string, hello?: Hello): void {
+    const wasClosed = this.#closed;
+    this.#closed = true;
+    this.#peer = undefined;
+    const inFlight = [...this.#inFlight.values()];
+    this.#inFlight.clear();
+    for (const { part } of inFlight) part.inFlight = false;
+    if (wasClosed && inFlight.length === 0) return;
+    this.#owner.lost(this, { inFlight, why, ...(hello ? { hello } : {}) });
+  }
+}

@@ -1,0 +1,59 @@
+/**
+ * Looks after the jobs of a lane that ended: what the worker recorded before it died counts, the rest is done again. Whoever holds
+ * the other end of a closed lane acts on its jobs no more: it died, or it dropped them before it closed.
+ *
+ * A part over which three workers died is held, so that one message cannot stop a farm.
+ */
+import type { Hello } from '../ipc/messages.ts';
+import type { Outcome } from '../mail/outcome.ts';
+import type { Conductor } from './conductor.ts';
+import type { InFlight, Lane } from './lane.ts';
+import type { WorkPart } from './work.ts';
+
+export interface LostLanesOptions {
+  readonly conductor: () => Conductor;
+  /** Outcomes in the journals of the workers with this name or instance name, by queue id. */
+  readonly recordedBy: (worker: string) => Promise<ReadonlyMap<string, readonly Outcome[]>>;
+  /** Holds the message of a suspect, durably. */
+  readonly hold: (part: WorkPart, why: string) => Promise<void>;
+  readonly onEvent: (event: string, fields: Record<string, unknown>) => void;
+}
+
+/** Workers that may die over a part before it is held. */
+const SUSPECT_CRASHES = 3;
+/** Clocks of one machine agree; this covers the time between giving a job and noting that. */
+const SLACK_MS = 1000;
+
+export class LostLanes {
+  readonly #options: LostLanesOptions;
+
+  constructor(options: LostLanesOptions) {
+    this.#options = options;
+  }
+
+  async recover(lane: Lane, lost: { inFlight: readonly InFlight[]; hello?: Hello; why: string }): Promise<void> {
+    const { inFlight, hello, why } = lost;
+    const [suspect] = inFlight;
+    if (!suspect) return;
+    const { onEvent, recordedBy } = this.#options;
+    onEvent('lane-lost', { lane: lane.name, why, jobs: inFlight.length, ...(hello ? { by: hello.worker } : {}) });
+    suspect.part.crashes += 1;
+    const recorded = hello ? await recordedBy(hello.worker) : new Map<string, readonly Outcome[]>();
+    for (const flight of inFlight) await this.#resolve(flight, recorded);
+  }
+
+  async #resolve(flight: InFlight, recorded: ReadonlyMap<string, readonly Outcome[]>): Promise<void> {
+    const { part, since } = flight;
+    const mine = new Set(part.to);
+    const found = (recorded.get(part.message.id) ?? []).filter(
+      (outcome) => outcome.at >= since - SLACK_MS && outcome.recipients.some((address) => mine.has(address)),
+    );
+    const conductor = this.#options.conductor();
+    if (found.length > 0) return conductor.report(part, { outcomes: found });
+    if (part.crashes < SUSPECT_CRASHES) return conductor.redo(flight);
+    const why = `${part.crashes} workers ended while they delivered it`;
+    await this.#options.hold(part, why);
+    const outcome: Outcome = { state: 'held', recipients: part.to, at: Date.now(), why };
+    conductor.report(part, { outcomes: [outcome], moved: true });
+  }
+}

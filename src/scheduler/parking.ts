@@ -1,0 +1,109 @@
+/**
+ * Parts that leave memory for the index, and their way back: when their time has come, or when their bin has room. One timer for
+ * all of them; none when nothing waits.
+ */
+import type { WaitingIndex, WaitingRow } from '../queue/waiting-index.ts';
+import type { Bin, Bins } from './bins.ts';
+import type { Ledger } from './ledger.ts';
+import { newPart, stripPart, type MessageFacts, type PartFacts, type WorkPart } from './work.ts';
+
+export interface ParkingOptions {
+  readonly index: WaitingIndex;
+  readonly ledger: Ledger;
+  readonly bins: Bins;
+  /** A part is back in memory because its time has come. */
+  readonly onDue: (part: WorkPart) => void;
+  /** A bin's time of trouble is over. */
+  readonly onBinDue: (bin: Bin) => void;
+}
+
+/** Rows taken back in one turn of the event loop. */
+const BATCH = 500;
+/** setTimeout takes no more. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+interface RowData {
+  readonly m: MessageFacts;
+  readonly p: PartFacts;
+  readonly s?: true;
+}
+
+export class Parking {
+  readonly #options: ParkingOptions;
+  readonly #waitingBins = new Set<Bin>();
+  #timer: NodeJS.Timeout | undefined;
+  #timerAt = Infinity;
+
+  constructor(options: ParkingOptions) {
+    this.#options = options;
+  }
+
+  /** Moves a part into the index until `due` (ms since 1970), or with `due` 0 until its bin wants it. */
+  park(part: WorkPart, bin: Bin, due: number): void {
+    const { message } = part;
+    const data: RowData = { m: message.facts, p: stripPart(part), ...(message.stays ? { s: true } : {}) };
+    this.#options.index.add({ id: message.id, bin: bin.key, due, data: JSON.stringify(data) });
+    if (due === 0) bin.parked += 1;
+    else this.#wakeAt(due);
+    message.parked = true;
+    part.gone = true;
+    this.#options.ledger.dropPart(part);
+  }
+
+  /** Takes up to `limit` parts of a bin back into memory. */
+  takeOfBin(bin: Bin, limit: number): WorkPart[] {
+    const rows = this.#options.index.takeOfBin(bin.key, limit);
+    bin.parked = rows.length < limit ? 0 : bin.parked - rows.length;
+    return rows.map((row) => this.#revive(row));
+  }
+
+  /** Takes all rows of a message out of the index, as parts. */
+  takeOfMessage(id: string): WorkPart[] {
+    return this.#options.index.takeOfId(id).map((row) => {
+      const bin = this.#options.bins.byKey(row.bin);
+      if (row.due === 0 && bin) bin.parked = Math.max(0, bin.parked - 1);
+      return this.#revive(row);
+    });
+  }
+
+  /** Wakes the bin when its time of trouble is over. */
+  binWaits(bin: Bin): void {
+    this.#waitingBins.add(bin);
+    this.#wakeAt(bin.until);
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #revive(row: WaitingRow): WorkPart {
+    const { m, p, s } = JSON.parse(row.data) as RowData;
+    const message = this.#options.ledger.revive(row.id, m, s === true);
+    return newPart(message, p);
+  }
+
+  #wakeAt(time: number): void {
+    if (time >= this.#timerAt) return;
+    clearTimeout(this.#timer);
+    this.#timerAt = time;
+    const wait = Math.min(Math.max(0, time - Date.now()), LONGEST_TIMER_MS);
+    this.#timer = setTimeout(() => this.#wake(), wait);
+  }
+
+  #wake(): void {
+    this.#timerAt = Infinity;
+    const now = Date.now();
+    for (const bin of this.#waitingBins) {
+      if (bin.until > now) {
+        this.#wakeAt(bin.until);
+        continue;
+      }
+      this.#waitingBins.delete(bin);
+      this.#options.onBinDue(bin);
+    }
+    const rows = this.#options.index.takeDue(now, BATCH);
+    for (const row of rows) this.#options.onDue(this.#revive(row));
+    const next = rows.length === BATCH ? now : this.#options.index.nextDue();
+    if (next !== undefined) this.#wakeAt(next);
+  }
+}

@@ -1,0 +1,89 @@
+/** What other processes ask of the scheduler, frame by frame. */
+import type { Frame, Stats } from '../ipc/messages.ts';
+import type { Peer } from '../ipc/peer.ts';
+import type { Claims } from './claims.ts';
+import type { Conductor } from './conductor.ts';
+import type { Segments } from './segments.ts';
+
+export interface RequestsOptions {
+  readonly conductor: Conductor;
+  readonly claims: Claims;
+  readonly segments: Segments;
+  readonly parked: () => number;
+  readonly onEvent: (event: string, fields: Record<string, unknown>) => void;
+}
+
+const STATS_BINS = 100;
+
+/** Serves one connection until it ends. */
+export function serveRequests(peer: Peer, options: RequestsOptions): void {
+  const { conductor, claims, segments, onEvent } = options;
+  const claimedHere = new Set<string>();
+  peer.onClose = (why) => {
+    claims.giveBack([...claimedHere]);
+    if (why.startsWith('bad frame')) onEvent('bad-frame', { from: peer.hello.worker, why });
+  };
+  const answers: { [T in Frame['t']]?: (frame: Extract<Frame, { t: T }>) => void } = {
+    routed: (frame) => {
+      conductor.take(frame);
+      peer.send({ t: 'taken', n: frame.n });
+    },
+    segment: (frame) => {
+      segments.close(frame.segment, frame.total, frame.finished ?? []);
+      peer.send({ t: 'taken', n: frame.n });
+    },
+    'plan?': (frame) => peer.send({ t: 'plan', n: frame.n, ...segments.plan() }),
+    moved: (frame) => {
+      const gone = frame.ordinals.filter((ordinal) => !segments.finish(frame.segment, ordinal));
+      peer.send({ t: 'gone', n: frame.n, ordinals: gone });
+    },
+    folded: (frame) => {
+      segments.folded(frame.outcomes);
+      peer.send({ t: 'taken', n: frame.n });
+    },
+    walk: (frame) => {
+      if (frame.phase === 'begin') conductor.ledger.walkBegins();
+      else conductor.ledger.walkEnds();
+      peer.send({ t: 'taken', n: frame.n });
+    },
+    claim: (frame) => {
+      const claimed = claims.claim(frame.ids);
+      for (const id of claimed.ids) claimedHere.add(id);
+      peer.send({ t: 'claimed', n: frame.n, ...claimed });
+    },
+    forget: (frame) => {
+      const mine = frame.ids.filter((id) => claimedHere.delete(id));
+      claims.forget(mine);
+      peer.send({ t: 'taken', n: frame.n });
+    },
+    'stats?': (frame) => peer.send(collectStats(frame.n, options)),
+  };
+  peer.onFrame = (frame) => {
+    const answer = answers[frame.t] as ((frame: Frame) => void) | undefined;
+    if (answer) return answer(frame);
+    if ('n' in frame) peer.send({ t: 'refused', n: frame.n, why: `the scheduler takes no ${frame.t}` });
+  };
+}
+
+function collectStats(n: number, options: RequestsOptions): Stats {
+  const { conductor, segments, parked } = options;
+  const bins = [...conductor.bins.all()].map((bin) => ({
+    hop: bin.hop,
+    waiting: bin.length + bin.parked,
+    lanes: bin.lanes.size,
+    inDelivery: [...bin.lanes].reduce((sum, lane) => sum + lane.inFlight, 0),
+    ...(bin.until > 0 ? { until: bin.until } : {}),
+    ...(bin.trouble ? { trouble: bin.trouble } : {}),
+  }));
+  bins.sort((a, b) => b.waiting - a.waiting);
+  return {
+    t: 'stats',
+    n,
+    active: conductor.active,
+    parked: parked(),
+    walking: conductor.ledger.walking,
+    segments: segments.size,
+    bins: bins.slice(0, STATS_BINS),
+    counts: { ...conductor.counts },
+  };
+}

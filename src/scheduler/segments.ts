@@ -1,0 +1,156 @@
+/**
+ * Accounts of the journals: which records of each segment are known, which are finished, and so which segments can go.
+ *
+ * A message segment goes when it is closed and every record in it is finished or has moved to the tree. An outcome segment goes
+ * when no message segment is left that is older than its end, and what it says of messages in the tree was folded into their
+ * state files. What lingers is put into a plan for the settler (the injector in settle mode).
+ */
+import { BitSet } from '../base/bit-set.ts';
+
+export interface SegmentsOptions {
+  /** Milliseconds that a closed segment may wait before the settler moves what is left in it. */
+  readonly linger: number;
+  /** Removes the file of `journal/NAME` or `outcome/NAME`. */
+  readonly remove: (segment: string) => void;
+  /** When the segment was begun, ms since 1970, told from its name. */
+  readonly begunAt: (name: string) => number;
+  readonly now?: () => number;
+}
+
+interface MessageSegment {
+  readonly known: BitSet;
+  readonly finished: BitSet;
+  total: number | undefined;
+  closedAt: number;
+}
+
+interface OutcomeSegment {
+  readonly closedAt: number;
+  folded: boolean;
+}
+
+export interface SegmentPlan {
+  readonly segments: { readonly segment: string; readonly ordinals: number[] }[];
+  readonly outcomes: string[];
+}
+
+/** Ordinals in one plan at most: one frame. The rest comes with the next plan. */
+const PLAN_ORDINALS = 50_000;
+
+export class Segments {
+  readonly #options: SegmentsOptions;
+  readonly #now: () => number;
+  readonly #messages = new Map<string, MessageSegment>();
+  readonly #outcomes = new Map<string, OutcomeSegment>();
+
+  constructor(options: SegmentsOptions) {
+    this.#options = options;
+    this.#now = options.now ?? Date.now;
+  }
+
+  get size(): number {
+    return this.#messages.size + this.#outcomes.size;
+  }
+
+  has(segment: string): boolean {
+    return this.#messages.has(segment);
+  }
+
+  /** Notes a record; false when it was noted before: then the message is here already, or was. */
+  note(segment: string, ordinal: number): boolean {
+    return this.#segment(segment).known.add(ordinal);
+  }
+
+  /** The record needs its journal no more; false when that was so before: then the message has its own file. */
+  finish(segment: string, ordinal: number): boolean {
+    const entry = this.#messages.get(segment);
+    if (!entry) return false;
+    entry.known.add(ordinal);
+    const first = entry.finished.add(ordinal);
+    this.#release(segment, entry);
+    return first;
+  }
+
+  /** A segment will get no more records. `total` 0 adds ordinals to one that was reported before. */
+  close(segment: string, total: number, finished: readonly number[]): void {
+    const [kind, name] = segment.split('/');
+    if (name === undefined) return;
+    if (kind === 'outcome') {
+      this.#outcomes.set(name, { closedAt: this.#now(), folded: total === 0 });
+      return this.releaseOutcomes();
+    }
+    const entry = this.#segment(name);
+    for (const ordinal of finished) {
+      entry.known.add(ordinal);
+      entry.finished.add(ordinal);
+    }
+    if (total > 0) {
+      entry.total = total;
+      entry.closedAt = this.#now();
+    }
+    this.#release(name, entry);
+  }
+
+  /** What the settler should do now; empty lists when nothing lingers. */
+  plan(): SegmentPlan {
+    const due = this.#now() - this.#options.linger;
+    const segments: SegmentPlan['segments'] = [];
+    let room = PLAN_ORDINALS;
+    for (const [segment, entry] of this.#messages) {
+      if (entry.total === undefined || entry.closedAt > due || room <= 0) continue;
+      const ordinals: number[] = [];
+      for (let i = 0; i < entry.total && ordinals.length < room; i += 1) if (!entry.finished.has(i)) ordinals.push(i);
+      room -= ordinals.length;
+      segments.push({ segment, ordinals });
+    }
+    const outcomes = [...this.#outcomes].filter(([, entry]) => !entry.folded && this.#unneeded(entry));
+    return { segments, outcomes: outcomes.map(([name]) => name) };
+  }
+
+  /** True when plan() has something to do. */
+  wantsSettling(): boolean {
+    const { segments, outcomes } = this.plan();
+    return segments.length > 0 || outcomes.length > 0;
+  }
+
+  /** Their outcomes about messages in the tree are in state files now. */
+  folded(outcomes: readonly string[]): void {
+    for (const name of outcomes) {
+      const entry = this.#outcomes.get(name);
+      if (entry) entry.folded = true;
+    }
+    this.releaseOutcomes();
+  }
+
+  /** Removes outcome segments that nothing needs. Call it from time to time: some become free by time alone. */
+  releaseOutcomes(): void {
+    for (const [name, entry] of this.#outcomes) {
+      if (!entry.folded || !this.#unneeded(entry)) continue;
+      this.#outcomes.delete(name);
+      this.#options.remove(`outcome/${name}`);
+    }
+  }
+
+  #segment(name: string): MessageSegment {
+    let entry = this.#messages.get(name);
+    if (!entry) {
+      entry = { known: new BitSet(), finished: new BitSet(), total: undefined, closedAt: 0 };
+      this.#messages.set(name, entry);
+    }
+    return entry;
+  }
+
+  #release(name: string, entry: MessageSegment): void {
+    if (entry.total === undefined || entry.finished.count < entry.total) return;
+    this.#messages.delete(name);
+    this.#options.remove(`journal/${name}`);
+    this.releaseOutcomes();
+  }
+
+  /** No message segment that began before this one ended is left, and late notices had time to come in. */
+  #unneeded(outcome: OutcomeSegment): boolean {
+    if (outcome.closedAt > this.#now() - this.#options.linger) return false;
+    for (const name of this.#messages.keys()) if (this.#options.begunAt(name) <= outcome.closedAt) return false;
+    return true;
+  }
+}

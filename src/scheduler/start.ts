@@ -1,0 +1,135 @@
+/** Wires the scheduler: queue, index, bins, lanes, and the socket on which it is asked. */
+import type { Config } from '../config/config.ts';
+import { connectPeer } from '../ipc/connect.ts';
+import { makeHello } from '../ipc/hello.ts';
+import { listenForPeers } from '../ipc/listen.ts';
+import { pause } from '../base/deadline.ts';
+import { readIpcTls } from '../process/ipc-tls.ts';
+import type { Role, Worker } from '../process/worker.ts';
+import { Housekeeping } from '../queue/housekeeping.ts';
+import { parseSegmentName, type Layout } from '../queue/layout.ts';
+import { listSegments, readKnownOutcomes } from '../queue/known-outcomes.ts';
+import { createDisk } from '../queue/disk.ts';
+import { openStore } from '../queue/open-store.ts';
+import { holdRecipients } from '../queue/operate.ts';
+import { timeOfId } from '../queue/queue-id.ts';
+import type { Handle } from '../queue/store.ts';
+import { WaitingIndex } from '../queue/waiting-index.ts';
+import type { Bin } from './bins.ts';
+import { Claims } from './claims.ts';
+import { Conductor, type ConductorRules } from './conductor.ts';
+import { LostLanes } from './lost-lanes.ts';
+import { serveRequests } from './requests.ts';
+import { Segments } from './segments.ts';
+
+const QUEUE = 'queue';
+/** How long a lane waits for its farm's worker. */
+const CONNECT_MS = 30_000;
+const CHORES_MS = 5000;
+/** A worker that sits on a job for longer is taken for stuck: longer than every timeout of a transaction together. */
+const JOB_MS = 60 * 60_000;
+
+export async function startScheduler(worker: Worker): Promise<Role> {
+  const { log } = worker;
+  let { config } = worker;
+  const layout: Layout = { root: QUEUE, split: config.queue.split };
+  const self = makeHello({ farm: worker.farm, worker: worker.instance });
+  const tls = readIpcTls(config);
+  const store = await openStore({ config, worker: worker.instance, log, role: 'command' });
+  const housekeeping = new Housekeeping(layout, log);
+  const index = new WaitingIndex(`${QUEUE}/index.db`);
+  const segments = new Segments({
+    linger: config.queue.linger,
+    remove: (segment) => housekeeping.removeSegment(segment),
+    begunAt: (name) => timeOfId(name),
+  });
+  const onEvent = (event: string, fields: Record<string, unknown>): void => log.info(event, fields);
+  const lostLanes = new LostLanes({
+    conductor: () => conductor,
+    recordedBy: (name) => recordedBy(layout, name),
+    hold: (part, why) =>
+      holdRecipients({ store, layout }, part.message.facts.handle as Handle, { recipients: part.to, why }),
+    onEvent: (event, fields) => log.warn(event, fields),
+  });
+  const conductor = new Conductor({
+    rules: () => rulesOf(config),
+    index,
+    segments,
+    remove: (id) => housekeeping.removeMessage(id),
+    segmentExists: (name) => housekeeping.segmentExists(name),
+    onEvent,
+    owner: {
+      connect: ({ hop: { channel } }: Bin) =>
+        connectPeer({
+          address: config.farms[channel].socket,
+          self,
+          tls,
+          deadlineMs: CONNECT_MS,
+          onWait: () => worker.wake(channel),
+        }),
+      lost: (lane, lost) => void lostLanes.recover(lane, lost),
+    },
+  });
+  const claims = new Claims(conductor);
+  const server = await listenForPeers({
+    ...listenOn(worker),
+    self,
+    ...(tls ? { tls } : {}),
+    onPeer: (peer) => serveRequests(peer, { conductor, claims, segments, parked: () => index.size, onEvent }),
+    onRefused: (why) => log.warn('bad-frame', { why }),
+  });
+  const chores = setInterval(() => doChores(worker, { segments, conductor }), CHORES_MS);
+  chores.unref();
+  return {
+    async drain(deadline) {
+      clearInterval(chores);
+      conductor.dispatcher.stop();
+      while (inFlight(conductor) > 0 && Date.now() < deadline) await pause(10);
+      conductor.dispatcher.closeIdle();
+      conductor.parking.close();
+      await housekeeping.finish();
+      await server.close();
+      index.close();
+      await store.close();
+    },
+    reload: (fresh) => void (config = fresh),
+    stats: () => ({ active: conductor.active, parked: index.size, ...conductor.counts, busy: inFlight(conductor) }),
+  };
+}
+
+/** Removes, settles, and looks for stuck workers. */
+function doChores(worker: Worker, parts: { segments: Segments; conductor: Conductor }): void {
+  parts.segments.releaseOutcomes();
+  if (parts.segments.wantsSettling()) worker.settle();
+  const stuckSince = Date.now() - JOB_MS;
+  for (const lane of parts.conductor.dispatcher.lanes) {
+    const oldest = lane.oldest();
+    if (oldest && oldest.since < stuckSince && lane.pid) worker.kill(lane.pid, `stuck on a job in lane ${lane.name}`);
+  }
+}
+
+function inFlight(conductor: Conductor): number {
+  let sum = 0;
+  for (const lane of conductor.dispatcher.lanes) sum += lane.inFlight;
+  return sum;
+}
+
+function rulesOf(config: Config): ConductorRules {
+  const { lanes, retry, queue, smtp } = config;
+  return { lanes: { ...lanes, idleMs: smtp.idleMs }, retry, window: queue.window };
+}
+
+function listenOn(worker: Worker): { fd: number } {
+  const fd = worker.fd('farm');
+  if (fd === undefined) throw new Error('no socket was inherited');
+  return { fd };
+}
+
+/** What a worker recorded, by its name or its instance name. */
+async function recordedBy(layout: Layout, name: string): ReturnType<typeof readKnownOutcomes> {
+  const segments = (await listSegments(layout, 'outcome')).filter((segment) => {
+    const writer = parseSegmentName(segment)?.worker;
+    return writer === name || writer?.startsWith(`${name}-`) === true;
+  });
+  return readKnownOutcomes({ disk: createDisk(), layout }, segments);
+}

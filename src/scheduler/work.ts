@@ -1,0 +1,80 @@
+/**
+ * What the scheduler keeps in memory: messages with work to do, and their parts (the recipients of one message that share a bin).
+ * Pointers only: no content, no envelope beyond the sender.
+ */
+import type { Hop, Reply } from '../mail/outcome.ts';
+import type { Failure, Part, Routed } from '../ipc/messages.ts';
+
+/** What is known of a message; goes into the index as it is, so it is plain JSON. */
+export interface MessageFacts {
+  readonly handle: string;
+  readonly sender: string;
+  readonly received: number;
+  readonly tenant: string;
+  readonly size: number;
+}
+
+/** A message with at least one part in memory. */
+export interface Message {
+  readonly id: string;
+  readonly facts: MessageFacts;
+  /** Parts in memory: in a bin, or in delivery. */
+  readonly parts: Set<WorkPart>;
+  /** Other parts of it may wait in the index. */
+  parked: boolean;
+  /** Held recipients keep it in the queue when all parts are finished. */
+  stays: boolean;
+}
+
+export interface WorkPart {
+  readonly message: Message;
+  readonly hop: Hop;
+  readonly to: readonly string[];
+  readonly attempts: number;
+  readonly warned: boolean;
+  /** Last answer, told when the recipients expire. */
+  readonly reply?: Reply;
+  /** For the bounce channel: what it reports, and as what. */
+  readonly failures?: readonly Failure[];
+  readonly kind?: 'failed' | 'delayed';
+  /** How many workers died with it in hand. */
+  crashes: number;
+  /** With a worker at this moment. */
+  inFlight: boolean;
+  /** Taken out of play (claimed, parked): whoever finds it in a bin passes it over. */
+  gone: boolean;
+}
+
+/** A part without its message: what the index stores, and what a new part is made of. */
+export type PartFacts = Pick<WorkPart, 'hop' | 'to' | 'attempts' | 'warned'> &
+  Partial<Pick<WorkPart, 'reply' | 'failures' | 'kind' | 'crashes'>>;
+
+export function binKey(hop: Hop): string {
+  return `${hop.channel} ${hop.next}`;
+}
+
+export function factsOf(frame: Omit<Routed, 'n'>): MessageFacts {
+  const { handle, sender, received, tenant, size } = frame;
+  return { handle, sender, received, tenant, size };
+}
+
+/** The part of a routed frame; what goes to the bounce channel carries its reason. */
+export function partFactsOf(part: Part): PartFacts {
+  const { hop, to, attempts = 0, warned = false, reply } = part;
+  const facts = { hop, to, attempts, warned, ...(reply ? { reply } : {}) };
+  if (hop.channel !== 'bounce') return facts;
+  const unknown: Reply = { code: 550, status: '5.0.0', text: 'delivery failed' };
+  return { ...facts, kind: 'failed', failures: [{ to, reply: reply ?? unknown }] };
+}
+
+export function newPart(message: Message, facts: PartFacts): WorkPart {
+  const part: WorkPart = { crashes: 0, ...facts, message, inFlight: false, gone: false };
+  message.parts.add(part);
+  return part;
+}
+
+/** Everything of a part but its message, as plain JSON. */
+export function stripPart(part: WorkPart): PartFacts {
+  const { message: _message, gone: _gone, inFlight: _inFlight, ...facts } = part;
+  return facts;
+}
