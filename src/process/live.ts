@@ -26,7 +26,7 @@ export function readLive(file = LIVE_FILE): ReadonlySet<string> {
 /** Called by the supervisor alone; `owner` when it is root. Throws what the disk throws. */
 export function writeLive(
   instances: Iterable<string>,
-  owner?: { readonly uid: number; readonly gid: number } | undefined,
+  owner?: { readonly uid: number; readonly gid: number },
   file = LIVE_FILE,
 ): void {
   replaceFile(file, JSON.stringify([...instances]), owner);

@@ -8,7 +8,7 @@ import { closeSync, fchownSync, openSync, renameSync, rmSync, writeFileSync } fr
 export function replaceFile(
   file: string,
   text: string,
-  owner?: { readonly uid: number; readonly gid: number } | undefined,
+  owner?: { readonly uid: number; readonly gid: number },
 ): void {
   const temporary = `${file}.new`;
   rmSync(temporary, { force: true });

@@ -4,7 +4,7 @@
  *
  * Hostile until decoded: few connections, short lines, little time; nonsense gets an answer and ends its connection.
  */
-import { chmodSync, rmSync } from 'node:fs';
+import { chmodSync, lchownSync, rmSync } from 'node:fs';
 import net, { type Server, type Socket } from 'node:net';
 import { errorText, oneLine } from '../base/text.ts';
 import { FARM_NAMES, type FarmName } from '../config/config.ts';
@@ -14,6 +14,8 @@ import { MAX_CONTROL_LINE, type ControlAnswer, type ControlRequest } from '../pr
 export interface ControlServerOptions {
   readonly path: string;
   readonly answer: (request: ControlRequest) => Promise<ControlAnswer>;
+  /** Whom commands become when root runs them. */
+  readonly owner?: { readonly uid: number; readonly gid: number } | undefined;
   readonly onError: (why: string) => void;
 }
 
@@ -31,6 +33,7 @@ export function serveControl(options: ControlServerOptions): Promise<Server> {
     server.once('error', reject);
     server.listen(options.path, () => {
       chmodSync(options.path, 0o600);
+      if (options.owner !== undefined) lchownSync(options.path, options.owner.uid, options.owner.gid);
       server.off('error', reject);
       server.on('error', (error) => options.onError(error.message));
       resolve(server);

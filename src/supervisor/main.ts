@@ -6,21 +6,18 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { EX } from '../base/sysexits.ts';
-import { errorText } from '../base/text.ts';
 import type { FarmName } from '../config/config.ts';
 import { codeRoot } from '../config/paths.ts';
 import { openLogger } from '../log/logger.ts';
-import { CONTROL_SOCKET, type ControlAnswer, type ControlRequest } from '../process/control.ts';
+import { CONTROL_SOCKET } from '../process/control.ts';
 import { FARMS } from '../process/farms.ts';
 import { serveControl } from './control-server.ts';
+import { Desk } from './desk.ts';
 import { untilQueueEmpty } from './empty-queue.ts';
 import { firstSteps, readyLine } from './greeting.ts';
 import { parseOptions, USAGE, type Options } from './options.ts';
-import { reload } from './reload.ts';
-import { cacheOf, load, prepare, writeConfig, type Prepared } from './start-up.ts';
-import { gatherStatus } from './status.ts';
-import { killAll, stopInOrder } from './stop.ts';
-import { Supervisor, type SupervisorLog } from './supervisor.ts';
+import { cacheOf, load, prepare, type Prepared } from './start-up.ts';
+import { Supervisor } from './supervisor.ts';
 import { echoTroubles } from './echo-troubles.ts';
 
 /** The main files lie beside ours, and end as ours does: .ts in a checkout, .js in a built package. */
@@ -66,11 +63,12 @@ async function run(prepared: Prepared, options: Options): Promise<void> {
       greet(supervisor, version, options.drain);
     },
   });
-  const stop = stopper(supervisor, logger);
-  watchSignals(supervisor, options, prepared, stop, log);
+  const desk = new Desk({ supervisor, options, user: prepared.user, version });
+  watchSignals(desk);
   await serveControl({
     path: CONTROL_SOCKET,
-    answer: (request) => answer(request, supervisor, { options, prepared, stop, version }),
+    answer: (request) => desk.answer(request),
+    owner: prepared.user,
     onError: (why) => log.warn('control', { why }),
   });
   supervisor.start();
@@ -80,73 +78,16 @@ async function run(prepared: Prepared, options: Options): Promise<void> {
       walked: () => supervisor.injections.isDone('start'),
       stopping: () => supervisor.stopping,
     });
-    stop();
+    if (!supervisor.stopping) desk.stop();
   }
 }
 
-/** The first call stops in order, the second one at once. */
-function stopper(supervisor: Supervisor, log: ReturnType<typeof openLogger>): () => void {
-  let stopping = false;
-  return () => {
-    if (stopping) return killAll(supervisor, 'second request to stop');
-    stopping = true;
-    log.info('stopping');
-    stopInOrder(supervisor).then(
-      () => process.exit(EX.OK),
-      (error: unknown) => leave(EX.SOFTWARE, [errorText(error)]),
-    );
-  };
-}
-
-function watchSignals(
-  supervisor: Supervisor,
-  options: Options,
-  prepared: Prepared,
-  stop: () => void,
-  log: SupervisorLog,
-): void {
-  process.on('SIGTERM', stop);
-  process.on('SIGINT', stop);
-  process.on(
-    'SIGHUP',
-    () =>
-      void reloadNow(supervisor, options, prepared).catch((error: unknown) =>
-        log.error('reload', { why: errorText(error) }),
-      ),
-  );
+function watchSignals(desk: Desk): void {
+  process.on('SIGTERM', () => desk.stop());
+  process.on('SIGINT', () => desk.stop());
+  process.on('SIGHUP', () => void desk.reload());
   // SIGUSR1 would open Node's debugger, SIGUSR2 would end us.
   for (const signal of ['SIGUSR1', 'SIGUSR2', 'SIGQUIT'] as const) process.on(signal, () => {});
-}
-
-let reloading: Promise<unknown> = Promise.resolve();
-
-/** One after the other. The problems, empty when it was taken over. */
-function reloadNow(supervisor: Supervisor, options: Options, prepared: Prepared): Promise<readonly string[]> {
-  const write = (config: Prepared['config']): void => writeConfig(config, prepared.user);
-  const done = reloading.then(() => reload({ supervisor, load: () => load(options), write }));
-  reloading = done.catch(() => {
-    // Whoever asked for it hears of it.
-  });
-  return done.then(({ problems }) => problems);
-}
-
-interface Means {
-  readonly options: Options;
-  readonly prepared: Prepared;
-  readonly stop: () => void;
-  readonly version: string;
-}
-
-async function answer(request: ControlRequest, supervisor: Supervisor, means: Means): Promise<ControlAnswer> {
-  if (request.verb === 'status') return gatherStatus(supervisor, means.version);
-  if (request.verb === 'resize') return supervisor.resize(request.farm, request.least, request.most);
-  if (request.verb === 'stop') {
-    // Not before the answer is on its way.
-    setTimeout(means.stop, 50);
-    return { ok: true };
-  }
-  const problems = await reloadNow(supervisor, means.options, means.prepared);
-  return problems.length === 0 ? { ok: true } : { ok: false, why: 'the configuration is wrong', problems };
 }
 
 function greet(supervisor: Supervisor, version: string, drain: boolean): void {

@@ -40,7 +40,9 @@ export async function reload(
   supervisor.config = config;
   supervisor.epoch += 1;
   supervisor.log('info', 'reloaded', { listeners: supervisor.sockets.addresses() });
-  return { problems: [], renewed: renewFarms(supervisor, config) };
+  const renewed = renewFarms(supervisor, config);
+  renewed.catch((error: unknown) => supervisor.log('error', 'reload-failed', { why: errorText(error) }));
+  return { problems: [], renewed };
 }
 
 async function loadSafely(options: ReloadOptions): ReturnType<ReloadOptions['load']> {

@@ -54,8 +54,10 @@ export async function startStandIns(
   if (problem !== undefined) throw new Error(problem.text);
   writeConfig(config, undefined);
   const events: Event[] = [];
-  const logAt = (level: string) => (event: string, fields: Record<string, unknown> = {}) =>
-    void events.push({ level, event, fields });
+  const logAt =
+    (level: string) =>
+    (event: string, fields: Record<string, unknown> = {}) =>
+      void events.push({ level, event, fields });
   const ready = Promise.withResolvers<void>();
   const supervisor = new Supervisor({
     config,

@@ -74,7 +74,10 @@ describe('Supervisor', () => {
     const before = run.history('start injector-').length;
     const old = only('acceptor');
     process.kill(old.pid, 'SIGKILL');
-    await until('a new one', () => only('acceptor') !== undefined && only('acceptor') !== old && farm('acceptor').settled);
+    await until(
+      'a new one',
+      () => only('acceptor') !== undefined && only('acceptor') !== old && farm('acceptor').settled,
+    );
     await until('injector', () => run.history('start injector-').length === before + 1);
     assert.match(run.history('start injector-').at(-1) ?? '', / orphans$/);
     assert.ok(run.events.some(({ event, fields }) => event === 'exited' && fields['signal'] === 'SIGKILL'));
@@ -83,7 +86,9 @@ describe('Supervisor', () => {
   it('runs no injector for a filter that died', async () => {
     const before = run.history('start injector-').length;
     await tell('filter', 'throw');
-    await until('a new filter', () => run.events.some(({ fields }) => fields['code'] === 70 && fields['farm'] === 'filter'));
+    await until('a new filter', () =>
+      run.events.some(({ fields }) => fields['code'] === 70 && fields['farm'] === 'filter'),
+    );
     await settled('filter');
     assert.equal(run.history('start injector-').length, before);
   });
@@ -108,7 +113,10 @@ describe('Supervisor', () => {
     const before = run.history('start injector-').length;
     await Promise.all([tell('router', 'settle'), tell('router', 'settle'), tell('bounce', 'settle')]);
     await until('settled', () => run.supervisor.injections.isDone('settle'));
-    const modes = run.history('start injector-').slice(before).map((line) => line.split(' ')[3]);
+    const modes = run
+      .history('start injector-')
+      .slice(before)
+      .map((line) => line.split(' ')[3]);
     assert.ok(modes.length >= 1 && modes.length <= 3);
     assert.deepEqual(new Set(modes), new Set(['settle']));
   });
@@ -126,11 +134,15 @@ describe('Supervisor', () => {
     const lanes = (['smtp', 'maildir', 'bounce'] as const).map(only);
     const old = only('scheduler');
     process.kill(old.pid, 'SIGKILL');
-    await until('new scheduler', () => farm('scheduler').isOpen && farm('scheduler').settled && only('scheduler') !== old);
+    await until(
+      'new scheduler',
+      () => farm('scheduler').isOpen && farm('scheduler').settled && only('scheduler') !== old,
+    );
     assert.ok(lanes.every((member) => member.gone));
     const history = run.history();
     const restart = history.findIndex((line) => line.startsWith(`start ${only('scheduler').name} `));
-    for (const member of lanes) assert.ok(history.findIndex((line) => line.startsWith(`drain ${member.name} `)) < restart);
+    for (const member of lanes)
+      assert.ok(history.findIndex((line) => line.startsWith(`drain ${member.name} `)) < restart);
     await until('injector', () => run.history('start injector-').length > injected);
     assert.match(run.history('start injector-').at(injected) ?? '', / start$/);
     for (const name of ['smtp', 'maildir', 'bounce'] as const) await settled(name);
@@ -156,7 +168,11 @@ describe('Supervisor', () => {
     const history = run.history();
     const started = history.findIndex((line) => line.startsWith(`start ${only('router').name} `));
     assert.ok(started < history.findIndex((line) => line.startsWith(`drain ${old.name} `)));
-    assert.ok(!run.events.some(({ fields }) => fields['worker'] === old.name && fields['code'] !== 0 && fields['code'] !== undefined));
+    assert.ok(
+      !run.events.some(
+        ({ fields }) => fields['worker'] === old.name && fields['code'] !== 0 && fields['code'] !== undefined,
+      ),
+    );
   });
 
   it('stops in order: acceptors first, scheduler after the transports, log last', async () => {
@@ -164,7 +180,10 @@ describe('Supervisor', () => {
     const before = run.history('drain').length;
     const { stopInOrder } = await import('../../../src/supervisor/stop.ts');
     await stopInOrder(run.supervisor);
-    const order = run.history('drain').slice(before).map((line) => line.split(' ')[1]?.split('-')[0]);
+    const order = run
+      .history('drain')
+      .slice(before)
+      .map((line) => line.split(' ')[1]?.split('-')[0]);
     assert.equal(order[0], 'acceptor');
     assert.deepEqual(order.slice(-2), ['scheduler', 'log']);
     assert.equal(run.supervisor.members().length, 0);
