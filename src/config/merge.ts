@@ -39,7 +39,7 @@ export function withValue(root: unknown, path: Path, value: unknown): { readonly
   if (key === undefined) return { root: merge(root, value) };
   if (Array.isArray(root)) {
     const index = Number(key);
-    if (!Number.isInteger(index) || index < 0 || index > root.length) return undefined;
+    if (!/^\d{1,6}$/.test(String(key)) || index > root.length) return undefined;
     const inner = withValue(root[index], rest, value);
     return inner && { root: root.toSpliced(index, 1, inner.root) };
   }

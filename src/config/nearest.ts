@@ -2,12 +2,12 @@
 
 /** The candidate with the fewest typing errors to `word`, if they are few for its length. */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
-  const lower = word.slice(0, 100).toLowerCase();
+  const lower = word.slice(0, 50).toLowerCase();
   const ranked = candidates
     .map((candidate) => ({ candidate, errors: distance(lower, candidate.toLowerCase()) }))
     .toSorted((a, b) => a.errors - b.errors);
   const best = ranked[0];
-  return best !== undefined && best.errors <= Math.max(1, Math.floor(word.length / 3)) ? best.candidate : undefined;
+  return best !== undefined && best.errors <= Math.max(1, Math.floor(lower.length / 3)) ? best.candidate : undefined;
 }
 
 /** Insertions, deletions, changes and swaps of neighbours that turn one word into the other. */

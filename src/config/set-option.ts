@@ -26,7 +26,9 @@ function parseOne(text: string, options: SetOption[], wrong: Problem[]): void {
     wrong.push({ option: oneLine(text, 100), key: '', message: 'expected key=value, such as limits.recipients=500' });
     return;
   }
-  const document = parseDocument(text.slice(equals + 1), { prettyErrors: false });
+  const given = text.slice(equals + 1).trim();
+  // In YAML a star begins an alias; here it can only mean itself.
+  const document = parseDocument(given === '*' ? '"*"' : given, { prettyErrors: false });
   const error = document.errors[0];
   if (error === undefined) {
     options.push({ name, path: name.split('.'), value: plainValue(document) });

@@ -4,7 +4,7 @@
  * A file that is not there is an empty one. It never decides what a key means.
  */
 import { readFile } from 'node:fs/promises';
-import { isMap, isScalar, isSeq, LineCounter, parseAllDocuments, type Document, type Node } from 'yaml';
+import { isMap, isScalar, isSeq, LineCounter, parseAllDocuments, visit, type Document, type Node } from 'yaml';
 import { errorCode, errorText, oneLine } from '../base/text.ts';
 import { isSection, type Path } from './merge.ts';
 import type { Problem } from './problem.ts';
@@ -19,6 +19,10 @@ export interface Source {
 }
 
 const MAX_FILE = 1024 * 1024;
+/** Of the parser: one early mistake may make many. */
+const MAX_ERRORS = 10;
+/** Each may stand for others: YAML's way to write a bomb. */
+const MAX_ALIASES = 20;
 
 /** Reads a file whose keys belong below `prefix` (`farms` for farms.yaml). Never rejects: what is wrong is in `problems`. */
 export async function readSource(file: string, prefix: Path): Promise<Source> {
@@ -35,45 +39,61 @@ export async function readSource(file: string, prefix: Path): Promise<Source> {
 
 function parseSource(file: string, text: string, prefix: Path): Source {
   const lines = new LineCounter();
-  const documents = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false });
-  const document = 'empty' in documents ? undefined : documents[0];
+  const parsed = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false });
+  const [document, second] = 'empty' in parsed ? [] : parsed;
   if (document === undefined) return emptySource(file, []);
-  const lineOf = (node: { readonly range?: readonly number[] | null | undefined }): number =>
-    lines.linePos(node.range?.[0] ?? 0).line;
-  const problems: Problem[] = document.errors.map((error) => {
-    const place = lines.linePos(error.pos[0]);
-    return { file, line: place.line, key: '', message: `not valid YAML: ${oneLine(error.message, 300)}` };
+  const lineAt = (offset: number | undefined): number => lines.linePos(offset ?? 0).line;
+  const problem = (offset: number | undefined, message: string, key = ''): Problem => ({
+    file,
+    line: lineAt(offset),
+    key,
+    message,
   });
-  const second = 'empty' in documents ? undefined : documents[1];
-  if (second !== undefined) {
-    problems.push({ file, line: lineOf(second), key: '', message: 'expected one YAML document, got a second one' });
-  }
-  const data = problems.length > 0 ? undefined : plainData(document, file, problems);
+  const problems = document.errors.slice(0, MAX_ERRORS).map(({ code, message, pos }) => {
+    if (code !== 'DUPLICATE_KEY') return problem(pos[0], `not valid YAML: ${explainError(message)}`);
+    const key = oneLine(/^[^\s:]{0,100}/.exec(text.slice(pos[0]))?.[0] ?? '');
+    return problem(pos[0], 'this key stands here a second time; keep one', key);
+  });
+  if (second !== undefined) problems.push(problem(second.range[0], 'expected one YAML document, got a second one'));
+  problems.push(...aliasProblems(document, problem));
   if (problems.length > 0) return emptySource(file, problems);
+  const data = document.toJS({ maxAliasCount: -1 }) as unknown;
+  if (data !== null && !isSection(data)) {
+    return emptySource(file, [problem(0, 'expected keys with values, such as `hostname: mx.example.org`')]);
+  }
   const locate = (path: Path): { line: number; depth: number } | undefined => {
     if (!prefix.every((key, index) => path[index] === key)) return undefined;
     const found = descend(document.contents, path.slice(prefix.length));
-    return found && { line: lineOf(found.node), depth: found.depth + prefix.length };
+    return found && { line: lineAt(found.node.range?.[0]), depth: found.depth + prefix.length };
   };
-  return { file, data: data === null ? {} : prefix.reduceRight<unknown>(wrap, data), locate, problems };
+  return { file, data: data === null ? {} : prefix.reduceRight<unknown>(wrap, data), locate, problems: [] };
+}
+
+/** YAML's own words, but for the mistake that everybody makes once. */
+function explainError(message: string): string {
+  return message.startsWith('Alias cannot be') ? 'put "*" in quotes' : oneLine(message, 300);
 }
 
 function wrap(inner: unknown, key: string | number): unknown {
   return { [key]: inner };
 }
 
-function plainData(document: Document, file: string, problems: Problem[]): unknown {
-  let data: unknown;
-  try {
-    data = document.toJS({ maxAliasCount: 100 }) as unknown;
-  } catch (error) {
-    problems.push({ file, key: '', message: `not valid YAML: ${errorText(error)}` });
-    return undefined;
-  }
-  if (data !== null && !isSection(data)) {
-    problems.push({ file, line: 1, key: '', message: 'expected keys with values, such as `hostname: mx.example.org`' });
-  }
-  return data;
+/** Aliases without their anchor, and too many of them: the two things on which toJS() throws. */
+function aliasProblems(
+  document: Document,
+  problem: (offset: number | undefined, message: string) => Problem,
+): Problem[] {
+  const problems: Problem[] = [];
+  let count = 0;
+  visit(document, {
+    Alias(_, node) {
+      count += 1;
+      if (count === MAX_ALIASES) problems.push(problem(node.range?.[0], `has more than ${MAX_ALIASES} YAML aliases`));
+      if (node.resolve(document) !== undefined) return;
+      problems.push(problem(node.range?.[0], `not valid YAML: there is no anchor &${oneLine(node.source, 100)} above`));
+    },
+  });
+  return problems;
 }
 
 /** Follows the path through maps and lists as far as it goes. */
@@ -93,12 +113,17 @@ function descend(root: Node | null, path: Path): { readonly node: Node; readonly
 
 function childOf(node: unknown, key: string | number): { place: Node; value: unknown } | undefined {
   if (isMap(node)) {
-    const pair = node.items.find((item) => isScalar(item.key) && String(item.key.value) === String(key));
+    const pair = node.items.find((item) => keyName(item.key) === String(key));
     return pair === undefined ? undefined : { place: pair.key as Node, value: pair.value };
   }
   if (!isSeq(node)) return undefined;
   const item = node.items[Number(key)];
   return item === undefined ? undefined : { place: item as Node, value: item };
+}
+
+/** A key as toJS() names it. */
+function keyName(key: unknown): string {
+  return isScalar(key) ? String((key.value as string | number | boolean | null) ?? '') : String(key);
 }
 
 function emptySource(file: string, problems: readonly Problem[]): Source {

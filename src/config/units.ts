@@ -47,7 +47,8 @@ function asWhole(value: number): number | undefined {
 }
 
 function format(value: number, units: readonly (readonly [string, number])[]): string {
-  const fitting = units.filter(([, factor]) => value > 0 && value % factor === 0);
+  if (value === 0) return '0';
+  const fitting = units.filter(([, factor]) => value % factor === 0);
   const [unit, factor] = fitting.at(-1) ?? units[0] ?? ['', 1];
   return `${value / factor}${unit}`;
 }
