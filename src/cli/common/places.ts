@@ -8,24 +8,24 @@
 import { statSync } from 'node:fs';
 import path from 'node:path';
 import { errorCode, errorText } from '../../base/text.ts';
+import { codeRoot } from '../../config/paths.ts';
 import type { Context } from './context.ts';
 
 export interface Places {
-  readonly etc: string;
+  /** Absent: etc beside the code, or the embedded defaults. */
+  readonly etc?: string;
   readonly var: string;
 }
-
-/** The folder that holds src (or dist), etc and var. */
-const ROOT = path.resolve(import.meta.dirname, '../../..');
 
 /** Absolute paths; nothing is looked at. */
 export function resolvePlaces(
   given: { readonly etc?: string | undefined; readonly var?: string | undefined },
   context: Pick<Context, 'env' | 'cwd'>,
 ): Places {
-  const etc = given.etc ?? (context.env['MAILFARM_ETC'] || path.join(ROOT, 'etc'));
-  const varDir = given.var ?? (context.env['MAILFARM_VAR'] || path.join(ROOT, 'var'));
-  return { etc: path.resolve(context.cwd, etc), var: path.resolve(context.cwd, varDir) };
+  const etc = given.etc ?? (context.env['MAILFARM_ETC'] || undefined);
+  const varDir = given.var ?? (context.env['MAILFARM_VAR'] || path.join(codeRoot(), 'var'));
+  const absolute = path.resolve(context.cwd, varDir);
+  return etc === undefined ? { var: absolute } : { etc: path.resolve(context.cwd, etc), var: absolute };
 }
 
 /** Makes var the working directory. The text says why not. */

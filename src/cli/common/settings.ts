@@ -29,7 +29,11 @@ export async function loadSettings(places: Places): Promise<Settings> {
   const live = await isLive();
   const resolved = live ? tryResolved() : undefined;
   if (resolved) return { ok: true, config: resolved, live };
-  const loaded = await loadConfig({ etcDir: places.etc, varDir: places.var, set: [] });
+  const loaded = await loadConfig({
+    ...(places.etc !== undefined && { etcDir: places.etc }),
+    varDir: places.var,
+    set: [],
+  });
   if (!loaded.ok) return { ok: false, why: loaded.problems.map(formatProblem).join('\n') };
   return { ok: true, config: loaded.config, live };
 }

@@ -36,7 +36,7 @@ export async function enqueue(message: OutgoingMessage, queue: QueueOnDisk): Pro
   const { config } = queue;
   const log = openLogger({ socket: 'run/log.sock', farm: 'cli', worker, level: config.log.level });
   try {
-    const store = await openStore({ queue: config.queue, worker, log });
+    const store = await openStore({ config, worker, log, role: 'command' });
     try {
       if (!store.hasRoom()) return failed('the disk of the queue is full', EX.TEMPFAIL);
       const { handle, envelope, id } = await commit(store, message, queue);

@@ -4,6 +4,7 @@
  * It touches as little as it can: fields that stay are kept byte for byte. Bcc goes, always: whoever reads it here
  * has delivered it, and the next reader must not see it. Text is one character a byte (latin1) throughout.
  */
+import { oneLine } from '../../base/text.ts';
 import { listAddresses } from './address-list.ts';
 
 export interface Field {
@@ -86,11 +87,7 @@ export function formatHeader(
 /** The From field. The name becomes a quoted string, or an encoded-word when it is not ASCII (RFC 2047). */
 function formatFrom(address: string, name: string | undefined): string {
   const bytes = Buffer.from(address, 'utf8').toString('latin1');
-  // oxlint-disable-next-line no-control-regex -- a name from the command line must not end the field
-  const clean = (name ?? '')
-    .replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ')
-    .trim()
-    .slice(0, 200);
+  const clean = oneLine(name ?? '', 200);
   if (clean === '') return `From: ${bytes}\r\n`;
   return `From: ${formatName(clean)} <${bytes}>\r\n`;
 }

@@ -1,0 +1,97 @@
+/**
+ * The command line of a command with verbs: what every one of them shares. Reading it runs nothing; the chosen verb
+ * runs afterwards, so that help, wrong usage and completion never touch a farm.
+ */
+import yargs from 'yargs';
+import type { Argv } from 'yargs';
+import { EX } from '../../base/sysexits.ts';
+import { errorText, oneLine } from '../../base/text.ts';
+import { completionScript } from './completion.ts';
+import type { Context } from './context.ts';
+import { packageVersion } from './version.ts';
+
+/** Options that all verbs of all commands have. */
+export interface CommonArgs {
+  readonly etc?: string | undefined;
+  readonly var?: string | undefined;
+  readonly json: boolean;
+}
+
+export type Parser = Argv<CommonArgs>;
+
+/** What a verb will do; remembered while the line is read. */
+export type Choose = (run: () => Promise<number>) => void;
+
+export interface CommandLine {
+  readonly name: string;
+  readonly context: Context;
+  /** Adds the verbs. */
+  readonly verbs: (parser: Parser, choose: Choose) => Parser;
+}
+
+const EXIT_HELP = `Exit status: 0 done, 64 wrong usage, 66 no such message, 69 no farm runs or it refused, 75 try again later, 77 not permitted, 78 the configuration is wrong.`;
+
+/** Reads the line and runs what it asks for. Resolves with the exit status. */
+export async function runCommandLine(line: CommandLine): Promise<number> {
+  const { name, context } = line;
+  let run: (() => Promise<number>) | undefined;
+  let output = '';
+  const choose: Choose = (work) => {
+    run = work;
+  };
+  try {
+    const parser = addCompletion(line.verbs(createParser(name, context), choose), line, choose);
+    void parser.parse([...context.argv], (_error: unknown, _args: unknown, text: string) => {
+      output = text;
+    });
+  } catch (error) {
+    await context.err.line(`${name}: ${oneLine(errorText(error))}`);
+    await context.err.line(`try ${name} --help`);
+    return EX.USAGE;
+  }
+  if (output !== '') await context.out.line(output);
+  return (await run?.()) ?? EX.OK;
+}
+
+function createParser(name: string, context: Context): Parser {
+  const width = (context.out.stream as { readonly columns?: number }).columns ?? 100;
+  return yargs([...context.argv])
+    .scriptName(name)
+    .locale('en')
+    .strict()
+    .exitProcess(false)
+    .showHelpOnFail(false)
+    .fail((message: string, error: Error | undefined) => {
+      throw error ?? new Error(message);
+    })
+    .recommendCommands()
+    .demandCommand(1, 'name what to do')
+    .wrap(Math.max(60, Math.min(width, 110)))
+    .parserConfiguration({ 'parse-numbers': false })
+    .options({
+      etc: { type: 'string', requiresArg: true, describe: 'Configuration of the farm (or MAILFARM_ETC)' },
+      var: { type: 'string', requiresArg: true, describe: 'Working directory of the farm (or MAILFARM_VAR)' },
+      json: { type: 'boolean', default: false, describe: 'Print one JSON object a line' },
+    })
+    .version(packageVersion())
+    .help()
+    .alias('help', 'h')
+    .epilogue(EXIT_HELP) as Parser;
+}
+
+/** `completion bash|zsh`, and the hidden question that the script asks for each word. */
+function addCompletion(parser: Parser, line: CommandLine, choose: Choose): Parser {
+  return parser.completion('completion-words', false).command(
+    'completion <shell>',
+    'Print a completion script for bash or zsh',
+    (verb) =>
+      verb
+        .positional('shell', { choices: ['bash', 'zsh'] as const, demandOption: true })
+        .example(`source <(${line.name} completion bash)`, 'complete in this shell; keep it in ~/.bashrc'),
+    ({ shell }) =>
+      choose(async () => {
+        await line.context.out.write(completionScript(shell, line.name));
+        return EX.OK;
+      }),
+  ) as Parser;
+}

@@ -1,0 +1,145 @@
+/**
+ * The mailfarm command: looks at the running farm and changes it, through the supervisor's control socket.
+ */
+import { EX } from '../../base/sysexits.ts';
+import { oneLine } from '../../base/text.ts';
+import { FARM_NAMES } from '../../config/config.ts';
+import type { Context } from '../common/context.ts';
+import { askSupervisor } from '../common/control.ts';
+import { runCommandLine, type Choose, type CommonArgs, type Parser } from '../common/parser.ts';
+import { enterVar, resolvePlaces } from '../common/places.ts';
+import { loadSettings } from '../common/settings.ts';
+import { runTrace } from '../queue/command.ts';
+import { parseBounds } from './bounds.ts';
+import { printStatus, type StatusOptions } from './status.ts';
+
+type Answer = Readonly<Record<string, unknown>>;
+
+const STATUS_MS = 5000;
+/** A reload reads the configuration and starts workers: it may take a while on a busy machine. */
+const RELOAD_MS = 60_000;
+
+/** Runs the command; resolves with the exit status. */
+export function runMailfarm(context: Context): Promise<number> {
+  return runCommandLine({ name: 'mailfarm', context, verbs: (parser, choose) => addVerbs(parser, context, choose) });
+}
+
+function addVerbs(parser: Parser, context: Context, choose: Choose): Parser {
+  return parser
+    .usage('$0: look at the running mail farm, and change it\n\nUsage: $0 VERB [options]')
+    .example('$0 status', 'farms, workers, and what waits for whom')
+    .example('$0 reload', 'take over what changed in etc; no session is lost')
+    .example('$0 resize acceptor 4', 'exactly four workers, until the next start')
+    .example('$0 resize smtp 0:20', 'none when idle, at most twenty')
+    .command(
+      'status',
+      'Show farms, workers and bins',
+      (verb) => verb.option('workers', { type: 'boolean', default: false, describe: 'Each worker on a line' }),
+      (args) => choose(() => status(context, args)),
+    )
+
+    .command(
+      'reload',
+      'Read the configuration again',
+      (verb) => verb,
+      (args) => choose(() => reload(context, args)),
+    )
+    .command(
+      'resize <farm> <size>',
+      'Change the number of workers of a farm',
+      (verb) =>
+        verb.positional('farm', { choices: FARM_NAMES, demandOption: true, describe: 'Farm' }).positional('size', {
+          type: 'string',
+          demandOption: true,
+          describe: 'Workers: 4, or 2:6 for least and most',
+        }),
+      (args) => choose(() => resize(context, args)),
+    )
+    .command(
+      'trace <id>',
+      'Show what happened to one message, from log and queue',
+      (verb) => verb.positional('id', { type: 'string', demandOption: true, describe: 'Queue id' }),
+      (args) => choose(() => runTrace(context, args, args.id)),
+    ) as Parser;
+}
+
+function status(context: Context, args: CommonArgs & StatusOptions): Promise<number> {
+  return ask(context, args, { verb: 'status' }, STATUS_MS, async (answer) => {
+    const settings = await loadSettings(resolvePlaces(args, context));
+    return printStatus(context, answer, { ...args, config: settings.ok ? settings.config : undefined });
+  });
+}
+
+function reload(context: Context, args: CommonArgs): Promise<number> {
+  return ask(context, args, { verb: 'reload' }, RELOAD_MS, async (answer) => {
+    if (args.json) await context.out.json(answer);
+    if (answer['ok'] === true) {
+      if (!args.json) await context.out.line('reloaded');
+      return EX.OK;
+    }
+    await context.err.line('mailfarm: the configuration is wrong; the farm goes on with the one it has');
+    for (const problem of textsOf(answer['problems'] ?? answer['why'])) await context.err.line(oneLine(problem, 2000));
+    return EX.CONFIG;
+  });
+}
+
+async function resize(
+  context: Context,
+  args: CommonArgs & { readonly farm: string; readonly size: string },
+): Promise<number> {
+  const bounds = parseBounds(args.size);
+  if (!bounds) {
+    await context.err.line('mailfarm: the size is a number of workers as 4, or least and most as 2:6');
+    return EX.USAGE;
+  }
+  const { farm } = args;
+  return ask(context, args, { verb: 'resize', farm, ...bounds }, RELOAD_MS, async (answer) => {
+    if (args.json) await context.out.json(answer);
+    if (answer['ok'] === true) {
+      if (!args.json)
+        await context.out.line(
+          `${farm}: at least ${bounds.least}, at most ${bounds.most} workers until the next start`,
+        );
+      return EX.OK;
+    }
+    await context.err.line(
+      `mailfarm: ${
+        textsOf(answer['why'])
+          .map((why) => oneLine(why))
+          .join('; ') || 'refused'
+      }`,
+    );
+    return EX.UNAVAILABLE;
+  });
+}
+
+/** Asks the supervisor, and tells why where there is no answer. */
+async function ask(
+  context: Context,
+  args: CommonArgs,
+  question: Answer,
+  deadlineMs: number,
+  onAnswer: (answer: Answer) => Promise<number>,
+): Promise<number> {
+  const places = resolvePlaces(args, context);
+  const noEntry = enterVar(places);
+  const result = noEntry === undefined ? await askSupervisor(question, deadlineMs) : { kind: 'outside' as const };
+  switch (result.kind) {
+    case 'answered':
+      return onAnswer(result.answer);
+    case 'outside':
+      await context.err.line(`mailfarm: ${noEntry}`);
+      return EX.UNAVAILABLE;
+    case 'silent':
+      await context.err.line(`mailfarm: the supervisor does not answer: ${result.why}`);
+      return EX.TEMPFAIL;
+    case 'down':
+      await context.err.line(result.permitted ? `mailfarm: no farm runs on ${places.var}` : 'mailfarm: not permitted');
+      return result.permitted ? EX.UNAVAILABLE : EX.NOPERM;
+  }
+}
+
+function textsOf(value: unknown): readonly string[] {
+  if (typeof value === 'string') return [value];
+  return Array.isArray(value) ? value.map(String) : [];
+}

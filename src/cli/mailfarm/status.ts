@@ -1,0 +1,143 @@
+/**
+ * mailfarm status: the farms and their workers, and what the scheduler has in hand.
+ */
+import { EX } from '../../base/sysexits.ts';
+import { errorText, oneLine } from '../../base/text.ts';
+import type { Config } from '../../config/config.ts';
+import { connectPeer } from '../../ipc/connect.ts';
+import { makeHello } from '../../ipc/hello.ts';
+import type { BinStats, Stats } from '../../ipc/messages.ts';
+import type { Context } from '../common/context.ts';
+import { formatPairs, printTable, type Column } from '../common/table.ts';
+import { formatAge, formatTime, formatUntil } from '../common/units.ts';
+import { readStatus, type FarmsStatus, type FarmStatus, type WorkerStatus } from './status-shape.ts';
+
+const STATS_MS = 3000;
+
+export interface StatusOptions {
+  readonly json: boolean;
+  /** Every worker on a line of its own. */
+  readonly workers: boolean;
+}
+
+/** Prints the supervisor's answer, and the scheduler's figures where it gives them. */
+export async function printStatus(
+  context: Context,
+  answer: Readonly<Record<string, unknown>>,
+  options: StatusOptions & { readonly config: Config | undefined },
+): Promise<number> {
+  const stats = options.config ? await askScheduler(options.config) : 'its configuration can not be read';
+  if (options.json) {
+    const { t: _t, n: _n, ...scheduler } = typeof stats === 'string' ? { t: '', n: 0, error: stats } : stats;
+    await context.out.json({ ...answer, scheduler });
+    return EX.OK;
+  }
+  const status = readStatus(answer);
+  await printFarms(context, status);
+  if (options.workers) {
+    await context.out.line('');
+    await printTable(
+      context.out,
+      workerColumns(Date.now()),
+      status.farms.flatMap((farm) => farm.workers),
+    );
+  }
+  await context.out.line('');
+  if (typeof stats === 'string') await context.out.line(`scheduler: no figures: ${stats}`);
+  else await printScheduler(context, stats);
+  return EX.OK;
+}
+
+async function printFarms(context: Context, status: FarmsStatus): Promise<void> {
+  const now = Date.now();
+  await context.out.write(
+    formatPairs([
+      [
+        'Mailfarm',
+        `${status.version}, pid ${status.pid}, up ${formatAge(now - status.started)} (${formatTime(status.started)})`,
+      ],
+      ['etc', status.etc],
+      ['var', status.var],
+      ['listens at', status.listeners.join(', ') || 'nothing'],
+    ]),
+  );
+  await context.out.line('');
+  await printTable(context.out, farmColumns(now), status.farms);
+}
+
+function farmColumns(now: number): readonly Column<FarmStatus>[] {
+  const sum = (farm: FarmStatus, of: (worker: WorkerStatus) => number): string =>
+    String(farm.workers.reduce((total, worker) => total + of(worker), 0));
+  return [
+    { title: 'FARM', cell: (farm) => farm.farm },
+    { title: 'WORKERS', cell: (farm) => String(farm.workers.length), align: 'right' },
+    { title: 'READY', cell: (farm) => sum(farm, (worker) => (worker.ready ? 1 : 0)), align: 'right' },
+    { title: 'LEAST', cell: (farm) => String(farm.least), align: 'right' },
+    { title: 'MOST', cell: (farm) => String(farm.most), align: 'right' },
+    { title: 'JOBS', cell: (farm) => sum(farm, (worker) => worker.jobs), align: 'right' },
+    { title: 'RESTARTS', cell: (farm) => String(farm.restarts), align: 'right' },
+    { title: 'STATE', cell: (farm) => farmState(farm, now) },
+  ];
+}
+
+function farmState(farm: FarmStatus, now: number): string {
+  if (farm.throttledUntil !== undefined && farm.throttledUntil > now) {
+    return `keeps failing, next start ${formatUntil(farm.throttledUntil, now)}`;
+  }
+  if (farm.workers.length === 0) return farm.least === 0 ? 'starts with its first job' : 'starting';
+  return farm.workers.some((worker) => !worker.ready) ? 'starting' : 'ok';
+}
+
+function workerColumns(now: number): readonly Column<WorkerStatus>[] {
+  return [
+    { title: 'WORKER', cell: (worker) => worker.name },
+    { title: 'PID', cell: (worker) => String(worker.pid), align: 'right' },
+    { title: 'UP', cell: (worker) => (worker.started > 0 ? formatAge(now - worker.started) : '-'), align: 'right' },
+    { title: 'READY', cell: (worker) => (worker.ready ? 'yes' : 'no') },
+    { title: 'JOBS', cell: (worker) => String(worker.jobs), align: 'right' },
+    {
+      title: 'FIGURES',
+      cell: (worker) =>
+        Object.entries(worker.stats)
+          .map(([name, value]) => `${name}=${value}`)
+          .join(' '),
+      max: 120,
+    },
+  ];
+}
+
+/** The figures, or why there are none. */
+async function askScheduler(config: Config): Promise<Stats | string> {
+  try {
+    const peer = await connectPeer({
+      address: config.farms.scheduler.socket,
+      self: makeHello({ farm: 'cli', worker: `mailfarm-${process.pid}` }),
+      deadlineMs: STATS_MS,
+    });
+    const answer = await peer.request({ t: 'stats?' }, STATS_MS);
+    peer.close();
+    return answer.t === 'stats' ? answer : `it answered ${answer.t}`;
+  } catch (error) {
+    return oneLine(errorText(error));
+  }
+}
+
+async function printScheduler(context: Context, stats: Stats): Promise<void> {
+  const now = Date.now();
+  const walking = stats.walking ? ', the injector walks the queue' : '';
+  await context.out.line(`scheduler: ${stats.active} messages in memory, ${stats.parked} for later${walking}`);
+  if (stats.bins.length === 0) return;
+  await context.out.line('');
+  await printTable(context.out, binColumns(now), stats.bins);
+}
+
+function binColumns(now: number): readonly Column<BinStats>[] {
+  return [
+    { title: 'BIN', cell: (bin) => `${bin.hop.channel} ${bin.hop.next}` },
+    { title: 'WAITING', cell: (bin) => String(bin.waiting), align: 'right' },
+    { title: 'LANES', cell: (bin) => String(bin.lanes), align: 'right' },
+    { title: 'UNDER WAY', cell: (bin) => String(bin.inDelivery), align: 'right' },
+    { title: 'NEXT', cell: (bin) => (bin.until === undefined ? '-' : formatUntil(bin.until, now)) },
+    { title: 'TROUBLE', cell: (bin) => (bin.trouble ? `${bin.trouble.code} ${bin.trouble.text}` : '-'), max: 100 },
+  ];
+}

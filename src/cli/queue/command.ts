@@ -1,0 +1,195 @@
+/**
+ * The queue command: verbs, selectors, and what they have in common. Reading verbs walk the files and work beside a
+ * running farm and without one; working verbs take messages from the running farm first.
+ */
+import { EX } from '../../base/sysexits.ts';
+import { errorCode, errorText, oneLine } from '../../base/text.ts';
+import type { Config } from '../../config/config.ts';
+import type { Context } from '../common/context.ts';
+import { runCommandLine, type Choose, type CommonArgs, type Parser } from '../common/parser.ts';
+import { becomeOwner, enterVar, resolvePlaces } from '../common/places.ts';
+import { loadSettings } from '../common/settings.ts';
+import { countMessages, listMessages, type Reading } from './read-verbs.ts';
+import { addSelectors, selectorArgs, type SelectorOptions } from './selector-options.ts';
+import { parseSelector, type Selector } from './selectors.ts';
+import { showMessage, type ShowPart } from './show.ts';
+import { summarise, SUMMARY_BY } from './summary.ts';
+import { traceMessage } from './trace.ts';
+import { operate } from './operate.ts';
+import { WORKING_VERBS, type WorkingVerb } from './work.ts';
+
+/** A queue at hand, and whether a farm works on it. */
+interface Opened {
+  readonly config: Config;
+  readonly live: boolean;
+}
+
+/** Runs the command; resolves with the exit status. */
+export function runQueue(context: Context): Promise<number> {
+  return runCommandLine({
+    name: 'queue',
+    context,
+    verbs: (parser, choose) => addWorking(addReading(parser, context, choose), context, choose),
+  });
+}
+
+function addReading(parser: Parser, context: Context, choose: Choose): Parser {
+  const reading = (args: SelectorOptions, read: (reading: Reading) => Promise<number>): void =>
+    choose(() => readWith(context, args, read));
+  return parser
+    .usage('$0: look at the mail queue of Mailfarm, and work on it\n\nUsage: $0 VERB [ID...] [selectors]')
+    .example('$0 list', 'everything that waits')
+    .example("$0 list --domain example.org --age '>1h'", 'what has waited for example.org for an hour')
+    .example('$0 show 06fr3kx2b8yq4jv0001', 'one message: envelope, recipients, header')
+    .example('$0 retry --domain example.org', 'try it all again now')
+    .example("$0 hold --sender '*@example.net'", 'keep it back until queue release')
+    .command(
+      'list [id..]',
+      'List messages',
+      (verb) => addSelectors(verb),
+      (args) => reading(args, listMessages),
+    )
+    .command(
+      'count [id..]',
+      'Count messages',
+      (verb) => addSelectors(verb),
+      (args) => reading(args, countMessages),
+    )
+    .command(
+      'summary [id..]',
+      'Show for whom messages wait, and how long already',
+      (verb) =>
+        addSelectors(verb).option('by', {
+          choices: SUMMARY_BY,
+          default: 'domain' as const,
+          describe: 'What a row stands for',
+        }),
+      (args) => reading(args, (what) => summarise(what, args.by)),
+    )
+    .command(
+      'show <id>',
+      'Show one message',
+      (verb) =>
+        verb
+          .positional('id', { type: 'string', demandOption: true, describe: 'Queue id' })
+          .option('headers', { type: 'boolean', default: false, describe: 'Its header alone' })
+          .option('body', { type: 'boolean', default: false, describe: 'Its body alone' })
+          .option('raw', { type: 'boolean', default: false, describe: 'All of it, byte for byte into a file or pipe' })
+          .conflicts('headers', ['body', 'raw'])
+          .conflicts('body', 'raw'),
+      (args) => choose(() => show(context, args)),
+    )
+    .command(
+      'trace <id>',
+      'Show what happened to one message, from log and queue',
+      (verb) => verb.positional('id', { type: 'string', demandOption: true, describe: 'Queue id' }),
+      (args) => choose(() => runTrace(context, args, args.id)),
+    ) as Parser;
+}
+
+const DESCRIPTIONS: Readonly<Record<WorkingVerb, string>> = {
+  retry: 'Try deferred messages now',
+  hold: 'Keep messages back until they are released',
+  release: 'Let held messages go',
+  bounce: 'Give messages up and return them to their senders',
+  delete: 'Move messages to the deleted queue',
+  restore: 'Bring messages back from the deleted queue',
+};
+
+function addWorking(parser: Parser, context: Context, choose: Choose): Parser {
+  let result = parser;
+  for (const name of WORKING_VERBS) {
+    result = result.command(
+      `${name} [id..]`,
+      DESCRIPTIONS[name],
+      (verb) =>
+        addSelectors(verb)
+          .option('all', {
+            type: 'boolean',
+            default: false,
+            describe: 'Mean every message, where no selector is given',
+          })
+          .option('dry-run', { type: 'boolean', default: false, describe: 'Say what would be done, and do nothing' })
+          .option('reason', { type: 'string', requiresArg: true, describe: 'For hold and bounce: why' }),
+      (args) => choose(() => workWith(context, name, args)),
+    ) as Parser;
+  }
+  return result;
+}
+
+async function readWith(
+  context: Context,
+  args: SelectorOptions,
+  read: (reading: Reading) => Promise<number>,
+): Promise<number> {
+  const selector = await selectorOf(context, args);
+  if (!selector) return EX.USAGE;
+  return withQueue(context, args, ({ config }) =>
+    read({ context, source: { split: config.queue.split }, selector, json: args.json, limit: args.limit ?? Infinity }),
+  );
+}
+
+async function workWith(
+  context: Context,
+  verb: WorkingVerb,
+  args: SelectorOptions & { readonly all: boolean; readonly dryRun: boolean; readonly reason?: string | undefined },
+): Promise<number> {
+  const selector = await selectorOf(context, args);
+  if (!selector) return EX.USAGE;
+  if (selector.everything && !args.all) {
+    await context.err.line(`queue: name messages by id or selector, or say --all for every one`);
+    return EX.USAGE;
+  }
+  const { reason, dryRun, json } = args;
+  return withQueue(context, args, ({ config, live }) =>
+    operate({ context, config, live, verb, selector, limit: args.limit ?? Infinity, dryRun, json, reason }),
+  );
+}
+
+async function selectorOf(context: Context, args: SelectorOptions): Promise<Selector | undefined> {
+  const parsed = parseSelector(selectorArgs(args));
+  if (parsed.ok) return parsed.selector;
+  await context.err.line(`queue: ${oneLine(parsed.why)}`);
+  return undefined;
+}
+
+async function show(
+  context: Context,
+  args: CommonArgs & { readonly id: string; readonly headers: boolean; readonly body: boolean; readonly raw: boolean },
+): Promise<number> {
+  const selector = await selectorOf(context, { ...args, id: [args.id], limit: undefined });
+  if (!selector) return EX.USAGE;
+  const part: ShowPart = args.raw ? 'raw' : args.body ? 'body' : args.headers ? 'headers' : 'all';
+  return withQueue(context, args, ({ config }) => showMessage({ context, config, selector, part, json: args.json }));
+}
+
+/** `queue trace` and `mailfarm trace`. */
+export function runTrace(context: Context, args: CommonArgs, id: string): Promise<number> {
+  return withQueue(context, args, ({ config }) =>
+    traceMessage({ context, source: { split: config.queue.split }, id, json: args.json }),
+  );
+}
+
+/** Enters var and reads the settings; trouble with either is told, as is what the disk refuses. */
+async function withQueue(
+  context: Context,
+  args: CommonArgs,
+  work: (opened: Opened) => Promise<number>,
+): Promise<number> {
+  const places = resolvePlaces(args, context);
+  const noEntry = enterVar(places);
+  if (noEntry !== undefined) {
+    await context.err.line(`queue: ${noEntry}`);
+    return noEntry.includes('may not') ? EX.NOPERM : EX.UNAVAILABLE;
+  }
+  try {
+    becomeOwner();
+    const settings = await loadSettings(places);
+    if (settings.ok) return await work(settings);
+    await context.err.line(settings.why);
+    return EX.CONFIG;
+  } catch (error) {
+    await context.err.line(`queue: ${oneLine(errorText(error))}`);
+    return errorCode(error) === 'EACCES' || errorCode(error) === 'EPERM' ? EX.NOPERM : EX.TEMPFAIL;
+  }
+}

@@ -1,0 +1,89 @@
+/**
+ * A queued message in words and as JSON: the same view for list, show and the working verbs.
+ */
+import { oneLine } from '../../base/text.ts';
+import type { RecipientState } from '../../queue/fold.ts';
+import type { QueuedMessage } from '../../queue/walk.ts';
+import type { Column } from '../common/table.ts';
+import { formatAge, formatSize, formatUntil, isoTime } from '../common/units.ts';
+
+/** Columns of `queue list`. */
+export function listColumns(now: number): readonly Column<QueuedMessage>[] {
+  return [
+    { title: 'ID', cell: (message) => message.id },
+    { title: 'AGE', cell: (message) => formatAge(now - message.envelope.received), align: 'right' },
+    { title: 'SIZE', cell: (message) => formatSize(message.size), align: 'right' },
+    { title: 'STATE', cell: describeState },
+    { title: 'NEXT', cell: (message) => nextAttempt(message, now) },
+    { title: 'SENDER', cell: (message) => message.envelope.sender || '<>', max: 40 },
+    { title: 'RECIPIENTS', cell: describeRecipients, max: 50 },
+    { title: 'REASON', cell: (message) => describeReason(message.recipients), max: 80 },
+  ];
+}
+
+/** Columns of the recipients in `queue show`. */
+export function recipientColumns(now: number): readonly Column<RecipientState>[] {
+  return [
+    { title: 'RECIPIENT', cell: (one) => one.address },
+    { title: 'STATE', cell: (one) => one.state },
+    { title: 'TRIES', cell: (one) => String(one.attempts), align: 'right' },
+    { title: 'NEXT', cell: (one) => (one.until === undefined ? '-' : formatUntil(one.until, now)) },
+    { title: 'HOP', cell: (one) => (one.hop ? `${one.hop.channel} ${one.hop.next}` : '-') },
+    { title: 'REASON', cell: (one) => describeReason([one]), max: 200 },
+  ];
+}
+
+/** `deferred`, or `deferred+held` where recipients differ. */
+export function describeState(message: QueuedMessage): string {
+  if (message.where === 'deleted') return 'deleted';
+  const states = new Set(message.recipients.map((one) => one.state));
+  return [...states].sort().join('+') || 'done';
+}
+
+function nextAttempt(message: QueuedMessage, now: number): string {
+  const times = message.recipients.filter((one) => one.state === 'deferred').map((one) => one.until ?? now);
+  return times.length === 0 ? '-' : formatUntil(Math.min(...times), now);
+}
+
+function describeRecipients(message: QueuedMessage): string {
+  const addresses = addressesOf(message);
+  const first = addresses[0] ?? '-';
+  return addresses.length > 1 ? `${oneLine(first, 38)} +${addresses.length - 1} more` : first;
+}
+
+/** Those that need something; all of them in the deleted queue. */
+function addressesOf(message: QueuedMessage): readonly string[] {
+  const open = message.recipients.map((one) => one.address);
+  return open.length > 0 ? open : message.envelope.recipients.map((one) => one.address);
+}
+
+/** Why a recipient is held, or the last answer. */
+function describeReason(recipients: readonly RecipientState[]): string {
+  const reason = recipients.map((one) => (one.state === 'held' ? one.why : undefined) ?? replyText(one)).find(Boolean);
+  return reason ?? '-';
+}
+
+function replyText(one: RecipientState): string | undefined {
+  if (!one.reply) return undefined;
+  const { code, status, text, remote } = one.reply;
+  // Some replies carry their codes in the text already.
+  const words = text.startsWith(`${code}`) ? text : `${code} ${status} ${text}`;
+  return remote === undefined ? words : `${remote}: ${words}`;
+}
+
+/** What `--json` prints of a message: stable names, times in ISO form. */
+export function messageJson(message: QueuedMessage, now: number): Record<string, unknown> {
+  const { id, where, size, envelope } = message;
+  return {
+    id,
+    where,
+    sender: envelope.sender,
+    received: isoTime(envelope.received),
+    age: Math.max(0, Math.floor((now - envelope.received) / 1000)),
+    size,
+    tenant: envelope.tenant,
+    origin: envelope.origin,
+    state: describeState(message),
+    recipients: message.recipients.map((one) => ({ ...one, until: isoTime(one.until) })),
+  };
+}

@@ -1,0 +1,113 @@
+/**
+ * Working on messages while a farm runs: take them out of the scheduler's hands, and give them back.
+ *
+ * One owner (rule 4): a message is worked on only while the scheduler has lent it to us, or when it has all its
+ * recipients held, which nobody works on. Should this process die in between, the closed connection gives back what was
+ * not worked on, and the injector finds the rest.
+ */
+import { pause } from '../../base/deadline.ts';
+import type { Config } from '../../config/config.ts';
+import { connectPeer } from '../../ipc/connect.ts';
+import { openHandOn, type HandOn } from '../../ipc/hand-on.ts';
+import { makeHello } from '../../ipc/hello.ts';
+import type { Claimed } from '../../ipc/messages.ts';
+import type { Peer } from '../../ipc/peer.ts';
+import { resumeFrame } from '../../ipc/resume.ts';
+import type { QueuedMessage } from '../../queue/walk.ts';
+
+/** How long messages in delivery are asked for again. */
+const BUSY_MS = 5000;
+const ASK_AGAIN_MS = 200;
+const REQUEST_MS = 10_000;
+
+/** Which messages are ours, and why others are not. */
+export interface Taken {
+  readonly ours: ReadonlySet<string>;
+  readonly refused: ReadonlyMap<string, string>;
+}
+
+/** The farm, from the point of view of a command that works on its queue. */
+export interface Farm {
+  take(messages: readonly QueuedMessage[]): Promise<Taken>;
+  /** The scheduler forgets the message; what is left to do of it is handed on afresh. */
+  giveBack(id: string, now: QueuedMessage | undefined): Promise<void>;
+  /** Waits for what was handed on; the text tells when the farm did not take all of it. */
+  close(): Promise<string | undefined>;
+}
+
+/** Nothing runs: every message is ours, and the injector will find what is to be done. */
+export const NO_FARM: Farm = {
+  take: async (messages) => ({ ours: new Set(messages.map((message) => message.id)), refused: new Map() }),
+  giveBack: async () => {},
+  close: async () => undefined,
+};
+
+/** Connects to the running farm. Rejects with PeerGone when its scheduler does not answer. */
+export async function connectFarm(config: Config): Promise<Farm> {
+  const self = makeHello({ farm: 'cli', worker: `queue-${process.pid}` });
+  const scheduler = await connectPeer({ address: config.farms.scheduler.socket, self, deadlineMs: REQUEST_MS });
+  const ways = {
+    scheduler: openHandOn({ address: config.farms.scheduler.socket, self }),
+    router: openHandOn({ address: config.farms.router.socket, self }),
+  };
+  return new RunningFarm(scheduler, ways);
+}
+
+class RunningFarm implements Farm {
+  readonly #scheduler: Peer;
+  readonly #ways: { readonly scheduler: HandOn; readonly router: HandOn };
+
+  constructor(scheduler: Peer, ways: { readonly scheduler: HandOn; readonly router: HandOn }) {
+    this.#scheduler = scheduler;
+    this.#ways = ways;
+  }
+
+  async take(messages: readonly QueuedMessage[]): Promise<Taken> {
+    const ours = new Set<string>();
+    const refused = new Map<string, string>();
+    const held = new Set<string>(messages.filter(isHeld).map((message) => message.id));
+    let ids = messages.map((message): string => message.id);
+    for (const until = performance.now() + BUSY_MS; ids.length > 0;) {
+      const claimed = await this.#claim(ids);
+      for (const id of [...claimed.ids, ...claimed.unknown.filter((id) => held.has(id))]) ours.add(id);
+      for (const id of claimed.busy) refused.set(id, 'it is in delivery at this moment: try again');
+      for (const id of claimed.unknown) refused.set(id, 'the farm is just taking it up, or is done with it: try again');
+      ids = ids.filter((id) => !ours.has(id));
+      if (performance.now() >= until) break;
+      if (ids.length > 0) await pause(ASK_AGAIN_MS);
+    }
+    for (const id of ours) refused.delete(id);
+    return { ours, refused };
+  }
+
+  async giveBack(id: string, now: QueuedMessage | undefined): Promise<void> {
+    await this.#scheduler.request({ t: 'forget', ids: [id] }, REQUEST_MS);
+    const resumed = now && resumeFrame(now);
+    // It is in the queue whatever happens; close() waits for the answers.
+    if (resumed) void this.#ways[resumed.to].send(resumed.frame);
+  }
+
+  async close(): Promise<string | undefined> {
+    const deadline = Date.now() + REQUEST_MS;
+    const ways = [this.#ways.router, this.#ways.scheduler];
+    await Promise.all(ways.map((way) => waitForTaken(way, deadline)));
+    const left = ways.reduce((sum, way) => sum + way.outstanding, 0);
+    await Promise.all(ways.map((way) => way.close(0)));
+    this.#scheduler.close();
+    return left > 0 ? `the farm did not take ${left} messages up: they leave when it is started anew` : undefined;
+  }
+
+  async #claim(ids: readonly string[]): Promise<Claimed> {
+    const answer = await this.#scheduler.request({ t: 'claim', ids }, REQUEST_MS);
+    if (answer.t === 'claimed') return answer;
+    throw new Error(answer.t === 'refused' ? answer.why : `the scheduler answered ${answer.t}`);
+  }
+}
+
+function isHeld(message: QueuedMessage): boolean {
+  return message.recipients.length > 0 && message.recipients.every((one) => one.state === 'held');
+}
+
+async function waitForTaken(way: HandOn, deadline: number): Promise<void> {
+  while (way.outstanding > 0 && Date.now() < deadline) await pause(10);
+}

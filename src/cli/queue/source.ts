@@ -1,0 +1,63 @@
+/**
+ * Where `queue` finds messages: by id without a walk, or by walking the files, one message in memory at a time. It only
+ * reads, and so works beside a running farm and without one.
+ */
+import { parseHandle } from '../../queue/handle.ts';
+import type { QueueId } from '../../queue/store.ts';
+import { isUnfinished, QueueWalk, walkDeleted, walkQueue, type QueuedMessage } from '../../queue/walk.ts';
+import type { Selector } from './selectors.ts';
+
+/** Messages that a command line names at most as ids: more than a shell passes. */
+export interface QueueSource {
+  readonly split: number;
+}
+
+/** The messages that the selector chooses, at most `limit` of them. */
+export async function* findMessages(
+  source: QueueSource,
+  selector: Selector,
+  limit = Infinity,
+): AsyncGenerator<QueuedMessage> {
+  const now = Date.now();
+  let found = 0;
+  if (limit <= 0) return;
+  for await (const message of candidates(source, selector)) {
+    if (!selector.matches(message, now)) continue;
+    yield message;
+    found += 1;
+    if (found >= limit) return;
+  }
+}
+
+function candidates(source: QueueSource, selector: Selector): AsyncIterable<QueuedMessage> {
+  if (selector.deleted) return walkDeleted({ split: source.split });
+  return selector.ids.size > 0 ? findByIds(source, selector.ids) : walkQueue({ split: source.split });
+}
+
+/** Looks at the tree first, where a name is a path; then through the journals, which are small. */
+export async function* findByIds(source: QueueSource, ids: ReadonlySet<string>): AsyncGenerator<QueuedMessage> {
+  const walk = new QueueWalk({ split: source.split });
+  await walk.readOutcomes();
+  const left = new Set(ids);
+  for (const id of ids) {
+    const message = await walk.treeMessage(id as QueueId);
+    if (!message) continue;
+    left.delete(id);
+    if (isUnfinished(message)) yield message;
+  }
+  if (left.size === 0) return;
+  for await (const { messages } of walk.segments()) {
+    for (const message of messages) if (left.delete(message.id)) yield message;
+    if (left.size === 0) return;
+  }
+}
+
+/** The same message as it stands now, or undefined when it is finished. Call readOutcomes() of the walk first. */
+export async function reread(walk: QueueWalk, message: QueuedMessage): Promise<QueuedMessage | undefined> {
+  const inTree = await walk.treeMessage(message.id);
+  if (inTree) return isUnfinished(inTree) ? inTree : undefined;
+  const segment = parseHandle(message.handle)?.journal?.segment;
+  if (segment === undefined) return undefined;
+  const { messages } = await walk.segment(segment);
+  return messages.find((one) => one.id === message.id);
+}

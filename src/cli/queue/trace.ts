@@ -1,0 +1,55 @@
+/**
+ * trace: the life of one message, from the log and the queue. The log remembers what has long left the queue.
+ */
+import { EX } from '../../base/sysexits.ts';
+import { formatPlain } from '../../log/plain.ts';
+import type { Context } from '../common/context.ts';
+import { printTable } from '../common/table.ts';
+import { describeState, messageJson, recipientColumns } from './describe.ts';
+import { readLogLines } from './log-lines.ts';
+import { parseSelector } from './selectors.ts';
+import { findMessages, type QueueSource } from './source.ts';
+
+export interface Tracing {
+  readonly context: Context;
+  readonly source: QueueSource;
+  readonly id: string;
+  readonly json: boolean;
+}
+
+/** `queue trace ID` and `mailfarm trace ID`. */
+export async function traceMessage({ context, source, id, json }: Tracing): Promise<number> {
+  const parsed = parseSelector({ id: [id], sender: [], recipient: [], domain: [], age: [], state: [] });
+  if (!parsed.ok) {
+    await context.err.line(`queue: ${parsed.why}`);
+    return EX.USAGE;
+  }
+  const { lines, cut } = await readLogLines(id.toLowerCase());
+  for (const { time, text } of lines) {
+    if (!(await context.out.line(json ? text : `${time.slice(0, 10)} ${formatPlain(text, { colour: false })}`)))
+      return EX.OK;
+  }
+  if (cut) await context.err.line('queue: there are more lines; look into the log folder');
+  const queued = await printQueued({ context, source, id, json }, parsed.selector);
+  if (lines.length > 0 || queued) return EX.OK;
+  await context.err.line('queue: neither the queue nor the log knows this message');
+  return EX.NOINPUT;
+}
+
+async function printQueued(
+  { context, source, json }: Tracing,
+  selector: Parameters<typeof findMessages>[1],
+): Promise<boolean> {
+  for (const deleted of [false, true]) {
+    for await (const message of findMessages(source, { ...selector, deleted }, 1)) {
+      if (json) await context.out.json({ event: 'in-queue', ...messageJson(message, Date.now()) });
+      else {
+        await context.out.line(`now ${deleted ? 'in the deleted queue' : 'in the queue'}: ${describeState(message)}`);
+        await printTable(context.out, recipientColumns(Date.now()), message.recipients);
+      }
+      return true;
+    }
+  }
+  if (!json) await context.out.line('not in the queue now');
+  return false;
+}
