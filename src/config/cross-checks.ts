@@ -1,45 +1,12 @@
 /**
- * Rules that hold between keys: names that must exist, addresses that must differ, sizes that depend on each other.
+ * Rules that hold between keys: names that must differ, sizes that depend on each other. Listeners have a file of their own.
  */
 import type { Path } from './merge.ts';
-import { nearest } from './nearest.ts';
 import type { Finding, Settings } from './schema.ts';
 import { formatSize } from './units.ts';
 
 export function crossCheck(settings: Settings): Finding[] {
-  return [
-    ...filterNames(settings),
-    ...listeners(settings),
-    ...domains(settings),
-    ...sockets(settings),
-    ...sizes(settings),
-  ];
-}
-
-function filterNames({ listen, filters }: Settings): Finding[] {
-  const known = Object.keys(filters);
-  return listen.flatMap((listener, i) =>
-    listener.filters.flatMap((name, j): Finding[] => {
-      if (known.includes(name)) return [];
-      const hint = nearest(name, known) ?? known.join(', ');
-      return [
-        {
-          paths: [['listen', i, 'filters', j], ['filters']],
-          message: `no filter of the name ${name}; defined: ${hint}`,
-        },
-      ];
-    }),
-  );
-}
-
-function listeners({ listen }: Settings): Finding[] {
-  const seen = new Map<string, number>();
-  return listen.flatMap(({ address }, i): Finding[] => {
-    const before = address.endsWith(':0') ? undefined : seen.get(address);
-    seen.set(address, i);
-    if (before === undefined) return [];
-    return [{ paths: [['listen', i, 'address']], message: `${address} is the address of listen.${before} already` }];
-  });
+  return [...domains(settings), ...sockets(settings), ...sizes(settings)];
 }
 
 function domains({ domains: { local, relay } }: Settings): Finding[] {

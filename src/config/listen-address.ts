@@ -24,6 +24,14 @@ export function parseListen(text: string): ListenAddress | undefined {
   return host !== undefined && isIPv4(host) ? { kind: 'tcp', host, port } : undefined;
 }
 
+/** One spelling for each address: `localhost:25` is `127.0.0.1:25`. Undefined when it is no address. */
+export function canonicalListen(text: string): string | undefined {
+  const parsed = parseListen(text);
+  if (parsed?.kind !== 'tcp') return parsed === undefined ? undefined : text;
+  const { host, port } = parsed;
+  return host.includes(':') ? `[${new URL(`http://[${host}]`).hostname.slice(1, -1)}]:${port}` : `${host}:${port}`;
+}
+
 /** True for a path that fits into a socket's name and does not climb out of its directory. */
 export function isSocketPath(path: string): boolean {
   return (

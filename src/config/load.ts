@@ -9,6 +9,7 @@ import { checkFiles, whyNotFolder, whyNotReadable } from './check-files.ts';
 import type { Config, Paths } from './config.ts';
 import { crossCheck } from './cross-checks.ts';
 import { DEFAULTS } from './defaults.ts';
+import { checkListeners } from './listener-checks.ts';
 import { isSection, merge, withValue, type Section } from './merge.ts';
 import { codeRoot, machineName } from './paths.ts';
 import { placeFindings } from './place.ts';
@@ -72,7 +73,7 @@ async function check(data: Section, etc: string): Promise<{ settings: Settings; 
     settings.aliases ?? ((await whyNotReadable(join(etc, 'aliases'))) === undefined ? 'aliases' : undefined);
   return {
     settings: aliases === undefined ? settings : { ...settings, aliases },
-    findings: [...findings, ...across, ...files],
+    findings: [...findings, ...checkListeners(data), ...across, ...files],
   };
 }
 

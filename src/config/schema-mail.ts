@@ -6,7 +6,7 @@ import { isSafeMailbox } from '../mail/mailboxes.ts';
 import { parseMatch, parseVia } from '../mail/route.ts';
 import type { Listener } from './config.ts';
 import { listOf, oneOf, section, size, text, whole, wordOr } from './leaf.ts';
-import { parseListen } from './listen-address.ts';
+import { canonicalListen } from './listen-address.ts';
 import { parseNetwork } from './networks.ts';
 
 const MIB = 1024 * 1024;
@@ -26,17 +26,14 @@ export const hostname = text('a host name such as mx.example.org', (value) => {
 });
 
 /** `$hostname` stands for the host name; load.ts puts it in. */
-const domain = text('a domain such as example.org, or $hostname', (value) => {
-  if (value === '$hostname') return value;
-  const parsed = parseDomain(value);
-  return parsed.ok ? parsed.domain : undefined;
+const domain = text('a domain such as example.org, or $hostname', readDomain);
+const relayDomain = text('a domain such as example.org, .example.org for all below it, or $hostname', (value) => {
+  if (!value.startsWith('.')) return readDomain(value);
+  const parsed = parseDomain(value.slice(1));
+  return parsed.ok && !parsed.domain.startsWith('[') ? `.${parsed.domain}` : undefined;
 });
 
-const listenAddress = text('an address such as 127.0.0.1:25, [::1]:25 or unix:run/x.sock', (value) => {
-  const parsed = parseListen(value);
-  if (parsed?.kind !== 'tcp') return parsed === undefined ? undefined : value;
-  return parsed.host.includes(':') ? `[${parsed.host}]:${parsed.port}` : `${parsed.host}:${parsed.port}`;
-});
+const listenAddress = text('an address such as 127.0.0.1:25, [::1]:25 or unix:run/x.sock', canonicalListen);
 
 const listener = section({
   address: listenAddress,
@@ -100,9 +97,15 @@ export const mailSections = {
       'networks',
     ),
   }),
-  domains: section({ local: listOf(domain, 'domains'), relay: listOf(domain, 'domains') }),
+  domains: section({ local: listOf(domain, 'domains'), relay: listOf(relayDomain, 'domains') }),
   mailboxes: wordOr('*', z.array(mailbox, { error: 'expected * or a list of mailboxes' })),
   aliases: filePath.exactOptional(),
   routes: listOf(route, 'routes, each with match and via'),
   filters: z.record(name, filter, { error: `expected filters by name, each ${NAME}` }),
 };
+
+function readDomain(value: string): string | undefined {
+  if (value === '$hostname') return value;
+  const parsed = parseDomain(value);
+  return parsed.ok ? parsed.domain : undefined;
+}

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isSocketPath, parseListen } from '../../../src/config/listen-address.ts';
+import { canonicalListen, isSocketPath, parseListen } from '../../../src/config/listen-address.ts';
 
 test('addresses of both families, localhost, and socket files', () => {
   assert.deepEqual(parseListen('127.0.0.1:2525'), { kind: 'tcp', host: '127.0.0.1', port: 2525 });
@@ -42,4 +42,15 @@ test('anything else is no address', () => {
 test('a socket path fits into its name and stays where it is', () => {
   assert.ok(isSocketPath('run/router.sock') && isSocketPath('x'.repeat(100)) && isSocketPath('a..b'));
   assert.ok(!isSocketPath('') && !isSocketPath('..') && !isSocketPath('a/..') && !isSocketPath('é'));
+});
+
+test('one spelling for each address', () => {
+  const cases = ['localhost:25', '[0:0::1]:25', '[2001:DB8::]:25', 'unix:run/x.sock', 'x'];
+  assert.deepEqual(cases.map(canonicalListen), [
+    '127.0.0.1:25',
+    '[::1]:25',
+    '[2001:db8::]:25',
+    'unix:run/x.sock',
+    undefined,
+  ]);
 });

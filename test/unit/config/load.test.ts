@@ -113,16 +113,16 @@ test('options reach list items', async () => {
   const config = await load({}, 'listen.0.address=127.0.0.1:0', 'listen.1.address="[0::1]:25"', 'listen.1.filters=[]');
   assert.deepEqual(
     config.listen.map(({ address }) => address),
-    ['127.0.0.1:0', '[0::1]:25'],
+    ['127.0.0.1:0', '[::1]:25'],
   );
 });
 
 test('$hostname is the host name, and no domain is there twice', async () => {
   const config = await load({
     'mailfarm.yaml':
-      'hostname: a.example\ndomains: { local: [$hostname, A.EXAMPLE, b.example], relay: [münchen.de] }\n',
+      'hostname: a.example\ndomains: { local: [$hostname, A.EXAMPLE, b.example], relay: [münchen.de, .Example.NET] }\n',
   });
-  assert.deepEqual(config.domains, { local: ['a.example', 'b.example'], relay: ['xn--mnchen-3ya.de'] });
+  assert.deepEqual(config.domains, { local: ['a.example', 'b.example'], relay: ['xn--mnchen-3ya.de', '.example.net'] });
 });
 
 test('the alias file is taken where there is one', async () => {
