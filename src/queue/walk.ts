@@ -32,9 +32,11 @@ export interface QueuedMessage {
 export interface WalkedSegment {
   readonly segment: string;
   readonly total: number;
-  /** Ordinals with nothing left to do in this journal: finished, never accepted, damaged, or in the tree. */
+  /** Ordinals of messages that are finished. */
   readonly finished: readonly number[];
-  readonly messages: readonly QueuedMessage[];
+  /** Ordinals that hold nothing to deliver as things stand: accept records, messages not accepted, damaged records. */
+  readonly empty: readonly number[];
+  readonly messages: readonly { readonly ordinal: number; readonly message: QueuedMessage }[];
 }
 
 export interface WalkOptions {
@@ -108,10 +110,11 @@ export class QueueWalk {
       const message = this.#message(record, handle, 'journal');
       (record.staged ? staged : found).set(ordinal, message);
     }
-    const messages = [...found.values()].filter(isUnfinished);
-    const open = new Set([...found].filter(([, message]) => isUnfinished(message)).map(([ordinal]) => ordinal));
-    const finished = Array.from({ length: total }, (_, ordinal) => ordinal).filter((ordinal) => !open.has(ordinal));
-    return { segment: name, total, finished, messages };
+    const unfinished = [...found].filter(([, message]) => isUnfinished(message));
+    const messages = unfinished.map(([ordinal, message]) => ({ ordinal, message }));
+    const finished = [...found].filter(([, message]) => !isUnfinished(message)).map(([ordinal]) => ordinal);
+    const empty = Array.from({ length: total }, (_, ordinal) => ordinal).filter((ordinal) => !found.has(ordinal));
+    return { segment: name, total, finished, empty, messages };
   }
 
   /** Everything in the hashed tree, finished messages too: those have no recipients left and wait for removal. */
@@ -135,6 +138,16 @@ export class QueueWalk {
       const paths = { message: deletedPath(this.layout, name), state: deletedPath(this.layout, name, true) };
       const message = await this.#readMessage(name, paths);
       if (message) yield { ...message, where: 'deleted' };
+    }
+  }
+
+  /** The message has a file of its own. */
+  async isInTree(id: QueueId): Promise<boolean> {
+    try {
+      await fs.access(messagePath(this.layout, id));
+      return true;
+    } catch {
+      return false;
     }
   }
 
@@ -227,7 +240,7 @@ export async function* walkQueue(options: WalkOptions): AsyncGenerator<QueuedMes
   const walk = new QueueWalk(options);
   await walk.readOutcomes();
   for await (const { messages } of walk.segments()) {
-    for (const message of messages) if (!(await walk.treeMessage(message.id))) yield message;
+    for (const { message } of messages) if (!(await walk.isInTree(message.id))) yield message;
   }
   for await (const message of walk.tree()) if (isUnfinished(message)) yield message;
 }

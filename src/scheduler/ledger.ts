@@ -57,7 +57,8 @@ export class Ledger {
     if (this.#messages.has(id) || this.claimed.has(id)) return undefined;
     if (journal) {
       const { segments, segmentExists } = this.#options;
-      if (!segments.has(journal.segment) && !segmentExists(journal.segment)) return undefined;
+      const { segment } = journal;
+      if (!segments.has(segment) && (segments.wasRemoved(segment) || !segmentExists(segment))) return undefined;
       if (!segments.note(journal.segment, journal.ordinal)) return undefined;
     } else if (this.#finishedInWalk?.has(id) || this.#options.index.hasId(id)) return undefined;
     return this.#add({ id, facts, parts: new Set(), parked: false, stays });

@@ -36,12 +36,16 @@ export interface SegmentPlan {
 
 /** Ordinals in one plan at most: one frame. The rest comes with the next plan. */
 const PLAN_ORDINALS = 50_000;
+/** Removed segments that are remembered. */
+const REMEMBERED = 1000;
 
 export class Segments {
   readonly #options: SegmentsOptions;
   readonly #now: () => number;
   readonly #messages = new Map<string, MessageSegment>();
   readonly #outcomes = new Map<string, OutcomeSegment>();
+  /** Removed of late: a message of theirs that is handed on once more was finished. */
+  readonly #removed = new Set<string>();
 
   constructor(options: SegmentsOptions) {
     this.#options = options;
@@ -54,6 +58,10 @@ export class Segments {
 
   has(segment: string): boolean {
     return this.#messages.has(segment);
+  }
+
+  wasRemoved(segment: string): boolean {
+    return this.#removed.has(segment);
   }
 
   /** Notes a record; false when it was noted before: then the message is here already, or was. */
@@ -143,6 +151,12 @@ export class Segments {
   #release(name: string, entry: MessageSegment): void {
     if (entry.total === undefined || entry.finished.count < entry.total) return;
     this.#messages.delete(name);
+    this.#removed.add(name);
+    if (this.#removed.size > REMEMBERED)
+      for (const oldest of this.#removed.values()) {
+        this.#removed.delete(oldest);
+        break;
+      }
     this.#options.remove(`journal/${name}`);
     this.releaseOutcomes();
   }

@@ -1,0 +1,137 @@
+/**
+ * Hands every unfinished message to the stage that its state names: journals first, then the tree. What is under way at a time is
+ * bounded, so new mail never waits behind old, and memory does not grow with the queue.
+ */
+import type { HandOn } from '../ipc/hand-on.ts';
+import type { Peer } from '../ipc/peer.ts';
+import { resumeFrame } from '../ipc/resume.ts';
+import type { Logger } from '../log/logger.ts';
+import { createDisk } from '../queue/disk.ts';
+import { listSegments } from '../queue/known-outcomes.ts';
+import { parseSegmentName } from '../queue/layout.ts';
+import { removeSegment } from '../queue/open-store.ts';
+import { removeFromTree } from '../queue/tree.ts';
+import { isUnfinished, type QueuedMessage, type QueueWalk, type WalkedSegment } from '../queue/walk.ts';
+import { sweepTemporary } from '../queue/sweep.ts';
+
+export interface Injection {
+  readonly scheduler: Peer;
+  readonly router: HandOn;
+  readonly schedulerHandOn: HandOn;
+  readonly walk: QueueWalk;
+  /** Instance names of the workers that run now. */
+  readonly live: () => ReadonlySet<string>;
+  readonly log: Logger;
+  /** The injector was told to stop: leave the rest to the next one. */
+  readonly stopped: () => boolean;
+}
+
+/** Messages handed on and not yet taken. */
+const UNDER_WAY = 200;
+const ANSWER_MS = 60_000;
+
+export async function injectAll(injection: Injection, mode: 'start' | 'orphans'): Promise<void> {
+  const { scheduler, walk, log } = injection;
+  const begun = Date.now();
+  const window = new Window();
+  if (mode === 'start') await scheduler.request({ t: 'walk', phase: 'begin' }, ANSWER_MS);
+  // The list comes first: a segment in it whose writer is not alive after that has no writer any more.
+  const names = await listSegments(walk.layout, 'journal');
+  const outcomeNames = await listSegments(walk.layout, 'outcome');
+  const live = injection.live();
+  const isLive = (name: string): boolean => live.has(parseSegmentName(name)?.worker ?? '');
+  await walk.readOutcomes();
+  for (const name of names) {
+    if (mode === 'orphans' && isLive(name)) continue;
+    if (injection.stopped()) return;
+    await injectSegment(injection, { name, live: isLive(name), window });
+  }
+  for (const name of outcomeNames) if (!isLive(name)) await tellClosed(injection, `outcome/${name}`, 1, []);
+  if (mode === 'start') await injectTree(injection, window, live);
+  await window.drain();
+  if (mode === 'start') await scheduler.request({ t: 'walk', phase: 'end', injected: window.count }, ANSWER_MS);
+  log.info('injection-done', { mode, injected: window.count, ms: Date.now() - begun });
+}
+
+async function injectSegment(
+  injection: Injection,
+  how: { readonly name: string; readonly live: boolean; readonly window: Window },
+): Promise<void> {
+  const { walk } = injection;
+  const segment = await walk.segment(how.name);
+  if (segment.total === 0 && !how.live) return removeSegment(createDisk(), walk.layout, `journal/${how.name}`);
+  const { here, moved } = await separateMoved(walk, segment);
+  // A living writer tells the total itself, and which of its staged messages came to nothing.
+  const finished = how.live ? segment.finished : [...segment.finished, ...segment.empty];
+  await tellClosed(injection, `journal/${how.name}`, how.live ? 0 : segment.total, [...finished, ...moved]);
+  for (const message of here) await inject(injection, message, how.window);
+}
+
+/** Messages that have a file in the tree already are injected from there. */
+async function separateMoved(
+  walk: QueueWalk,
+  segment: WalkedSegment,
+): Promise<{ here: QueuedMessage[]; moved: number[] }> {
+  const here: QueuedMessage[] = [];
+  const moved: number[] = [];
+  for (const { message, ordinal } of segment.messages) {
+    if (await walk.isInTree(message.id)) moved.push(ordinal);
+    else here.push(message);
+  }
+  return { here, moved };
+}
+
+async function injectTree(injection: Injection, window: Window, live: ReadonlySet<string>): Promise<void> {
+  const { walk } = injection;
+  const disk = createDisk();
+  await sweepTemporary(walk.layout, live);
+  for await (const message of walk.tree()) {
+    if (injection.stopped()) return;
+    if (isUnfinished(message)) await inject(injection, message, window);
+    else await removeFromTree({ disk, layout: walk.layout }, message.id);
+  }
+}
+
+async function inject(injection: Injection, message: QueuedMessage, window: Window): Promise<void> {
+  const resumed = resumeFrame(message);
+  if (!resumed) return;
+  await window.enter();
+  injection.log.info('injected', { id: message.id, to: resumed.to, where: message.where });
+  const stage = resumed.to === 'router' ? injection.router : injection.schedulerHandOn;
+  window.leaveAfter(stage.send(resumed.frame));
+}
+
+async function tellClosed(
+  injection: Injection,
+  segment: string,
+  total: number,
+  finished: readonly number[],
+): Promise<void> {
+  if (total === 0 && finished.length === 0) return;
+  await injection.scheduler.request({ t: 'segment', segment, total, finished }, ANSWER_MS);
+}
+
+/** Bounds what is under way. */
+class Window {
+  count = 0;
+  #open = 0;
+  #waiting: (() => void) | undefined;
+
+  async enter(): Promise<void> {
+    while (this.#open >= UNDER_WAY) await new Promise<void>((resolve) => (this.#waiting = resolve));
+    this.#open += 1;
+    this.count += 1;
+  }
+
+  leaveAfter(work: Promise<void>): void {
+    const leave = (): void => {
+      this.#open -= 1;
+      this.#waiting?.();
+    };
+    work.then(leave, leave);
+  }
+
+  async drain(): Promise<void> {
+    while (this.#open > 0) await new Promise<void>((resolve) => (this.#waiting = resolve));
+  }
+}

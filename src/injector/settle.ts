@@ -1,0 +1,83 @@
+/**
+ * Settles old journals, as the scheduler's plan says: messages that wait in a segment past its time get a file in the tree, and
+ * outcomes of messages in the tree go into their state files. Then the segments can be removed.
+ */
+import type { Peer } from '../ipc/peer.ts';
+import type { Logger } from '../log/logger.ts';
+import { createDisk, type Disk } from '../queue/disk.ts';
+import { journalHandle } from '../queue/handle.ts';
+import { readKnownOutcomes, readSegment } from '../queue/known-outcomes.ts';
+import { bucketFolder, type Layout } from '../queue/layout.ts';
+import { outcomeLine } from '../queue/record.ts';
+import type { Handle, QueueId, Store } from '../queue/store.ts';
+import { appendState, removeFromTree } from '../queue/tree.ts';
+import { QueueWalk } from '../queue/walk.ts';
+
+export interface Settling {
+  readonly scheduler: Peer;
+  readonly store: Store;
+  readonly layout: Layout;
+  readonly log: Logger;
+}
+
+const ANSWER_MS = 60_000;
+/** Messages moved at a time: they share the syncs of the folders. */
+const AT_ONCE = 16;
+const MAX_CONTENT = 64 * 1024 * 1024;
+/** Rounds of one run: what is left then is taken up by the next. */
+const ROUNDS = 1000;
+
+export async function settleAll(settling: Settling): Promise<void> {
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const plan = await settling.scheduler.request({ t: 'plan?' }, ANSWER_MS);
+    if (plan.t !== 'plan' || (plan.segments.length === 0 && plan.outcomes.length === 0)) return;
+    for (const { segment, ordinals } of plan.segments) await settleSegment(settling, segment, new Set(ordinals));
+    for (const name of plan.outcomes) await foldOutcomes(settling, name);
+  }
+}
+
+async function settleSegment(settling: Settling, name: string, wanted: ReadonlySet<number>): Promise<void> {
+  const files = { disk: createDisk(), layout: settling.layout };
+  const found = new Map<number, Handle>();
+  for await (const scanned of readSegment(files, 'journal', { name, maxContent: MAX_CONTENT })) {
+    if (scanned.kind !== 'record' || scanned.record.kind !== 'message' || !wanted.has(scanned.ordinal)) continue;
+    const { ordinal, offset, length, record } = scanned;
+    found.set(ordinal, journalHandle(record.id, { segment: name, ordinal, offset, length }));
+  }
+  const handles = [...found.values()];
+  for (let i = 0; i < handles.length; i += AT_ONCE) {
+    await Promise.all(handles.slice(i, i + AT_ONCE).map((handle) => settling.store.moveToTree(handle)));
+  }
+  const answer = await settling.scheduler.request({ t: 'moved', segment: name, ordinals: [...wanted] }, ANSWER_MS);
+  const gone = answer.t === 'gone' ? answer.ordinals : [];
+  for (const ordinal of gone) {
+    const handle = found.get(ordinal);
+    if (handle) await removeFromTree(files, handle.slice(0, 19) as QueueId);
+  }
+  settling.log.info('settled', { segment: name, moved: handles.length - gone.length });
+}
+
+/** Afterwards the segment says nothing that the tree does not say, durably. */
+async function foldOutcomes(settling: Settling, name: string): Promise<void> {
+  const { layout, scheduler } = settling;
+  const disk = createDisk();
+  const walk = new QueueWalk({ dir: layout.root, split: layout.split });
+  const known = await readKnownOutcomes({ disk, layout }, [name]);
+  const folders = new Set<string>();
+  for (const [id, outcomes] of known) {
+    const there = await walk.isInTree(id as QueueId);
+    if (there) await appendState({ disk, layout }, id as QueueId, [outcomeLine(id as QueueId, outcomes)]);
+    else folders.add(bucketFolder(layout, id as QueueId));
+  }
+  // A removal that is not durable would bring a finished message back without its outcome.
+  for (const folder of folders) await syncIfThere(disk, folder);
+  await scheduler.request({ t: 'folded', outcomes: [name] }, ANSWER_MS);
+}
+
+async function syncIfThere(disk: Disk, folder: string): Promise<void> {
+  try {
+    await disk.syncFolder(folder);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+}

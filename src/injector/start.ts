@@ -1,0 +1,96 @@
+/**
+ * The injector: runs once, then exits. It is the only recovery that there is.
+ *
+ * start: after a start, or when the scheduler lost its memory: everything unfinished goes back to work. orphans: after a worker
+ * died that wrote journals: what only it knew of goes back to work. settle: moves what lingers in old journals into the tree.
+ */
+import { errorText } from '../base/text.ts';
+import { connectPeer } from '../ipc/connect.ts';
+import { openHandOn, type HandedOn, type HandOn } from '../ipc/hand-on.ts';
+import { makeHello } from '../ipc/hello.ts';
+import type { FarmName } from '../config/config.ts';
+import type { Peer } from '../ipc/peer.ts';
+import { readIpcTls } from '../process/ipc-tls.ts';
+import { readLive } from '../process/live.ts';
+import type { Role, Worker } from '../process/worker.ts';
+import { openStore } from '../queue/open-store.ts';
+import { holdRecipients } from '../queue/operate.ts';
+import type { Handle } from '../queue/store.ts';
+import { QueueWalk } from '../queue/walk.ts';
+import { createCorruptFolder } from './corrupt-folder.ts';
+import { injectAll, type Injection } from './inject.ts';
+import { settleAll } from './settle.ts';
+
+export const MODES = ['start', 'orphans', 'settle'] as const;
+export type Mode = (typeof MODES)[number];
+
+const QUEUE = 'queue';
+/** How long the injector waits for the scheduler. */
+const CONNECT_MS = 60_000;
+
+/** A started injector works by itself and then finishes the process. */
+export async function startInjector(worker: Worker, mode: Mode): Promise<Role> {
+  const { config, log } = worker;
+  const self = makeHello({ farm: worker.farm, worker: worker.instance });
+  const tls = readIpcTls(config);
+  const layout = { root: QUEUE, split: config.queue.split };
+  const corrupt = createCorruptFolder(layout, log);
+  const store = await openStore({ config, worker: worker.instance, log, role: 'command' });
+  const address = config.farms.scheduler.socket;
+  const scheduler = await connectPeer({ address, self, tls, deadlineMs: CONNECT_MS });
+  let stopped = false;
+  const handOn = (farm: FarmName): HandOn =>
+    openHandOn({
+      address: config.farms[farm].socket,
+      self,
+      tls,
+      wake: () => worker.wake(farm),
+      onTrouble: (why) => log.warn('hand-on', { to: farm, why }),
+      onPoison: async (frame: HandedOn, why) => {
+        log.error('held', { id: frame.handle.slice(0, 19), why });
+        const recipients = 'envelope' in frame ? (frame.only ?? []) : frame.parts.flatMap((part) => part.to);
+        await holdRecipients({ store, layout }, frame.handle as Handle, { recipients, why });
+      },
+    });
+  const injection: Injection = {
+    scheduler,
+    router: handOn('router'),
+    schedulerHandOn: handOn('scheduler'),
+    walk: new QueueWalk({ dir: QUEUE, split: config.queue.split, onCorrupt: corrupt.setAside }),
+    live: () => readLive(),
+    log,
+    stopped: () => stopped,
+  };
+  const work = mode === 'settle' ? settleAll({ scheduler, store, layout, log }) : injectAll(injection, mode);
+  void work.then(
+    () => finish(worker, { scheduler, injection, close: () => store.close() }),
+    (error: unknown) => {
+      log.error('injector-failed', { mode, why: errorText(error) });
+      // The supervisor runs a failed injector again, with back-off.
+      setImmediate(() => {
+        throw error;
+      });
+    },
+  );
+  return {
+    async drain(deadline) {
+      stopped = true;
+      await injection.router.close(deadline);
+      await injection.schedulerHandOn.close(deadline);
+      scheduler.close();
+    },
+    stats: () => ({ outstanding: injection.router.outstanding + injection.schedulerHandOn.outstanding, busy: 1 }),
+  };
+}
+
+async function finish(
+  worker: Worker,
+  parts: { scheduler: Peer; injection: Injection; close: () => Promise<void> },
+): Promise<void> {
+  const never = Date.now() + CONNECT_MS;
+  await parts.injection.router.close(never);
+  await parts.injection.schedulerHandOn.close(never);
+  parts.scheduler.close();
+  await parts.close();
+  worker.finish();
+}
