@@ -108,9 +108,10 @@ export class MailConnection extends ConnectionBase {
 
   override _actionDATA(reply: string, callback: Answered): void {
     this.#transcript.data = reply;
-    if (!/^[23]/.test(reply) || reply.startsWith('354')) return super._actionDATA(reply, callback);
+    const wrong = this.#whyNoContent(reply);
+    if (wrong === undefined) return super._actionDATA(reply, callback);
     this.close();
-    callback(new Error('no 354 in reply to DATA'));
+    callback(new Error(wrong));
   }
 
   override _actionSMTPStream(reply: string, callback: Answered): void {
@@ -141,6 +142,13 @@ export class MailConnection extends ConnectionBase {
     this._currentDataStream = stream;
     stream.pipe(socket, { end: false });
     return stream;
+  }
+
+  /** Replies that are there before the content was sent would be taken for the answer to it. */
+  #whyNoContent(reply: string): string | undefined {
+    if (!/^[23]/.test(reply)) return undefined;
+    if (!reply.startsWith('354')) return 'no 354 in reply to DATA';
+    return this._responseQueue.length > 0 || this._remainder !== '' ? 'reply before the content was sent' : undefined;
   }
 
   #limitSilence(ms = 0): void {

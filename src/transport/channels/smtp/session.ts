@@ -127,8 +127,9 @@ async function tryOpen(options: OpenOptions, tls: boolean): Promise<Attempt> {
   if (socket instanceof Error) return connectionTrouble(socket, remote);
   const connection = new MailConnection(connectionOptions({ ...options, tls, socket }), settings.dataMs);
   const error = await greet(connection, settings);
-  if (error === undefined) return new Session(connection, remote, settings);
+  if (error === undefined && connection.inSync) return new Session(connection, remote, settings);
   connection.close();
+  if (error === undefined) return protocolError('more replies than commands', remote);
   const why = refusal(error, remote);
   return connection.upgrading === true || error.code === 'ETLS' ? { tlsFailed: why } : why;
 }

@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { parseNext } from '../../../../../src/transport/channels/smtp/next-hop.ts';
+import { startDnsStub } from '../../../../support/dns-stub.ts';
+import { startScriptedServer } from '../../../../support/scripted-smtp-server.ts';
+import { makeJob, makeMessage, makeSessionDeliverer, summarise } from '../../support.ts';
+
+const CONTENT = 'Subject: x\r\n\r\nhello\r\n';
+
+describe('parseNext', () => {
+  it('reads what a hop may say', () => {
+    assert.deepEqual(parseNext('mx:example.org', 25), { kind: 'mx', domain: 'example.org' });
+    assert.deepEqual(parseNext('[mail.example.org]:2525', 25), { kind: 'host', host: 'mail.example.org', port: 2525 });
+    assert.deepEqual(parseNext('[192.0.2.1]', 25), { kind: 'host', host: '192.0.2.1', port: 25 });
+    assert.deepEqual(parseNext('[2001:db8::1]:26', 25), { kind: 'host', host: '2001:db8::1', port: 26 });
+    assert.deepEqual(parseNext('[IPv6:2001:db8::1]:26', 25), { kind: 'host', host: '2001:db8::1', port: 26 });
+    assert.deepEqual(parseNext('unix:/run/x.sock', 25), { kind: 'path', path: '/run/x.sock' });
+    for (const bad of ['', 'example.org', '[x', 'x]:25', '[x]:port']) assert.equal(parseNext(bad, 25), undefined);
+  });
+
+  it('what it cannot read is deferred: an operator has to look', async () => {
+    const result = await makeSessionDeliverer('nonsense').deliver(makeJob(['a@b.test']), makeMessage(CONTENT));
+    assert.equal(summarise(result)['a@b.test'], 'deferred 451 4.3.5');
+  });
+});
+
+describe('delivery by MX', () => {
+  /** Two hosts of one port: told apart by their loopback address. */
+  const table = {
+    'two.test': { MX: ['10 first.test', '20 second.test'] },
+    'first.test': { A: ['127.0.0.2'] },
+    'second.test': { A: ['127.0.0.1'] },
+    'null.test': { MX: ['0 .'] },
+  };
+
+  it('goes to the second host where the first is not there', async () => {
+    await using dns = await startDnsStub(table);
+    await using server = await startScriptedServer();
+    const changes = { resolvers: [dns.address], port: server.port };
+    const deliverer = makeSessionDeliverer('mx:two.test', changes);
+    const result = await deliverer.deliver(makeJob(['a@two.test']), makeMessage(CONTENT));
+    await deliverer.close();
+    assert.equal(summarise(result)['a@two.test'], 'delivered 250 2.0.0', JSON.stringify(result));
+    assert.equal(result.verdicts[0]?.reply.remote, `second.test [127.0.0.1]:${server.port}`);
+  });
+
+  it('goes to the next address where one greets with a refusal', async () => {
+    await using dns = await startDnsStub({
+      'one.test': { MX: ['1 a.test', '2 b.test'] },
+      'a.test': { A: ['127.0.0.1'] },
+      'b.test': { A: ['127.0.0.1'] },
+    });
+    let refuse = true;
+    await using server = await startScriptedServer({
+      greeting: () => {
+        const answer = refuse ? '421 4.3.2 busy' : '220 welcome';
+        refuse = false;
+        return answer;
+      },
+    });
+    const deliverer = makeSessionDeliverer('mx:one.test', { resolvers: [dns.address], port: server.port });
+    const result = await deliverer.deliver(makeJob(['a@one.test']), makeMessage(CONTENT));
+    await deliverer.close();
+    assert.equal(summarise(result)['a@one.test'], 'delivered 250 2.0.0');
+    assert.equal(server.sessions.length, 2);
+  });
+
+  it('fails at once for a domain that takes no mail, without calling its bin troubled', async () => {
+    await using dns = await startDnsStub(table);
+    const deliverer = makeSessionDeliverer('mx:null.test', { resolvers: [dns.address] });
+    const result = await deliverer.deliver(makeJob(['a@null.test']), makeMessage(CONTENT));
+    assert.deepEqual(summarise(result), { 'a@null.test': 'failed 556 5.1.10' });
+    assert.equal(result.trouble, undefined);
+  });
+});

@@ -1,0 +1,162 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { MxResolver, type Resolution } from '../../../src/transport/mx.ts';
+import { isPrivateAddress } from '../../../src/transport/private-addresses.ts';
+import type { SessionSettings } from '../../../src/transport/settings.ts';
+import { startDnsStub, type Records } from '../../support/dns-stub.ts';
+import { SETTINGS } from './support.ts';
+
+const PUBLIC = { allowPrivate: false };
+
+async function resolve(
+  domain: string,
+  table: Record<string, Records>,
+  changes: Partial<SessionSettings> = PUBLIC,
+): Promise<Resolution> {
+  await using dns = await startDnsStub(table);
+  return await new MxResolver({ ...SETTINGS, ...changes, resolvers: [dns.address] }).resolveDomain(domain);
+}
+
+function addresses(resolution: Resolution): string[] {
+  return 'targets' in resolution ? resolution.targets.map(({ address }) => address) : [];
+}
+
+function status(resolution: Resolution): string {
+  return 'reply' in resolution ? `${resolution.reply.code} ${resolution.reply.status}` : 'targets';
+}
+
+describe('resolveDomain', () => {
+  it('orders by preference', async () => {
+    const table = {
+      'x.test': { MX: ['30 c.test', '10 a.test', '20 b.test'] },
+      'a.test': { A: ['192.1.2.1'] },
+      'b.test': { A: ['192.1.2.2'] },
+      'c.test': { A: ['192.1.2.3'] },
+    };
+    assert.deepEqual(addresses(await resolve('x.test', table)), ['192.1.2.1', '192.1.2.2', '192.1.2.3']);
+  });
+
+  it('shuffles equals', async () => {
+    const names = Array.from({ length: 8 }, (_, n) => `h${n}.test`);
+    const table: Record<string, Records> = { 'x.test': { MX: names.map((name) => `10 ${name}`) } };
+    for (const [n, name] of names.entries()) table[name] = { A: [`192.1.2.${n}`] };
+    await using dns = await startDnsStub(table);
+    const resolver = new MxResolver({ ...SETTINGS, ...PUBLIC, resolvers: [dns.address] });
+    const orders = new Set<string>();
+    for (let n = 0; n < 20 && orders.size < 2; n += 1)
+      orders.add(addresses(await resolver.resolveDomain('x.test')).join());
+    assert.equal(orders.size, 2);
+  });
+
+  it('gives all addresses of a host, both families by turns', async () => {
+    const table = { 'x.test': { MX: ['1 a.test'] }, 'a.test': { A: ['192.1.2.1', '192.1.2.2'], AAAA: ['2600::1'] } };
+    const found = addresses(await resolve('x.test', table));
+    assert.deepEqual(found.toSorted(), ['192.1.2.1', '192.1.2.2', '2600::1']);
+    assert.equal(found[0], '2600::1');
+    assert.deepEqual(addresses(await resolve('x.test', table, { ...PUBLIC, family: 'ipv6' })), ['2600::1']);
+  });
+
+  it('takes the domain itself where there is no MX', async () => {
+    assert.deepEqual(addresses(await resolve('x.test', { 'x.test': { A: ['192.1.2.9'] } })), ['192.1.2.9']);
+    assert.equal(status(await resolve('x.test', { 'x.test': {} })), '550 5.4.4');
+  });
+
+  it('fails for a domain that does not exist, or takes no mail', async () => {
+    assert.equal(status(await resolve('nowhere.test', {})), '550 5.1.2');
+    assert.equal(status(await resolve('x.test', { 'x.test': { MX: ['0 .'], A: ['192.1.2.9'] } })), '556 5.1.10');
+  });
+
+  it('waits where DNS is sick, and never takes the domain itself then', async () => {
+    const table = {
+      'x.test': { MX: 'trouble', A: ['192.1.2.9'] },
+      'y.test': { MX: ['1 a.test'] },
+      'a.test': { A: 'trouble' },
+    } as const;
+    assert.equal(status(await resolve('x.test', table)), '451 4.4.3');
+    assert.equal(status(await resolve('y.test', table)), '451 4.4.3');
+  });
+
+  it('fails where no MX has an address', async () => {
+    assert.equal(status(await resolve('x.test', { 'x.test': { MX: ['1 gone.test'] } })), '550 5.4.4');
+  });
+
+  it('goes only to hosts that are better than this one', async () => {
+    const self = SETTINGS.hostname;
+    const table = {
+      'x.test': { MX: ['10 a.test', `20 ${self}`, '30 b.test'] },
+      'y.test': { MX: [`5 ${self.toUpperCase()}`, '10 a.test'] },
+      'a.test': { A: ['192.1.2.1'] },
+      'b.test': { A: ['192.1.2.2'] },
+    };
+    assert.deepEqual(addresses(await resolve('x.test', table)), ['192.1.2.1']);
+    assert.equal(status(await resolve('y.test', table)), '550 5.4.6');
+  });
+
+  it('is not led to loopback and private addresses, unless allowed', async () => {
+    const table = {
+      'x.test': { MX: ['1 a.test'] },
+      'a.test': { A: ['127.0.0.1', '10.1.1.1', '169.254.169.254'], AAAA: ['::1', 'fd00::1'] },
+      'y.test': { MX: ['1 a.test', '2 b.test'] },
+      'b.test': { A: ['192.1.2.2'] },
+    };
+    assert.equal(status(await resolve('x.test', table)), '550 5.4.6');
+    assert.deepEqual(addresses(await resolve('y.test', table)), ['192.1.2.2']);
+    assert.equal(addresses(await resolve('x.test', table, { allowPrivate: true })).length, 5);
+  });
+
+  it('passes over names that no host has', async () => {
+    const table = { 'x.test': { MX: ['1 192.1.2.7', '2 bad name.test', '3 a.test'] }, 'a.test': { A: ['192.1.2.1'] } };
+    assert.deepEqual(addresses(await resolve('x.test', table)), ['192.1.2.1']);
+  });
+
+  it('asks for few of many hosts', async () => {
+    const table: Record<string, Records> = {
+      'x.test': { MX: Array.from({ length: 20 }, (_, n) => `${n} h${n}.test`) },
+    };
+    for (let n = 0; n < 20; n += 1) table[`h${n}.test`] = { A: [`192.1.2.${n}`] };
+    assert.equal(addresses(await resolve('x.test', table)).length, 10);
+  });
+});
+
+describe('resolveHost', () => {
+  it('takes addresses and localhost as they are', async () => {
+    const resolver = new MxResolver({ ...SETTINGS, ...PUBLIC });
+    assert.deepEqual(addresses(await resolver.resolveHost('127.0.0.1', 25)), ['127.0.0.1']);
+    assert.deepEqual(addresses(await resolver.resolveHost('localhost', 25)), ['127.0.0.1', '::1']);
+  });
+
+  it('asks for addresses only, and takes private ones: an operator named the host', async () => {
+    await using dns = await startDnsStub({ 'relay.test': { MX: ['1 other.test'], A: ['10.0.0.1'] } });
+    const resolver = new MxResolver({ ...SETTINGS, ...PUBLIC, resolvers: [dns.address] });
+    assert.deepEqual(addresses(await resolver.resolveHost('relay.test', 25)), ['10.0.0.1']);
+    assert.equal(status(await resolver.resolveHost('gone.test', 25)), '550 5.4.4');
+    assert.ok(!dns.asked.includes('MX relay.test'));
+  });
+});
+
+describe('isPrivateAddress', () => {
+  it('knows what is not of the public internet', () => {
+    for (const address of [
+      '127.0.0.1',
+      '10.0.0.1',
+      '172.31.255.255',
+      '192.168.1.1',
+      '169.254.169.254',
+      '0.0.0.0',
+      '100.64.0.1',
+      '224.0.0.1',
+      '::',
+      '::1',
+      'fd00::1',
+      'fe80::1',
+      'ff02::1',
+      '::ffff:127.0.0.1',
+      '::ffff:10.0.0.1',
+      '64:ff9b::7f00:1',
+    ]) {
+      assert.ok(isPrivateAddress(address), address);
+    }
+    for (const address of ['192.0.2.1', '8.8.8.8', '172.32.0.1', '2600::1', '2001:4860::8888'])
+      assert.ok(!isPrivateAddress(address), address);
+  });
+});
