@@ -26,6 +26,8 @@ export interface SessionDesk extends MailRules, Omit<RcptRules, 'trusted'> {
   isTrusted(ip: string): boolean;
   /** For the log. */
   refused(connection: FarmConnection, refusal: Refusal, recipient?: string): void;
+  /** Most sessions of the worker. */
+  readonly connections: number;
   /** Refused commands before 421. */
   readonly errors: number;
   readonly commandMs: number;
@@ -90,7 +92,7 @@ export class FarmConnection extends SMTPConnection {
   override init(): void {
     this._setListeners(() => {
       const refused = this.#desk.admit(this);
-      if (refused !== undefined) return this.refuse(refused);
+      if (refused !== undefined) return this.#turnAway(refused);
       this.connectionReady();
     });
   }
@@ -222,6 +224,12 @@ export class FarmConnection extends SMTPConnection {
     this.refuse(refused, recipient);
     // Not at once, as smtp-server does for bad commands: a flood of them must not starve other sessions.
     setImmediate(callback);
+  }
+
+  /** Without the patience that smtp-server has with closing clients: a flood must not hold descriptors. */
+  #turnAway(refused: Refusal): void {
+    this.refuse(refused);
+    this._socket.destroySoon();
   }
 
   #refuseAndClose(refused: Refusal): void {

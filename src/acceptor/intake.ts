@@ -47,7 +47,10 @@ export class Intake {
   receive(stream: MessageStream, incoming: Incoming, rules: IntakeRules): Promise<DataAnswer> {
     const answer = this.#receive(stream, incoming, rules);
     this.#underWay.add(answer);
-    void answer.finally(() => this.#underWay.delete(answer));
+    void answer.finally(() => {
+      this.#underWay.delete(answer);
+      this.#services.jobDone();
+    });
     return answer;
   }
 
@@ -131,7 +134,6 @@ export class Intake {
       listener: origin.listener,
       ms: Date.now() - received,
     });
-    this.#services.jobDone();
   }
 }
 

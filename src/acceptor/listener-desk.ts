@@ -31,6 +31,7 @@ export class Desk implements SessionDesk {
   readonly #state: DeskState;
   readonly messageSize: number;
   readonly recipients: number;
+  readonly connections: number;
   readonly errors: number;
   readonly commandMs: number;
   readonly dataMs: number;
@@ -45,6 +46,7 @@ export class Desk implements SessionDesk {
     this.#state = state;
     this.messageSize = limits.messageSize;
     this.recipients = limits.recipients;
+    this.connections = state.limits.most;
     this.errors = limits.errors;
     this.commandMs = limits.commandMs;
     this.dataMs = limits.dataMs;

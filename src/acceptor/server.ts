@@ -47,6 +47,8 @@ export class FarmServer extends SMTPServer {
       disabledCommands: options.tls === 'starttls' ? DISABLED : [...DISABLED, 'STARTTLS'],
       size: options.desk.messageSize,
       socketTimeout: options.desk.commandMs,
+      // For sockets in the TLS handshake; sessions are counted by the desk.
+      maxClients: options.desk.connections,
       // Reverse lookups go through the thread pool, where dead name servers would hold up every file operation.
       disableReverseLookup: true,
       hideENHANCEDSTATUSCODES: false,
@@ -74,10 +76,10 @@ export class FarmServer extends SMTPServer {
     const connection = connectionOf(session);
     const accepted = connection.transaction?.accepted ?? 1;
     const answer = (what: DataAnswer): void => {
+      if ('code' in what) this.#options.desk.refused(connection, what);
       connection.answerData('accepted' in what, () =>
         callback(null, repeat(what, this.#answers(accepted)) as string[]),
       );
-      if ('code' in what) this.#options.desk.refused(connection, what);
     };
     this.#options.receive(asMessageStream(stream), connection).then(answer, (error: unknown) => {
       this.#options.onTrouble('receive-failed', { ip: connection.remoteAddress, why: errorText(error) });

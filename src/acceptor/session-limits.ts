@@ -24,6 +24,11 @@ export class SessionLimits {
     this.#limits = { ...limits, connections: Math.max(1, Math.min(limits.connections, most)) };
   }
 
+  /** Most sessions in all. */
+  get most(): number {
+    return this.#limits.connections;
+  }
+
   get total(): number {
     return this.#total;
   }
