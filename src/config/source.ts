@@ -123,7 +123,7 @@ function childOf(node: unknown, key: string | number): { place: Node; value: unk
 
 /** A key as toJS() names it. */
 function keyName(key: unknown): string {
-  return isScalar(key) ? String((key.value as string | number | boolean | null) ?? '') : String(key);
+  return isScalar(key) ? String((key.value as string | number | boolean | null) ?? '') : String(key).trim();
 }
 
 function emptySource(file: string, problems: readonly Problem[]): Source {
