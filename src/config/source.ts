@@ -4,7 +4,17 @@
  * A file that is not there is an empty one. It never decides what a key means.
  */
 import { readFile } from 'node:fs/promises';
-import { isMap, isScalar, isSeq, LineCounter, parseAllDocuments, visit, type Document, type Node } from 'yaml';
+import {
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  parseAllDocuments,
+  visit,
+  type Document,
+  type Node,
+  type Scalar,
+} from 'yaml';
 import { errorCode, errorText, oneLine } from '../base/text.ts';
 import { isSection, type Path } from './merge.ts';
 import type { Problem } from './problem.ts';
@@ -55,7 +65,7 @@ function parseSource(file: string, text: string, prefix: Path): Source {
     return problem(pos[0], 'this key stands here a second time; keep one', key);
   });
   if (second !== undefined) problems.push(problem(second.range[0], 'expected one YAML document, got a second one'));
-  problems.push(...aliasProblems(document, problem));
+  problems.push(...unfitNodes(document, problem));
   if (problems.length > 0) return emptySource(file, problems);
   const data = document.toJS({ maxAliasCount: -1 }) as unknown;
   if (data !== null && !isSection(data)) {
@@ -78,14 +88,14 @@ function wrap(inner: unknown, key: string | number): unknown {
   return { [key]: inner };
 }
 
-/** Aliases without their anchor, and too many of them: the two things on which toJS() throws. */
-function aliasProblems(
-  document: Document,
-  problem: (offset: number | undefined, message: string) => Problem,
-): Problem[] {
+/** What toJS() throws or warns on: aliases without their anchor, too many of them, keys that are lists or sections. */
+function unfitNodes(document: Document, problem: (offset: number | undefined, message: string) => Problem): Problem[] {
   const problems: Problem[] = [];
   let count = 0;
   visit(document, {
+    Pair(_, { key }) {
+      if (!isScalar(key)) problems.push(problem((key as Node | null)?.range?.[0], 'expected a key that is a word'));
+    },
     Alias(_, node) {
       count += 1;
       if (count === MAX_ALIASES) problems.push(problem(node.range?.[0], `has more than ${MAX_ALIASES} YAML aliases`));
@@ -113,7 +123,7 @@ function descend(root: Node | null, path: Path): { readonly node: Node; readonly
 
 function childOf(node: unknown, key: string | number): { place: Node; value: unknown } | undefined {
   if (isMap(node)) {
-    const pair = node.items.find((item) => keyName(item.key) === String(key));
+    const pair = node.items.find((item) => isScalar(item.key) && keyName(item.key) === String(key));
     return pair === undefined ? undefined : { place: pair.key as Node, value: pair.value };
   }
   if (!isSeq(node)) return undefined;
@@ -122,8 +132,8 @@ function childOf(node: unknown, key: string | number): { place: Node; value: unk
 }
 
 /** A key as toJS() names it. */
-function keyName(key: unknown): string {
-  return isScalar(key) ? String((key.value as string | number | boolean | null) ?? '') : String(key).trim();
+function keyName(key: Scalar): string {
+  return String((key.value as string | number | boolean | null) ?? '');
 }
 
 function emptySource(file: string, problems: readonly Problem[]): Source {

@@ -61,11 +61,15 @@ test('no file, an empty file and a file of comments hold nothing', async () => {
   }
 });
 
-test('keys that are no text are found by the name that JavaScript gives them', async () => {
-  const source = await read('1: a\n? [b, c]\n: d\n');
+test('keys are found by the name that JavaScript gives them; what is no word is no key', async () => {
+  const source = await read('1: a\ntrue: b\nnull: c\n');
   assert.deepEqual(
     Object.keys(source.data as object).map((key) => source.locate([key])?.line),
-    [1, 2],
+    [1, 2, 3],
+  );
+  assert.deepEqual(
+    (await read('a: 1\n? [b, c]\n: d\n')).problems.map(({ line, message }) => [line, message]),
+    [[2, 'expected a key that is a word']],
   );
 });
 
