@@ -23,6 +23,10 @@ export interface SendOptions {
   /** Milliseconds for all of it; default 60,000. */
   readonly deadline?: number;
   readonly onAccepted?: (accepted: number) => void;
+  /** Ends the sending when true: for tests in which the farm goes away. */
+  readonly stopWhen?: () => boolean;
+  /** Filled as things happen, for callers that stop the farm meanwhile. */
+  readonly ledger?: SenderLedger;
 }
 
 export interface SenderLedger {
@@ -33,10 +37,14 @@ export interface SenderLedger {
   setbacks: number;
 }
 
+export function emptyLedger(): SenderLedger {
+  return { accepted: [], refused: [], unsure: [], setbacks: 0 };
+}
+
 const SETBACK_PAUSE_MS = 50;
 
 export async function sendMail(options: SendOptions): Promise<SenderLedger> {
-  const ledger: SenderLedger = { accepted: [], refused: [], unsure: [], setbacks: 0 };
+  const ledger = options.ledger ?? emptyLedger();
   const todo = Array.from({ length: options.count ?? 1 }, (_, n) => n).toReversed();
   const until = performance.now() + (options.deadline ?? 60_000);
   const sessions = Array.from({ length: options.sessions ?? 1 }, () => sendFrom(todo, options, ledger, until));
@@ -48,6 +56,7 @@ async function sendFrom(todo: number[], options: SendOptions, ledger: SenderLedg
   let session: SmtpSession | undefined;
   let sent = 0;
   for (let n = todo.pop(); n !== undefined; n = todo.pop()) {
+    if (options.stopWhen?.() === true) break;
     if (performance.now() > until) throw new Error(`not all sent in time: ${todo.length + 1} are left`);
     try {
       session ??= await SmtpSession.open(options.port);

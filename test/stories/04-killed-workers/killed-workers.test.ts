@@ -1,0 +1,160 @@
+/**
+ * Workers killed at random under load: every message that was answered with 250 arrives, and none arrives that was not
+ * sent. What may come twice is only what a killed process had under way. The seed of the killing is printed.
+ */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { makeFolders, startFarm, type Farm, type FarmOptions } from '../../support/farm.ts';
+import { signal } from '../../support/processes.ts';
+import { emptyLedger, sendMail, type SenderLedger } from '../../support/send-mail.ts';
+import { startSink, type Sink } from '../../support/sink.ts';
+import { removeTemp } from '../../support/temp.ts';
+import { waitFor } from '../../support/wait.ts';
+
+const MESSAGES = Number(process.env['MAILFARM_STORY_MESSAGES'] ?? 5000);
+const SESSIONS = 10;
+const WORKERS_KILLED = 20;
+
+interface Checked {
+  readonly sink: Sink;
+  readonly ledger: SenderLedger;
+  /** Messages that one kill may have had under way, and the number of kills. */
+  readonly underWay: number;
+}
+
+/** Loss and phantoms are never allowed; duplicates are counted. */
+function check({ sink, ledger, underWay }: Checked): void {
+  const counts = sink.counts();
+  const lost = ledger.accepted.filter((id) => !counts.has(id));
+  const sent = new Set([...ledger.accepted, ...ledger.unsure]);
+  const phantoms = [...counts.keys()].filter((id) => !sent.has(id));
+  const twice = [...counts].filter(([, count]) => count > 1).map(([id]) => id);
+  console.log(
+    `accepted ${ledger.accepted.length}, unsure ${ledger.unsure.length}, lost ${lost.length}, twice ${twice.length}`,
+  );
+  assert.deepEqual(lost, []);
+  assert.deepEqual(phantoms, []);
+  assert.ok(twice.length <= underWay, `${twice.length} came twice, at most ${underWay} were under way`);
+}
+
+/** A generator of numbers from 0 to 1 with a seed, so that a failure can be looked at again (mulberry32). */
+function randomFrom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
+  };
+}
+
+function farmOptions(sink: Sink): FarmOptions {
+  return {
+    set: [
+      `routes=[{match: "*", via: "smtp:[127.0.0.1]:${sink.port}"}]`,
+      'retry.times=[1s]',
+      'farms.acceptor.least=2',
+      'farms.smtp.least=2',
+      'farms.router.least=2',
+    ],
+  };
+}
+
+/** Kills one random worker of these farms, again and again, while mail is sent. */
+async function killWhile(
+  farm: Farm,
+  sending: Promise<unknown>,
+  farms: readonly string[],
+  kills: number,
+): Promise<number> {
+  const seed = Number(process.env['MAILFARM_SEED'] ?? Date.now() % 1_000_000);
+  console.log(`MAILFARM_SEED=${seed}`);
+  const random = randomFrom(seed);
+  let sent = false;
+  void sending.finally(() => (sent = true)).catch(() => {});
+  let killed = 0;
+  while (!sent && killed < kills) {
+    const candidates = farm.workers().filter((worker) => farms.includes(worker.farm));
+    const victim = candidates[Math.floor(random() * candidates.length)];
+    if (victim !== undefined) {
+      signal(victim.pid, 'SIGKILL');
+      killed += 1;
+      // Wait until it is replaced, so that each kill meets a working farm.
+      await waitFor(() => sent || farm.workers(victim.farm).some((worker) => worker.pid !== victim.pid), {
+        what: () => `a new ${victim.farm}\n${farm.tail()}`,
+      });
+    }
+    await new Promise((resolve) => setTimeout(resolve, 100 * random()));
+  }
+  return killed;
+}
+
+describe('killed workers', () => {
+  it(`lose none of ${MESSAGES} messages, whichever farm they are of`, async () => {
+    await using sink = await startSink();
+    await using farm = await startFarm(farmOptions(sink));
+    const ledger = emptyLedger();
+    const sending = sendMail({
+      port: farm.port,
+      to: ['bob@far.example'],
+      count: MESSAGES,
+      sessions: SESSIONS,
+      ledger,
+      deadline: 120_000,
+    });
+    const killed = await killWhile(farm, sending, ['acceptor', 'router', 'smtp', 'log'], WORKERS_KILLED);
+    await sending;
+    await farm.drained(120_000);
+    // A transport worker has at most 8 lanes with 2 jobs each under way.
+    check({ sink, ledger, underWay: killed * 16 });
+  });
+
+  it('lose nothing when the scheduler is killed, more than once', async () => {
+    await using sink = await startSink();
+    await using farm = await startFarm(farmOptions(sink));
+    const ledger = emptyLedger();
+    const sending = sendMail({
+      port: farm.port,
+      to: ['bob@far.example'],
+      count: MESSAGES,
+      sessions: SESSIONS,
+      ledger,
+      deadline: 120_000,
+    });
+    const killed = await killWhile(farm, sending, ['scheduler'], 3);
+    await sending;
+    await farm.drained(120_000);
+    assert.ok(killed >= 1);
+    check({ sink, ledger, underWay: killed * 32 });
+  });
+
+  it('lose nothing when everything is killed at once', async () => {
+    const folders = makeFolders();
+    try {
+      await using sink = await startSink();
+      const ledger = emptyLedger();
+      {
+        await using farm = await startFarm({ ...farmOptions(sink), folders });
+        let killing: Promise<void> | undefined;
+        await sendMail({
+          port: farm.port,
+          to: ['bob@far.example'],
+          count: MESSAGES,
+          sessions: SESSIONS,
+          ledger,
+          onAccepted: (count) => {
+            if (count === Math.floor(MESSAGES / 2)) killing = farm.killAll();
+          },
+          stopWhen: () => killing !== undefined,
+        });
+        assert.ok(killing !== undefined, 'it was killed in the middle');
+        await killing;
+      }
+      await using farm = await startFarm({ ...farmOptions(sink), folders });
+      await farm.drained(120_000);
+      check({ sink, ledger, underWay: 64 });
+    } finally {
+      removeTemp(folders.root);
+    }
+  });
+});

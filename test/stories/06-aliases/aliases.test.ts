@@ -1,0 +1,104 @@
+/** Aliases: lists, loops, the postmaster, a reload under way, and lines that no alias file may hold. */
+import assert from 'node:assert/strict';
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { startFarm, type Farm } from '../../support/farm.ts';
+import { countMaildir, readMaildir } from '../../support/maildir.ts';
+import { sendMail } from '../../support/send-mail.ts';
+import { startSink } from '../../support/sink.ts';
+import { waitFor } from '../../support/wait.ts';
+
+const LOCAL = ['domains.local=[localhost]', 'mailboxes=[anna, bob, carl]'];
+
+function box(farm: Farm, user: string): string {
+  return join(farm.var, 'mail', 'localhost', user);
+}
+
+function waitForBox(farm: Farm, user: string, count = 1): Promise<unknown> {
+  return waitFor(() => countMaildir(box(farm, user)) >= count, { what: () => `${count} for ${user}\n${farm.tail()}` });
+}
+
+describe('aliases', () => {
+  it('reach everybody on the list once, here and elsewhere', async () => {
+    await using sink = await startSink();
+    const aliases = 'team: anna, bob, Extra\nextra: bob, carl, dora@far.example\npostmaster: anna\n';
+    const routes = `routes=[{match: far.example, via: "smtp:[127.0.0.1]:${sink.port}"}]`;
+    await using farm = await startFarm({ set: [...LOCAL, routes], etc: { aliases } });
+    const sent = await sendMail({ port: farm.port, from: 'anna@localhost', to: ['team@localhost', 'bob@localhost'] });
+    assert.deepEqual(sent.accepted, ['m-0']);
+    await farm.drained();
+    for (const user of ['anna', 'bob', 'carl']) assert.equal(countMaildir(box(farm, user)), 1, user);
+    assert.deepEqual(
+      sink.ledger.map((one) => one.to),
+      [['dora@far.example']],
+    );
+    await sendMail({ port: farm.port, to: ['postmaster@localhost'] });
+    await waitForBox(farm, 'anna', 2);
+  });
+
+  it('that lead in a circle are told to the sender, and other recipients get their mail', async () => {
+    await using farm = await startFarm({ set: LOCAL, etc: { aliases: 'loop: pool\npool: loop, bob\n' } });
+    await sendMail({ port: farm.port, from: 'anna@localhost', to: ['loop@localhost', 'carl@localhost'] });
+    await waitForBox(farm, 'carl');
+    await waitForBox(farm, 'anna');
+    const bounce = readMaildir(box(farm, 'anna'))[0]?.content.toString() ?? '';
+    assert.match(bounce, /^Final-Recipient: rfc822; ?loop@localhost\r?$/im);
+    assert.match(bounce, /^Status: 5\.4\.6\r?$/im);
+    await farm.drained();
+    assert.equal(countMaildir(box(farm, 'bob')), 0);
+  });
+
+  it('run no command and write no file: such lines are left out, and said to be', async () => {
+    await using folders = await startFarm({ set: LOCAL, etc: { aliases: 'good: bob\n' } });
+    const mark = join(folders.folders.root, 'mark');
+    await folders.stop();
+    const aliases = `evil: "|touch ${mark}"\nfile: ${mark}\nincl: :include:/etc/passwd\nnonsense\ngood: bob\n`;
+    await using farm = await startFarm({ set: LOCAL, etc: { aliases } });
+    for (const name of ['evil', 'file', 'incl']) {
+      const sent = await sendMail({ port: farm.port, to: [`${name}@localhost`] });
+      assert.equal(sent.refused[0]?.answer.code, 550, name);
+    }
+    await sendMail({ port: farm.port, to: ['good@localhost'] });
+    await waitForBox(farm, 'bob');
+    assert.equal(existsSync(mark), false);
+    const said = `${farm.stderr}${farm
+      .logLines()
+      .map((line) => JSON.stringify(line))
+      .join('\n')}`;
+    for (const line of [1, 2, 3, 4]) assert.match(said, new RegExp(`aliases:${line}: `), `line ${line}`);
+  });
+
+  it('change with a reload', async () => {
+    await using farm = await startFarm({ set: LOCAL, etc: { aliases: 'who: anna\n' } });
+    await sendMail({ port: farm.port, to: ['who@localhost'] });
+    await waitForBox(farm, 'anna');
+    writeFileSync(join(farm.etc, 'aliases'), 'who: bob\nnew: carl\n');
+    farm.signal('SIGHUP');
+    await waitFor(async () => (await sendMail({ port: farm.port, to: ['new@localhost'] })).accepted.length > 0, {
+      what: () => `the new alias\n${farm.tail()}`,
+    });
+    await waitForBox(farm, 'carl');
+    await sendMail({ port: farm.port, to: ['who@localhost'] });
+    await waitForBox(farm, 'bob');
+    await farm.drained();
+    assert.equal(countMaildir(box(farm, 'anna')), 1);
+  });
+
+  it('expand once even when the router dies over and over', async () => {
+    const names = Array.from({ length: 200 }, (_, n) => `user${n}`);
+    await using farm = await startFarm({
+      set: ['domains.local=[localhost]', 'farms.router.least=2'],
+      etc: { aliases: `all: ${names.join(', ')}\n` },
+    });
+    const sending = sendMail({ port: farm.port, to: ['all@localhost'], count: 20, sessions: 4 });
+    for (let n = 0; n < 3; n += 1) {
+      const { pid } = await farm.worker('router');
+      process.kill(pid, 'SIGKILL');
+      await waitFor(() => farm.workers('router').some((worker) => worker.pid !== pid));
+    }
+    const { accepted } = await sending;
+    await farm.drained();
+    for (const name of names) assert.equal(countMaildir(box(farm, name)), accepted.length, name);
+  });
+});
