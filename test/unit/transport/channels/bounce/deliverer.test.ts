@@ -1,0 +1,260 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { HandedOn } from '../../../../../src/ipc/hand-on.ts';
+import type { Job } from '../../../../../src/ipc/messages.ts';
+import type { Envelope } from '../../../../../src/mail/envelope.ts';
+import type { Reply } from '../../../../../src/mail/outcome.ts';
+import { StorageFull, type Draft, type Handle, type QueueId } from '../../../../../src/queue/store.ts';
+import { BounceDeliverer } from '../../../../../src/transport/channels/bounce/deliverer.ts';
+import type { DeliveryResult } from '../../../../../src/transport/deliverer.ts';
+import { ID, keepingLogger, makeJob, makeMessage } from '../../support.ts';
+
+const CONTENT = 'Subject: secret plan\r\nMessage-ID: <orig@test.example>\r\n\r\nthe body\r\n';
+const REPORT = '01m5reportreportrep' as QueueId;
+const UNKNOWN: Reply = { code: 550, status: '5.1.1', text: 'no such user', remote: 'mx.b.test [192.0.2.1]:25' };
+const DAY = 86_400_000;
+
+interface Options {
+  readonly content?: string | Buffer;
+  readonly envelope?: Partial<Envelope>;
+  readonly job?: Partial<Job>;
+  readonly to?: readonly string[];
+  readonly commitError?: Error;
+  readonly inMemory?: boolean;
+}
+
+/** What came of one job: the verdicts, the report that was committed, what was handed on. */
+async function report(options: Options = {}) {
+  const { content = CONTENT, envelope = {}, to = ['a@b.test'], commitError } = options;
+  const commits: { envelope: Envelope; text: string; bytes: Buffer }[] = [];
+  const sent: HandedOn[] = [];
+  const chunks: Uint8Array[] = [];
+  const draft = {
+    id: REPORT,
+    write: (chunk: Uint8Array) => void chunks.push(chunk),
+    async commit(committed: Envelope) {
+      if (commitError) throw commitError;
+      const bytes = Buffer.concat(chunks);
+      commits.push({ envelope: committed, text: bytes.toString(), bytes });
+      return 'handle' as Handle;
+    },
+  } as unknown as Draft;
+  const log = keepingLogger();
+  const deliverer = new BounceDeliverer({
+    store: { nextId: () => REPORT, draft: () => draft },
+    handOn: { outstanding: 0, send: async (frame) => void sent.push(frame) },
+    log,
+    hostname: 'mx.mailfarm.test',
+    lifetime: 5 * DAY,
+  });
+  const job = makeJob(to, { failures: [{ to, reply: UNKNOWN }], ...options.job });
+  const result: DeliveryResult = await deliverer.deliver(job, makeMessage(content, envelope, options.inMemory));
+  const before = sent.length;
+  await result.whenDurable?.();
+  return { result, commits, sent, before, log, text: commits[0]?.text ?? '' };
+}
+
+/** Header and parts of a multipart message, as a simple reader sees them. */
+function takeApart(text: string): { readonly header: string; readonly parts: string[] } {
+  const boundary = /boundary="([^"]+)"/.exec(text)?.[1] ?? '';
+  const [header = '', ...parts] = text.split(`\r\n--${boundary}`);
+  assert.equal(parts.pop(), '--\r\n');
+  return { header, parts };
+}
+
+describe('a report of failure', () => {
+  it('goes from nobody to the sender, and settles what it reports', async () => {
+    const { result, commits, sent, before } = await report({ to: ['a@b.test', 'c@b.test'] });
+    assert.equal(result.verdicts.length, 1);
+    assert.equal(result.verdicts[0]?.state, 'bounced');
+    assert.equal(result.verdicts[0]?.report, REPORT);
+    const { received, ...envelope } = commits[0]?.envelope ?? ({} as Envelope);
+    assert.ok(received > 0);
+    assert.deepEqual(envelope, {
+      sender: '',
+      recipients: [{ address: 'sender@test.example' }],
+      tenant: 'default',
+      origin: { via: 'bounce' },
+      settles: { id: ID, recipients: ['a@b.test', 'c@b.test'] },
+    });
+    assert.equal(before, 0);
+    assert.equal(sent.length, 1);
+    assert.equal(sent[0]?.handle, 'handle');
+  });
+
+  it('is a multipart/report with three parts', async () => {
+    const { text } = await report({
+      envelope: { envid: 'env-1', recipients: [{ address: 'a@b.test', dsn: { orcpt: 'rfc822;orig@b.test' } }] },
+    });
+    const { header, parts } = takeApart(text);
+    assert.match(header, /^From: Mail Delivery System <MAILER-DAEMON@mx\.mailfarm\.test>\r$/m);
+    assert.match(header, /^To: <sender@test\.example>\r$/m);
+    assert.match(header, /^Auto-Submitted: auto-replied\r$/m);
+    assert.match(header, /^Subject: Undelivered mail/m);
+    assert.match(header, /^Message-ID: <01m5reportreportrep@mx\.mailfarm\.test>\r$/m);
+    assert.match(header, /^References: <orig@test\.example>\r$/m);
+    assert.match(header, /^Content-Type: multipart\/report; report-type=delivery-status;\r$/m);
+    assert.equal(parts.length, 3);
+    assert.match(parts[0] ?? '', /<a@b\.test>/);
+    assert.match(parts[0] ?? '', /The address does not exist/);
+    assert.match(parts[0] ?? '', /no such\s+user/);
+    const status = parts[1] ?? '';
+    for (const line of [
+      'Content-Type: message/delivery-status',
+      'Original-Envelope-Id: env-1',
+      'Reporting-MTA: dns; mx.mailfarm.test',
+      'Original-Recipient: rfc822; orig@b.test',
+      'Final-Recipient: rfc822; a@b.test',
+      'Action: failed',
+      'Status: 5.1.1',
+      'Diagnostic-Code: smtp; 550 5.1.1 no such user',
+      'Remote-MTA: dns; mx.b.test',
+    ]) {
+      assert.ok(status.includes(`\r\n${line}\r\n`), line);
+    }
+    assert.ok(parts[2]?.includes('Content-Type: message/rfc822\r\n'));
+    assert.ok(parts[2]?.includes(CONTENT));
+  });
+
+  it('gives each recipient its own answer', async () => {
+    const other: Reply = { code: 552, status: '5.2.2', text: 'full' };
+    const failures = [
+      { to: ['a@b.test'], reply: UNKNOWN },
+      { to: ['c@b.test'], reply: other },
+    ];
+    const { text, result } = await report({ to: ['a@b.test', 'c@b.test', 'd@b.test'], job: { failures } });
+    assert.equal(result.verdicts.length, 3);
+    assert.match(text, /Final-Recipient: rfc822; c@b\.test\r\nAction: failed\r\nStatus: 5\.2\.2\r\n/);
+    assert.match(text, /The mailbox is full/);
+    assert.match(text, /Final-Recipient: rfc822; d@b\.test\r\nAction: failed\r\nStatus: 5\.0\.0\r\n/);
+  });
+
+  it('lets no reply, address or identifier make fields of its own', async () => {
+    const evil: Reply = {
+      code: 550,
+      status: '5.1.1',
+      text: 'x\r\nX-Evil: 1\r\n\r\n--boundary',
+      remote: 'mx\r\nX-Evil: 2 [192.0.2.1]:25',
+    };
+    const envelope = {
+      envid: 'e\r\nX-Evil: 3',
+      recipients: [{ address: 'a@b.test', dsn: { orcpt: 'rfc822;a\r\nX-Evil: 4' } }],
+    };
+    const { text } = await report({ envelope, job: { failures: [{ to: ['a@b.test'], reply: evil }] } });
+    assert.doesNotMatch(text, /^X-Evil/m);
+    assert.equal(takeApart(text).parts.length, 3);
+  });
+
+  it('gives back the header alone of a large message, and where the sender asked so', async () => {
+    const large = `Subject: large\r\n\r\n${'line\r\n'.repeat(20_000)}`;
+    for (const options of [
+      { content: large },
+      { content: large, inMemory: false },
+      { envelope: { ret: 'HDRS' } } as const,
+    ]) {
+      const { text } = await report(options);
+      const part = takeApart(text).parts[2] ?? '';
+      assert.match(part, /Content-Type: text\/rfc822-headers/);
+      assert.match(part, /Subject: /);
+      assert.doesNotMatch(part, /^line|the body/m);
+      assert.ok(text.length < 10_000);
+    }
+  });
+
+  it('cuts a header that is too long at the end of a line', async () => {
+    const { text } = await report({ content: 'X-Long: y\r\n'.repeat(20_000) });
+    const part = takeApart(text).parts[2] ?? '';
+    assert.ok(part.length < 51_000);
+    assert.match(part, /X-Long: y\r\n$/);
+  });
+
+  it('settles the line ends of what it gives back', async () => {
+    const { text } = await report({ content: 'Subject: x\r\n\r\na\n.\nb\r.\rc\0\r\n' });
+    assert.doesNotMatch(text, /\r(?!\n)|(?<!\r)\n|\0/);
+  });
+
+  it('says when it has bytes above 127, and when it needs SMTPUTF8', async () => {
+    const eight = await report({ content: Buffer.from('Subject: x\r\n\r\n\xe9\r\n', 'latin1') });
+    assert.equal(eight.commits[0]?.envelope.body, '8BITMIME');
+    assert.match(eight.text, /message\/rfc822\r\nContent-Transfer-Encoding: 8bit/);
+    assert.ok(eight.commits[0]?.bytes.includes(Buffer.of(0xe9, 13, 10)));
+    const utf8 = await report({ envelope: { sender: 'jürgen@test.example' } });
+    assert.equal(utf8.commits[0]?.envelope.smtputf8, true);
+  });
+});
+
+describe('no report is made', () => {
+  it('of a report', async () => {
+    const { result, commits, sent } = await report({ envelope: { sender: '' } });
+    assert.equal(result.verdicts[0]?.state, 'dropped');
+    assert.deepEqual([commits.length, sent.length], [0, 0]);
+  });
+
+  it('to a sender who wants none', async () => {
+    for (const notify of [['NEVER'], ['SUCCESS', 'DELAY']]) {
+      const { result, commits } = await report({
+        envelope: { recipients: [{ address: 'a@b.test', dsn: { notify } }] },
+      });
+      assert.equal(result.verdicts[0]?.state, 'dropped');
+      assert.equal(commits.length, 0);
+    }
+  });
+
+  it('of those recipients alone about which the sender wants none', async () => {
+    const recipients = [
+      { address: 'a@b.test', dsn: { notify: ['NEVER'] } },
+      { address: 'c@b.test', dsn: { notify: ['FAILURE'] } },
+    ];
+    const { result, commits, text } = await report({ to: ['a@b.test', 'c@b.test'], envelope: { recipients } });
+    assert.deepEqual(
+      result.verdicts.map(({ state, recipients: of }) => [state, of]),
+      [
+        ['dropped', ['a@b.test']],
+        ['bounced', ['c@b.test']],
+      ],
+    );
+    assert.deepEqual(commits[0]?.envelope.settles?.recipients, ['c@b.test']);
+    assert.doesNotMatch(text, /a@b\.test/);
+  });
+
+  it('while the queue has no room: the failure waits, and keeps its reason', async () => {
+    const { result, log } = await report({ commitError: new StorageFull('full') });
+    assert.equal(result.verdicts[0]?.state, 'deferred');
+    assert.deepEqual(result.verdicts[0]?.reply, UNKNOWN);
+    assert.equal(result.trouble?.status, '4.3.1');
+    assert.ok(log.lines.some(({ event }) => event === 'unreported'));
+  });
+});
+
+describe('a warning', () => {
+  const job = {
+    kind: 'delayed',
+    failures: [{ to: ['a@b.test'], reply: { code: 451, status: '4.4.1', text: 'refused' } }],
+  } as const;
+
+  it('says how long it is tried, and settles nothing', async () => {
+    const { result, commits, text, sent } = await report({ job });
+    assert.equal(result.verdicts[0]?.state, 'warned');
+    assert.equal(commits[0]?.envelope.settles, undefined);
+    assert.equal(sent.length, 1);
+    assert.match(text, /^Subject: Delayed mail/m);
+    assert.match(text, /Action: delayed\r\n/);
+    assert.match(text, /Will-Retry-Until: Fri, 27 Nov 2026 09:00:00 \+0000/);
+    assert.match(text, /You need not send\s+it again/);
+    assert.match(text, /text\/rfc822-headers/);
+  });
+
+  it('counts as given where nobody wants one', async () => {
+    for (const envelope of [{ sender: '' }, { recipients: [{ address: 'a@b.test', dsn: { notify: ['FAILURE'] } }] }]) {
+      const { result, commits } = await report({ job, envelope });
+      assert.equal(result.verdicts[0]?.state, 'warned');
+      assert.equal(commits.length, 0);
+    }
+  });
+
+  it('that cannot be stored leaves the recipients as they are', async () => {
+    const { result } = await report({ job, commitError: new Error('EIO') });
+    assert.deepEqual(result.verdicts, []);
+    assert.equal(result.trouble?.status, '4.3.0');
+  });
+});
