@@ -65,6 +65,7 @@ function overlay(sources: readonly Source[], options: readonly SetOption[], prob
 /** All checks. The settings are complete only when nothing was found. */
 async function check(data: Section, etc: string): Promise<{ settings: Settings; findings: Finding[] }> {
   const { settings: given, failed, findings } = checkSections(data);
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a test proves that all of the defaults are right
   const defaults = checkSections(DEFAULTS).settings as Settings;
   const settings = withHostname({ ...defaults, hostname: machineName(), ...given });
   const across = crossCheck(settings).filter(({ paths }) => !paths.some(([first]) => failed.has(String(first))));

@@ -27,8 +27,8 @@ export function merge(base: unknown, over: unknown): unknown {
 export function valueAt(root: unknown, path: Path): unknown {
   let value = root;
   for (const key of path) {
-    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined;
-    value = (value as Record<string | number, unknown>)[key];
+    if (Array.isArray(value)) value = value[Number(key)] as unknown;
+    else value = isSection(value) && Object.hasOwn(value, key) ? value[key] : undefined;
   }
   return value;
 }

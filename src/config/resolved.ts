@@ -9,6 +9,7 @@ import type { Config } from './config.ts';
 
 /** Reads what writeResolved() wrote. Throws when there is no such file: a worker cannot go on without. */
 export function readResolved(path: string): Config {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- our own supervisor checked it and wrote it
   return JSON.parse(readFileSync(path, 'utf8')) as Config;
 }
 

@@ -1,6 +1,6 @@
 /** The schema of farms.yaml: one row per farm. */
 import { availableParallelism } from 'node:os';
-import { z } from 'zod';
+import type { z } from 'zod';
 import type { Farm, FarmName } from './config.ts';
 import { duration, leaf, section, size, text, whole } from './leaf.ts';
 import { isSocketPath } from './listen-address.ts';
@@ -25,12 +25,8 @@ const memory = leaf('0, or a size from 32MiB to 64GiB', (value) => {
 
 function most(highest: number): z.ZodType<number> {
   const expected = highest === 1 ? '1: this farm never has more' : `a whole number from 1 to ${highest}, or auto`;
-  return leaf(expected, (value) => {
-    if (value === 'auto') return Math.min(highest, autoWorkers());
-    return Number.isInteger(value) && (value as number) >= 1 && (value as number) <= highest
-      ? (value as number)
-      : undefined;
-  });
+  const fixed = whole(1, highest);
+  return leaf(expected, (value) => (value === 'auto' ? Math.min(highest, autoWorkers()) : fixed.safeParse(value).data));
 }
 
 /** What `most: auto` means: the number of cores, but two at least, so that one stuck worker is not all of them. */

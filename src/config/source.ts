@@ -6,6 +6,7 @@
 import { readFile } from 'node:fs/promises';
 import {
   isMap,
+  isNode,
   isScalar,
   isSeq,
   LineCounter,
@@ -94,7 +95,7 @@ function unfitNodes(document: Document, problem: (offset: number | undefined, me
   let count = 0;
   visit(document, {
     Pair(_, { key }) {
-      if (!isScalar(key)) problems.push(problem((key as Node | null)?.range?.[0], 'expected a key that is a word'));
+      if (!isScalar(key)) problems.push(problem(isNode(key) ? key.range?.[0] : 0, 'expected a key that is a word'));
     },
     Alias(_, node) {
       count += 1;
@@ -123,17 +124,19 @@ function descend(root: Node | null, path: Path): { readonly node: Node; readonly
 
 function childOf(node: unknown, key: string | number): { place: Node; value: unknown } | undefined {
   if (isMap(node)) {
-    const pair = node.items.find((item) => isScalar(item.key) && keyName(item.key) === String(key));
-    return pair === undefined ? undefined : { place: pair.key as Node, value: pair.value };
+    for (const pair of node.items) {
+      if (isScalar(pair.key) && keyName(pair.key) === String(key)) return { place: pair.key, value: pair.value };
+    }
+    return undefined;
   }
-  if (!isSeq(node)) return undefined;
-  const item = node.items[Number(key)];
-  return item === undefined ? undefined : { place: item as Node, value: item };
+  const item = isSeq(node) ? node.items[Number(key)] : undefined;
+  return isNode(item) ? { place: item, value: item } : undefined;
 }
 
 /** A key as toJS() names it. */
-function keyName(key: Scalar): string {
-  return String((key.value as string | number | boolean | null) ?? '');
+function keyName({ value }: Scalar): string {
+  if (value === null) return '';
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 function emptySource(file: string, problems: readonly Problem[]): Source {

@@ -6,7 +6,7 @@
  */
 import type { Socket } from 'node:net';
 import { DeadlineExceeded } from '../base/deadline.ts';
-import { encodeLine, FrameDecoder } from './codec.ts';
+import { encodeLine, type FrameDecoder } from './codec.ts';
 import type { Frame, Hello } from './messages.ts';
 
 /** The connection ended before the answer came. */

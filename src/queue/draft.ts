@@ -6,7 +6,7 @@
  * record after a staged one; for a large one the sync of the folder that its file was renamed into.
  */
 import type { Envelope } from '../mail/envelope.ts';
-import { LargeFile } from './large-file.ts';
+import type { LargeFile } from './large-file.ts';
 import type { Committer } from './committer.ts';
 import type { Draft, Handle, QueueId } from './store.ts';
 import type { Appended } from './append-log.ts';

@@ -44,7 +44,7 @@ function apply(before: RecipientState, outcome: Outcome): RecipientState {
     case 'warned':
       return { ...before, warned: true };
     case 'released':
-      return before.state === 'held' ? { ...before, state: 'waiting', attempts: 0 } : before;
+      return before.state === 'held' ? waiting(address) : before;
     case 'held':
       return { ...before, state: 'held', ...(outcome.why === undefined ? {} : { why: outcome.why }) };
     default:
