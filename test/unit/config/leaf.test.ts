@@ -1,6 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { duration, flag, leaf, listOf, oneOf, section, size, text, whole, wordOr } from '../../../src/config/leaf.ts';
+import {
+  duration,
+  flag,
+  type leaf,
+  listOf,
+  oneOf,
+  section,
+  size,
+  text,
+  whole,
+  wordOr,
+} from '../../../src/config/leaf.ts';
 
 type Schema = ReturnType<typeof leaf<unknown>>;
 

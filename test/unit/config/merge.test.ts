@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { merge, valueAt, withValue } from '../../../src/config/merge.ts';
+import { isSection, merge, valueAt, withValue } from '../../../src/config/merge.ts';
 
 test('sections merge, lists and values are replaced', () => {
   const base = { a: { b: 1, c: 2 }, list: [1, 2, 3], d: 'x' };
@@ -16,7 +16,8 @@ test('an empty section changes nothing, a key without a value does', () => {
 });
 
 test('keys of Object.prototype are ordinary keys', () => {
-  const merged = merge({}, JSON.parse('{"__proto__":{"evil":1},"constructor":2}')) as Record<string, unknown>;
+  const merged = merge({}, JSON.parse('{"__proto__":{"evil":1},"constructor":2}'));
+  assert.ok(isSection(merged));
   assert.deepEqual(Object.keys(merged), ['__proto__', 'constructor']);
   assert.equal(merged['evil'], undefined);
   assert.equal(({} as Record<string, unknown>)['evil'], undefined);

@@ -64,7 +64,7 @@ test('no file, an empty file and a file of comments hold nothing', async () => {
 test('keys are found by the name that JavaScript gives them; what is no word is no key', async () => {
   const source = await read('1: a\ntrue: b\nnull: c\n');
   assert.deepEqual(
-    Object.keys(source.data as object).map((key) => source.locate([key])?.line),
+    Object.keys(source.data ?? {}).map((key) => source.locate([key])?.line),
     [1, 2, 3],
   );
   assert.deepEqual(

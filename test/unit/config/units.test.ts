@@ -53,10 +53,10 @@ test('what is neither is undefined', () => {
     NaN,
     Infinity,
   ]) {
-    assert.equal(parseDuration(wrong), undefined, String(wrong));
+    assert.equal(parseDuration(wrong), undefined, JSON.stringify(wrong));
   }
   for (const wrong of ['', '5', '5K', '5kb', '5 MiB', '-1B', '9999999999GiB', null, true, [], -1, NaN]) {
-    assert.equal(parseSize(wrong), undefined, String(wrong));
+    assert.equal(parseSize(wrong), undefined, JSON.stringify(wrong));
   }
 });
 
