@@ -7,9 +7,9 @@ import { connectEndpoint } from '../../client/endpoint.ts';
 import { formatProblem, loadConfig } from '../../config/load.ts';
 import { readResolved } from '../../config/resolved.ts';
 import type { Config } from '../../config/config.ts';
+import { CONTROL_SOCKET } from '../../process/control.ts';
 import type { Places } from './places.ts';
 
-export const CONTROL_SOCKET = 'run/control.sock';
 const RESOLVED = 'run/config.json';
 const CONNECT_MS = 2000;
 

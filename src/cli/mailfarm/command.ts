@@ -3,7 +3,8 @@
  */
 import { EX } from '../../base/sysexits.ts';
 import { oneLine } from '../../base/text.ts';
-import { FARM_NAMES } from '../../config/config.ts';
+import { FARM_NAMES, type FarmName } from '../../config/config.ts';
+import type { ControlAnswer, ControlRequest, Status } from '../../process/control.ts';
 import type { Context } from '../common/context.ts';
 import { askSupervisor } from '../common/control.ts';
 import { runCommandLine, type Choose, type CommonArgs, type Parser } from '../common/parser.ts';
@@ -13,11 +14,9 @@ import { runTrace } from '../queue/command.ts';
 import { parseBounds } from './bounds.ts';
 import { printStatus, type StatusOptions } from './status.ts';
 
-type Answer = Readonly<Record<string, unknown>>;
-
 const STATUS_MS = 5000;
 /** A reload reads the configuration and starts workers: it may take a while on a busy machine. */
-const RELOAD_MS = 60_000;
+const CHANGE_MS = 60_000;
 
 /** Runs the command; resolves with the exit status. */
 export function runMailfarm(context: Context): Promise<number> {
@@ -56,6 +55,12 @@ function addVerbs(parser: Parser, context: Context, choose: Choose): Parser {
       (args) => choose(() => resize(context, args)),
     )
     .command(
+      'stop',
+      'Stop the farm: it finishes what it holds',
+      (verb) => verb,
+      (args) => choose(() => stop(context, args)),
+    )
+    .command(
       'trace <id>',
       'Show what happened to one message, from log and queue',
       (verb) => verb.positional('id', { type: 'string', demandOption: true, describe: 'Queue id' }),
@@ -64,28 +69,27 @@ function addVerbs(parser: Parser, context: Context, choose: Choose): Parser {
 }
 
 function status(context: Context, args: CommonArgs & StatusOptions): Promise<number> {
-  return ask(context, args, { verb: 'status' }, STATUS_MS, async (answer) => {
+  return ask(context, args, { verb: 'status' }, async (answer) => {
+    if (!isStatus(answer)) return refused(context, answer);
     const settings = await loadSettings(resolvePlaces(args, context));
     return printStatus(context, answer, { ...args, config: settings.ok ? settings.config : undefined });
   });
 }
 
 function reload(context: Context, args: CommonArgs): Promise<number> {
-  return ask(context, args, { verb: 'reload' }, RELOAD_MS, async (answer) => {
+  return ask(context, args, { verb: 'reload' }, async (answer) => {
     if (args.json) await context.out.json(answer);
-    if (answer['ok'] === true) {
-      if (!args.json) await context.out.line('reloaded');
-      return EX.OK;
-    }
+    else if (answer.ok) await context.out.line('reloaded');
+    if (answer.ok) return EX.OK;
     await context.err.line('mailfarm: the configuration is wrong; the farm goes on with the one it has');
-    for (const problem of textsOf(answer['problems'] ?? answer['why'])) await context.err.line(oneLine(problem, 2000));
+    for (const problem of answer.problems ?? [answer.why]) await context.err.line(oneLine(problem, 2000));
     return EX.CONFIG;
   });
 }
 
 async function resize(
   context: Context,
-  args: CommonArgs & { readonly farm: string; readonly size: string },
+  args: CommonArgs & { readonly farm: FarmName; readonly size: string },
 ): Promise<number> {
   const bounds = parseBounds(args.size);
   if (!bounds) {
@@ -93,37 +97,45 @@ async function resize(
     return EX.USAGE;
   }
   const { farm } = args;
-  return ask(context, args, { verb: 'resize', farm, ...bounds }, RELOAD_MS, async (answer) => {
-    if (args.json) await context.out.json(answer);
-    if (answer['ok'] === true) {
-      if (!args.json)
-        await context.out.line(
-          `${farm}: at least ${bounds.least}, at most ${bounds.most} workers until the next start`,
-        );
-      return EX.OK;
-    }
-    await context.err.line(
-      `mailfarm: ${
-        textsOf(answer['why'])
-          .map((why) => oneLine(why))
-          .join('; ') || 'refused'
-      }`,
-    );
-    return EX.UNAVAILABLE;
-  });
+  const done = `${farm}: at least ${bounds.least}, at most ${bounds.most} workers, until the next reload or start`;
+  return ask(context, args, { verb: 'resize', farm, ...bounds }, (answer) => acknowledge(context, args, answer, done));
+}
+
+function stop(context: Context, args: CommonArgs): Promise<number> {
+  return ask(context, args, { verb: 'stop' }, (answer) =>
+    acknowledge(context, args, answer, 'the farm finishes what it holds and stops'),
+  );
+}
+
+async function acknowledge(context: Context, args: CommonArgs, answer: ControlAnswer, done: string): Promise<number> {
+  if (args.json) await context.out.json(answer);
+  else if (answer.ok) await context.out.line(done);
+  return answer.ok ? EX.OK : refused(context, answer);
+}
+
+async function refused(context: Context, answer: ControlAnswer): Promise<number> {
+  const why = answer.ok ? 'its answer is not known here: another version runs' : oneLine(answer.why);
+  await context.err.line(`mailfarm: ${why}`);
+  return EX.UNAVAILABLE;
+}
+
+function isStatus(answer: ControlAnswer): answer is Status {
+  return answer.ok && 'farms' in answer && Array.isArray(answer.farms) && Array.isArray(answer.listeners);
 }
 
 /** Asks the supervisor, and tells why where there is no answer. */
 async function ask(
   context: Context,
   args: CommonArgs,
-  question: Answer,
-  deadlineMs: number,
-  onAnswer: (answer: Answer) => Promise<number>,
+  question: ControlRequest,
+  onAnswer: (answer: ControlAnswer) => Promise<number>,
 ): Promise<number> {
   const places = resolvePlaces(args, context);
   const noEntry = enterVar(places);
-  const result = noEntry === undefined ? await askSupervisor(question, deadlineMs) : { kind: 'outside' as const };
+  const result =
+    noEntry === undefined
+      ? await askSupervisor(question, question.verb === 'status' ? STATUS_MS : CHANGE_MS)
+      : { kind: 'outside' as const };
   switch (result.kind) {
     case 'answered':
       return onAnswer(result.answer);
@@ -137,9 +149,4 @@ async function ask(
       await context.err.line(result.permitted ? `mailfarm: no farm runs on ${places.var}` : 'mailfarm: not permitted');
       return result.permitted ? EX.UNAVAILABLE : EX.NOPERM;
   }
-}
-
-function textsOf(value: unknown): readonly string[] {
-  if (typeof value === 'string') return [value];
-  return Array.isArray(value) ? value.map(String) : [];
 }

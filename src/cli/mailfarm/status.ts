@@ -7,10 +7,11 @@ import type { Config } from '../../config/config.ts';
 import { connectPeer } from '../../ipc/connect.ts';
 import { makeHello } from '../../ipc/hello.ts';
 import type { BinStats, Stats } from '../../ipc/messages.ts';
+import type { FarmStatus, Status, WorkerStatus } from '../../process/control.ts';
+import { readIpcTls } from '../../process/ipc-tls.ts';
 import type { Context } from '../common/context.ts';
 import { formatPairs, printTable, type Column } from '../common/table.ts';
 import { formatAge, formatTime, formatUntil } from '../common/units.ts';
-import { readStatus, type FarmsStatus, type FarmStatus, type WorkerStatus } from './status-shape.ts';
 
 const STATS_MS = 3000;
 
@@ -23,16 +24,15 @@ export interface StatusOptions {
 /** Prints the supervisor's answer, and the scheduler's figures where it gives them. */
 export async function printStatus(
   context: Context,
-  answer: Readonly<Record<string, unknown>>,
+  status: Status,
   options: StatusOptions & { readonly config: Config | undefined },
 ): Promise<number> {
   const stats = options.config ? await askScheduler(options.config) : 'its configuration can not be read';
   if (options.json) {
     const { t: _t, n: _n, ...scheduler } = typeof stats === 'string' ? { t: '', n: 0, error: stats } : stats;
-    await context.out.json({ ...answer, scheduler });
+    await context.out.json({ ...status, scheduler });
     return EX.OK;
   }
-  const status = readStatus(answer);
   await printFarms(context, status);
   if (options.workers) {
     await context.out.line('');
@@ -48,7 +48,7 @@ export async function printStatus(
   return EX.OK;
 }
 
-async function printFarms(context: Context, status: FarmsStatus): Promise<void> {
+async function printFarms(context: Context, status: Status): Promise<void> {
   const now = Date.now();
   await context.out.write(
     formatPairs([
@@ -85,7 +85,7 @@ function farmState(farm: FarmStatus, now: number): string {
     return `keeps failing, next start ${formatUntil(farm.throttledUntil, now)}`;
   }
   if (farm.workers.length === 0) return farm.least === 0 ? 'starts with its first job' : 'starting';
-  return farm.workers.some((worker) => !worker.ready) ? 'starting' : 'ok';
+  return farm.workers.every((worker) => worker.ready || worker.draining) ? 'ok' : 'starting';
 }
 
 function workerColumns(now: number): readonly Column<WorkerStatus>[] {
@@ -93,7 +93,7 @@ function workerColumns(now: number): readonly Column<WorkerStatus>[] {
     { title: 'WORKER', cell: (worker) => worker.name },
     { title: 'PID', cell: (worker) => String(worker.pid), align: 'right' },
     { title: 'UP', cell: (worker) => (worker.started > 0 ? formatAge(now - worker.started) : '-'), align: 'right' },
-    { title: 'READY', cell: (worker) => (worker.ready ? 'yes' : 'no') },
+    { title: 'STATE', cell: (worker) => (worker.draining ? 'ending' : worker.ready ? 'ready' : 'starting') },
     { title: 'JOBS', cell: (worker) => String(worker.jobs), align: 'right' },
     {
       title: 'FIGURES',
@@ -112,6 +112,7 @@ async function askScheduler(config: Config): Promise<Stats | string> {
     const peer = await connectPeer({
       address: config.farms.scheduler.socket,
       self: makeHello({ farm: 'cli', worker: `mailfarm-${process.pid}` }),
+      tls: readIpcTls(config),
       deadlineMs: STATS_MS,
     });
     const answer = await peer.request({ t: 'stats?' }, STATS_MS);

@@ -72,9 +72,9 @@ function addReading(parser: Parser, context: Context, choose: Choose): Parser {
       (verb) =>
         verb
           .positional('id', { type: 'string', demandOption: true, describe: 'Queue id' })
-          .option('headers', { type: 'boolean', default: false, describe: 'Its header alone' })
-          .option('body', { type: 'boolean', default: false, describe: 'Its body alone' })
-          .option('raw', { type: 'boolean', default: false, describe: 'All of it, byte for byte into a file or pipe' })
+          .option('headers', { type: 'boolean', describe: 'Its header alone' })
+          .option('body', { type: 'boolean', describe: 'Its body alone' })
+          .option('raw', { type: 'boolean', describe: 'All of it, byte for byte into a file or pipe' })
           .conflicts('headers', ['body', 'raw'])
           .conflicts('body', 'raw'),
       (args) => choose(() => show(context, args)),
@@ -153,10 +153,14 @@ async function selectorOf(context: Context, args: SelectorOptions): Promise<Sele
   return undefined;
 }
 
-async function show(
-  context: Context,
-  args: CommonArgs & { readonly id: string; readonly headers: boolean; readonly body: boolean; readonly raw: boolean },
-): Promise<number> {
+interface ShowArgs {
+  readonly id: string;
+  readonly headers?: boolean | undefined;
+  readonly body?: boolean | undefined;
+  readonly raw?: boolean | undefined;
+}
+
+async function show(context: Context, args: CommonArgs & ShowArgs): Promise<number> {
   const selector = await selectorOf(context, { ...args, id: [args.id], limit: undefined });
   if (!selector) return EX.USAGE;
   const part: ShowPart = args.raw ? 'raw' : args.body ? 'body' : args.headers ? 'headers' : 'all';

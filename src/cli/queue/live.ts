@@ -13,6 +13,7 @@ import { makeHello } from '../../ipc/hello.ts';
 import type { Claimed } from '../../ipc/messages.ts';
 import type { Peer } from '../../ipc/peer.ts';
 import { resumeFrame } from '../../ipc/resume.ts';
+import { readIpcTls } from '../../process/ipc-tls.ts';
 import type { QueuedMessage } from '../../queue/walk.ts';
 
 /** How long messages in delivery are asked for again. */
@@ -45,10 +46,11 @@ export const NO_FARM: Farm = {
 /** Connects to the running farm. Rejects with PeerGone when its scheduler does not answer. */
 export async function connectFarm(config: Config): Promise<Farm> {
   const self = makeHello({ farm: 'cli', worker: `queue-${process.pid}` });
-  const scheduler = await connectPeer({ address: config.farms.scheduler.socket, self, deadlineMs: REQUEST_MS });
+  const tls = readIpcTls(config);
+  const scheduler = await connectPeer({ address: config.farms.scheduler.socket, self, tls, deadlineMs: REQUEST_MS });
   const ways = {
-    scheduler: openHandOn({ address: config.farms.scheduler.socket, self }),
-    router: openHandOn({ address: config.farms.router.socket, self }),
+    scheduler: openHandOn({ address: config.farms.scheduler.socket, self, tls }),
+    router: openHandOn({ address: config.farms.router.socket, self, tls }),
   };
   return new RunningFarm(scheduler, ways);
 }

@@ -47,7 +47,7 @@ export async function* findByIds(source: QueueSource, ids: ReadonlySet<string>):
   }
   if (left.size === 0) return;
   for await (const { messages } of walk.segments()) {
-    for (const message of messages) if (left.delete(message.id)) yield message;
+    for (const { message } of messages) if (left.delete(message.id)) yield message;
     if (left.size === 0) return;
   }
 }
@@ -59,5 +59,5 @@ export async function reread(walk: QueueWalk, message: QueuedMessage): Promise<Q
   const segment = parseHandle(message.handle)?.journal?.segment;
   if (segment === undefined) return undefined;
   const { messages } = await walk.segment(segment);
-  return messages.find((one) => one.id === message.id);
+  return messages.find((one) => one.message.id === message.id)?.message;
 }

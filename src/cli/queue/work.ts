@@ -14,7 +14,7 @@ export const PAST: Readonly<Record<WorkingVerb, string>> = {
   retry: 'to be tried now',
   hold: 'held',
   release: 'released',
-  bounce: 'returned to its sender',
+  bounce: 'bounced',
   delete: 'moved to the deleted queue',
   restore: 'restored',
 };

@@ -41,7 +41,7 @@ export async function runSendmail(context: Context): Promise<number> {
   const settings = await loadSettings(places);
   if (!settings.ok) return fail(context, EX.CONFIG, settings.why.split('\n'));
   const { config } = settings;
-  if (options.mode === 'session') return relaySession(context, findListener(config), config.hostname);
+  if (options.mode === 'session') return relaySession(context, await findListener(config), config.hostname);
   return sendOne(context, options, { config, user, noEntry });
 }
 
@@ -72,7 +72,7 @@ async function sendOne(context: Context, options: SendmailOptions, farm: Farm): 
     const message = composeMessage({ sender: from, recipients, fields, body }, options, `${farm.user}@${hostname}`);
     const report = await deliver(message, {
       hostname,
-      listener: findListener(farm.config),
+      listener: await findListener(farm.config),
       enqueue: (part) => enqueueOnDisk(part, farm, fields),
     });
     if (report.status !== EX.OK || options.verbose) await warn(context, report.lines);

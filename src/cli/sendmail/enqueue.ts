@@ -12,6 +12,7 @@ import { isAsciiAddress } from '../../mail/address.ts';
 import type { Envelope } from '../../mail/envelope.ts';
 import { DEFAULT_TENANT } from '../../mail/envelope.ts';
 import { dateHeader, messageIdHeader, receivedHeader } from '../../mail/trace.ts';
+import { readIpcTls } from '../../process/ipc-tls.ts';
 import { openStore } from '../../queue/open-store.ts';
 import type { Handle, Store } from '../../queue/store.ts';
 import { StorageFull } from '../../queue/store.ts';
@@ -41,7 +42,7 @@ export async function enqueue(message: OutgoingMessage, queue: QueueOnDisk): Pro
       if (!store.hasRoom()) return failed('the disk of the queue is full', EX.TEMPFAIL);
       const { handle, envelope, id } = await commit(store, message, queue);
       log.info('received', { id, sender: envelope.sender, recipients: message.recipients.length, via: 'sendmail' });
-      await handOn(handle, envelope, worker);
+      await handOn(config, { handle, envelope }, worker);
       return { lines: [`queued as ${id}; the farm delivers it when it runs`], status: EX.OK };
     } finally {
       await store.close();
@@ -104,14 +105,19 @@ function traceHeader(id: string, envelope: Envelope, queue: QueueOnDisk): Buffer
 }
 
 /** Nobody there is the usual case: the injector finds the message at the start. */
-async function handOn(handle: Handle, envelope: Envelope, worker: string): Promise<void> {
+async function handOn(
+  config: Config,
+  message: { readonly handle: Handle; readonly envelope: Envelope },
+  worker: string,
+): Promise<void> {
   try {
     const peer = await connectPeer({
-      address: 'run/router.sock',
+      address: config.farms.router.socket,
+      tls: readIpcTls(config),
       self: makeHello({ farm: 'cli', worker }),
       deadlineMs: HAND_ON_MS,
     });
-    await peer.request({ t: 'accepted', handle, envelope }, HAND_ON_MS);
+    await peer.request({ t: 'accepted', ...message }, HAND_ON_MS);
     peer.close();
   } catch {
     // No router, or none that answers: the message is in the queue, and that was the promise.

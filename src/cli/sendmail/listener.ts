@@ -1,18 +1,30 @@
 /**
- * Which listener of the farm takes mail of this machine: the first of role submission or local.
+ * Which listener of the farm takes mail of this machine: the first of role local, else of role submission.
  */
 import type { Endpoint } from '../../client/endpoint.ts';
 import { parseEndpoint } from '../../client/endpoint.ts';
 import type { Config, Listener } from '../../config/config.ts';
+import { askSupervisor } from '../common/control.ts';
 
-/** The endpoint, or undefined when the configuration has no listener for own mail. */
-export function findListener(config: Config): Endpoint | undefined {
-  // Within TLS from the first byte there is no way in for us; STARTTLS we need not use.
-  const plain = config.listen.filter((listener) => listener.tls !== 'implicit' && listener.protocol === 'smtp');
-  const ours = plain.find((listener) => listener.role === 'local') ?? plain.find(isSubmission);
-  return ours && parseEndpoint(ours.address);
+const STATUS_MS = 2000;
+
+/** The endpoint, or undefined when there is no listener for own mail. Call it within var. */
+export async function findListener(config: Config): Promise<Endpoint | undefined> {
+  const index = ownListener(config.listen);
+  const listener = config.listen[index];
+  const endpoint = listener && parseEndpoint(listener.address);
+  if (!endpoint || 'path' in endpoint || endpoint.port !== 0) return endpoint;
+  // Port 0 is a port that the system chose: only the supervisor knows which.
+  const asked = await askSupervisor({ verb: 'status' }, STATUS_MS);
+  const status = asked.kind === 'answered' && asked.answer.ok && 'listeners' in asked.answer ? asked.answer : undefined;
+  const real = status?.listeners[index];
+  return real === undefined ? undefined : parseEndpoint(real);
 }
 
-function isSubmission(listener: Listener): boolean {
-  return listener.role === 'submission';
+/** Within TLS from the first byte there is no way in for us; STARTTLS we need not use. */
+function ownListener(listeners: readonly Listener[]): number {
+  const fits = (role: Listener['role']) => (listener: Listener) =>
+    listener.tls !== 'implicit' && listener.protocol === 'smtp' && listener.role === role;
+  const local = listeners.findIndex(fits('local'));
+  return local === -1 ? listeners.findIndex(fits('submission')) : local;
 }
