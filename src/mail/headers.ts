@@ -66,8 +66,18 @@ function blockText(headerBlock: Buffer): string {
   return headerBlock.toString('latin1', 0, limit);
 }
 
-/** Names come from code, not from messages, so few patterns are ever made. */
+/** Compiled patterns by name; more names than code has are a caller's mistake, and cost time but no memory. */
+const patterns = new Map<string, RegExp>();
+const MAX_PATTERNS = 100;
+
+/** A pattern that begins at the top. It is shared: use it up before the next call. */
 function fieldPattern(name: string): RegExp {
-  const escaped = name.replace(/[^A-Za-z0-9]/g, '\\$&');
-  return new RegExp(`(?:^|\\r\\n)${escaped}[ \\t]*:`, 'gi');
+  let pattern = patterns.get(name);
+  if (pattern === undefined) {
+    if (patterns.size >= MAX_PATTERNS) patterns.clear();
+    pattern = new RegExp(`(?:^|\\r\\n)${name.replace(/[^A-Za-z0-9]/g, '\\$&')}[ \\t]*:`, 'gi');
+    patterns.set(name, pattern);
+  }
+  pattern.lastIndex = 0;
+  return pattern;
 }
