@@ -1,0 +1,160 @@
+/** MAIL and RCPT as values: what opens a transaction, what joins it, and what each refusal says. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { openTransaction, type MailRules } from '../../../src/acceptor/mail-command.ts';
+import { addRecipient } from '../../../src/acceptor/rcpt-command.ts';
+import { RecipientPolicy, type RecipientRules } from '../../../src/acceptor/recipient-policy.ts';
+import { asReplyError, REFUSALS, type Refusal } from '../../../src/acceptor/replies.ts';
+import { envelopeOf, type Transaction } from '../../../src/acceptor/transaction.ts';
+
+const RULES: MailRules = { messageSize: 1000, closed: () => undefined };
+
+function open(line: string, rules = RULES): Transaction {
+  const opened = openTransaction(line, rules);
+  assert.ok(!('code' in opened), line);
+  return opened;
+}
+
+function refusedMail(line: string, rules = RULES): string {
+  const opened = openTransaction(line, rules);
+  assert.ok('code' in opened, line);
+  return `${opened.code} ${opened.status}`;
+}
+
+describe('MAIL', () => {
+  it('keeps its parameters', () => {
+    const { sender, smtputf8, body, ret, envid } = open('MAIL FROM:<a@b.test> BODY=8bitmime RET=full ENVID=x SMTPUTF8');
+    assert.deepEqual(
+      { sender, smtputf8, body, ret, envid },
+      {
+        sender: 'a@b.test',
+        smtputf8: true,
+        body: '8BITMIME',
+        ret: 'FULL',
+        envid: 'x',
+      },
+    );
+  });
+
+  it('says what is wrong', () => {
+    assert.equal(refusedMail('MAIL FROM <a@b.test>'), '501 5.5.4');
+    assert.equal(refusedMail('MAIL FROM:<a@>'), '501 5.1.7');
+    assert.equal(refusedMail('MAIL FROM:<ü@b.test>'), '553 5.6.7');
+    assert.equal(refusedMail('MAIL FROM:<> SIZE=1001'), '552 5.3.4');
+    assert.equal(refusedMail('MAIL FROM:<> BODY=BINARYMIME'), '501 5.5.4');
+    assert.equal(refusedMail('MAIL FROM:<> ENVID='), '501 5.5.4');
+    assert.equal(refusedMail(`MAIL FROM:<> ENVID=${'x'.repeat(101)}`), '501 5.5.4');
+    assert.equal(refusedMail('MAIL FROM:<> REQUIRETLS'), '555 5.5.4');
+  });
+
+  it('is refused when the server takes nothing, after the syntax', () => {
+    const closed: MailRules = { ...RULES, closed: () => REFUSALS.noRoom };
+    assert.equal(refusedMail('MAIL FROM:<a@b.test>', closed), '452 4.3.1');
+    assert.equal(refusedMail('MAIL FROM:<a@>', closed), '501 5.1.7');
+  });
+});
+
+const PLACE: RecipientRules = {
+  hostname: 'mx.test',
+  domains: { local: ['local.test', 'mx.test', 'moved.test', 'gone.test'], relay: ['relay.test', '.below.test'] },
+  mailboxes: ['user', 'only@local.test'],
+  routes: [
+    { match: 'moved.test', via: 'lmtp:[inner.test]:24' },
+    { match: 'special@gone.test', via: 'smtp:[inner.test]:25' },
+    { match: '*', via: 'smtp:[hub.test]:25' },
+  ],
+};
+const ALIASES = new Set(['sales', 'info@mx.test']);
+
+function judge(address: string, options: { readonly trusted?: boolean; readonly recipients?: number } = {}): string {
+  const policy = new RecipientPolicy(PLACE, (name) => ALIASES.has(name));
+  const transaction = open('MAIL FROM:<>');
+  const { trusted = false, recipients = 10 } = options;
+  const refused = addRecipient(`RCPT TO:<${address}>`, transaction, { policy, trusted, recipients });
+  assert.equal(transaction.accepted, refused === undefined ? 1 : 0);
+  return refused === undefined ? 'in' : `${refused.code} ${refused.status}`;
+}
+
+describe('RCPT', () => {
+  for (const [address, expected] of [
+    ['user@local.test', 'in'],
+    ['USER+tag@local.test', 'in'],
+    ['only@local.test', 'in'],
+    ['only@mx.test', '550 5.1.1'],
+    ['nobody@local.test', '550 5.1.1'],
+    ['sales@local.test', 'in'],
+    ['Sales+x@local.test', 'in'],
+    ['info@mx.test', 'in'],
+    ['info@local.test', '550 5.1.1'],
+    ['postmaster', 'in'],
+    ['postmaster@local.test', 'in'],
+    ['anyone@moved.test', 'in'],
+    ['special@gone.test', 'in'],
+    ['other@gone.test', '550 5.1.1'],
+    ['x@relay.test', 'in'],
+    ['x@a.below.test', 'in'],
+    ['x@below.test', '550 5.7.1'],
+    ['x@elsewhere.test', '550 5.7.1'],
+    ['postmaster@elsewhere.test', '550 5.7.1'],
+    ['x%y@relay.test', '550 5.7.1'],
+    ['y!x@relay.test', '550 5.7.1'],
+    ['"x@y"@relay.test', '550 5.7.1'],
+    ['constructor@local.test', '550 5.1.1'],
+    ['', '501 5.1.3'],
+    ['user@', '501 5.1.3'],
+    ['ü@local.test', '553 5.6.7'],
+  ] as const) {
+    it(`<${address}> from a stranger: ${expected}`, () => assert.equal(judge(address), expected));
+  }
+
+  it('from a trusted client goes anywhere, but to nobody who does not exist', () => {
+    assert.equal(judge('x@elsewhere.test', { trusted: true }), 'in');
+    assert.equal(judge('x%y@elsewhere.test', { trusted: true }), 'in');
+    assert.equal(judge('nobody@local.test', { trusted: true }), '550 5.1.1');
+  });
+
+  it('takes each once, and not more than allowed', () => {
+    const policy = new RecipientPolicy({ ...PLACE, mailboxes: '*' }, () => false);
+    const rules = { policy, trusted: false, recipients: 2 };
+    const transaction = open('MAIL FROM:<a@b.test>');
+    const add = (name: string): Refusal | undefined => addRecipient(`RCPT TO:<${name}@local.test>`, transaction, rules);
+    assert.equal(add('a'), undefined);
+    assert.equal(add('b'), undefined);
+    assert.equal(add('a'), undefined);
+    assert.equal(add('c')?.code, 452);
+    assert.equal(transaction.accepted, 3);
+    const envelope = envelopeOf(transaction, { via: 'smtp' }, 1);
+    assert.deepEqual(envelope.recipients, [{ address: 'a@local.test' }, { address: 'b@local.test' }]);
+  });
+
+  it('keeps DSN wishes, and refuses others', () => {
+    const policy = new RecipientPolicy(PLACE, () => false);
+    const transaction = open('MAIL FROM:<a@b.test>');
+    const add = (parameters: string): string => {
+      const line = `RCPT TO:<user@local.test> ${parameters}`;
+      const refused = addRecipient(line, transaction, { policy, trusted: false, recipients: 10 });
+      return refused === undefined ? 'in' : `${refused.code}`;
+    };
+    assert.equal(add('NOTIFY=success,success ORCPT=rfc822;a@b'), 'in');
+    assert.deepEqual(transaction.recipients.get('user@local.test')?.dsn, { notify: ['SUCCESS'], orcpt: 'rfc822;a@b' });
+    assert.equal(add('NOTIFY=NEVER'), 'in');
+    for (const bad of [
+      'NOTIFY',
+      'NOTIFY=',
+      'NOTIFY=NEVER,DELAY',
+      'NOTIFY=X',
+      'ORCPT=a',
+      'ORCPT=;a',
+      'NOTIFY=NEVER NOTIFY=NEVER',
+    ]) {
+      assert.equal(add(bad), '501', bad);
+    }
+    assert.equal(add('BODY=7BIT'), '555');
+  });
+});
+
+it('a refusal becomes an error that smtp-server understands', () => {
+  const error = asReplyError(REFUSALS.nul);
+  assert.equal(error.responseCode, 554);
+  assert.match(error.message, /^5\.6\.0 /);
+});
