@@ -18,7 +18,7 @@ import { checkSections, type Finding, type Settings } from './schema.ts';
 import { parseSetOptions, type SetOption } from './set-option.ts';
 import { readSource, type Source } from './source.ts';
 
-export { formatProblem, type Problem } from './problem.ts';
+export { formatProblem } from './problem.ts';
 
 export interface LoadOptions {
   /** Must exist when given. Absent: etc/ beside the code, if there is one. */

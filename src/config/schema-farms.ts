@@ -30,7 +30,7 @@ function most(highest: number): z.ZodType<number> {
 }
 
 /** What `most: auto` means: the number of cores, but two at least, so that one stuck worker is not all of them. */
-export function autoWorkers(): number {
+function autoWorkers(): number {
   return Math.max(2, availableParallelism());
 }
 

@@ -20,7 +20,7 @@ const NAME = 'a name of letters, digits, - and _';
 export const filePath = text(PATH, (value) => (/^[^\p{C}]{1,1000}$/u.test(value) ? value : undefined));
 const name = text(NAME, (value) => (/^[A-Za-z][\w-]{0,39}$/.test(value) ? value : undefined));
 
-export const hostname = text('a host name such as mx.example.org', (value) => {
+const hostname = text('a host name such as mx.example.org', (value) => {
   const parsed = parseDomain(value);
   return parsed.ok && !parsed.domain.startsWith('[') ? parsed.domain : undefined;
 });
