@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { EX } from '../../../../src/base/sysexits.ts';
+import { makeQueue, parseLines, type ListedMessage, type QueueFixture } from '../queue-fixture.ts';
+
+async function stateOf(queue: QueueFixture, id: string): Promise<ListedMessage | undefined> {
+  return (await queue.list(id))[0];
+}
+
+test('hold and release, from the journal and from the tree', async () => {
+  const queue = makeQueue();
+  for (const inTree of [false, true]) {
+    const id = await queue.plant({ inTree });
+    const held = await queue.queue('hold', id, '--reason', 'looks odd');
+    assert.deepEqual([held.status, held.stdout], [EX.OK, `${id}  held\n1 message held\n`]);
+    const after = await stateOf(queue, id);
+    assert.equal(after?.state, 'held');
+    assert.equal(after.recipients[0]?.why, 'looks odd');
+    assert.match((await queue.queue('hold', id)).stdout, /left alone: it is held already/);
+    assert.match((await queue.queue('retry', id)).stdout, /left alone: it is held/);
+    assert.equal((await queue.queue('release', id)).status, EX.OK);
+    assert.equal((await stateOf(queue, id))?.state, 'waiting');
+    assert.match((await queue.queue('release', id)).stdout, /left alone: it is not held/);
+  }
+});
+
+test('retry makes deferred recipients due', async () => {
+  const queue = makeQueue();
+  const until = Date.now() + 3_600_000;
+  const id = await queue.plant({
+    inTree: true,
+    outcomes: [{ state: 'deferred', recipients: ['bob@example.net'], attempts: 2, until }],
+  });
+  assert.equal((await queue.queue('retry', '--domain', 'example.net')).status, EX.OK);
+  const { stdout } = await queue.queue('list', id);
+  assert.match(stdout, /deferred +now/);
+  assert.equal((await stateOf(queue, id))?.recipients[0]?.attempts, 2);
+});
+
+test('bounce makes recipients failed, with the reason', async () => {
+  const queue = makeQueue();
+  const id = await queue.plant();
+  assert.equal((await queue.queue('bounce', id, '--reason', 'nobody wants it')).status, EX.OK);
+  assert.equal((await stateOf(queue, id))?.state, 'failed');
+  assert.match((await queue.queue('list', id)).stdout, /nobody wants it/);
+});
+
+test('delete moves to the deleted queue, restore brings back', async () => {
+  const queue = makeQueue();
+  for (const inTree of [true, false]) {
+    const id = await queue.plant({ inTree });
+    assert.equal((await queue.queue('delete', id)).status, EX.OK);
+    assert.equal(await stateOf(queue, id), undefined, `gone, ${inTree ? 'tree' : 'journal'}`);
+    assert.match((await queue.queue('list', '--state', 'deleted')).stdout, new RegExp(id));
+    assert.match((await queue.queue('show', id)).stdout, /deleted queue/);
+    assert.equal((await queue.queue('restore', id)).status, EX.OK);
+    assert.equal((await stateOf(queue, id))?.state, 'waiting', 'back');
+    assert.equal((await queue.queue('show', id, '--body')).stdout, 'hello\n');
+    assert.equal((await queue.queue('count', '--state', 'deleted')).stdout, '0\n');
+    assert.equal((await queue.queue('restore', id)).status, EX.NOINPUT);
+  }
+});
+
+test('selectors choose what is worked on; --dry-run only tells', async () => {
+  const queue = makeQueue();
+  const mine = await queue.plant({ sender: 'a@example.org' });
+  const other = await queue.plant({ sender: 'b@example.com' });
+  const dry = await queue.queue('hold', '--sender', '*@example.org', '--dry-run');
+  assert.match(dry.stdout, new RegExp(`${mine} +would be held\\n1 message would be held; nothing was changed`));
+  assert.equal((await stateOf(queue, mine))?.state, 'waiting');
+  assert.equal((await queue.queue('hold', '--sender', '*@example.org')).status, EX.OK);
+  assert.equal((await stateOf(queue, mine))?.state, 'held');
+  assert.equal((await stateOf(queue, other))?.state, 'waiting');
+});
+
+test('everything is meant only when it is said', async () => {
+  const queue = makeQueue();
+  await queue.plant();
+  await queue.plant();
+  const refused = await queue.queue('delete');
+  assert.equal(refused.status, EX.USAGE);
+  assert.match(refused.stderr, /--all/);
+  assert.equal((await queue.queue('hold', '--all', '--limit', '1')).status, EX.OK);
+  assert.equal((await queue.list('--state', 'held')).length, 1);
+  const done = await queue.queue('hold', '--all', '--state', 'waiting', '--json');
+  const told = parseLines(done.stdout) as readonly { readonly verb: string; readonly done: boolean }[];
+  assert.deepEqual(
+    told.map((one) => [one.verb, one.done]),
+    [['hold', true]],
+  );
+});
+
+test('an unknown id is told', async () => {
+  const queue = makeQueue();
+  const ran = await queue.queue('hold', '0000000000000000000');
+  assert.equal(ran.status, EX.NOINPUT);
+  assert.match(ran.stderr, /no such message/);
+});
+
+test('many messages are worked on in batches', async () => {
+  const queue = makeQueue();
+  for (let i = 0; i < 25; i += 1) await queue.plant({ inTree: i % 2 === 0 });
+  const { status, stdout } = await queue.queue('hold', '--all');
+  assert.equal(status, EX.OK);
+  assert.match(stdout, /25 messages held\n$/);
+  assert.equal((await queue.list('--state', 'held')).length, 25);
+});
