@@ -4,6 +4,7 @@
  */
 import { EX } from '../../base/sysexits.ts';
 import { errorCode, errorText, oneLine } from '../../base/text.ts';
+import { connectEndpoint } from '../../client/endpoint.ts';
 import type { Config } from '../../config/config.ts';
 import { connectPeer } from '../../ipc/connect.ts';
 import { makeHello } from '../../ipc/hello.ts';
@@ -111,6 +112,7 @@ async function handOn(
   worker: string,
 ): Promise<void> {
   try {
+    if (!(await isListening(config.farms.router.socket))) return;
     const peer = await connectPeer({
       address: config.farms.router.socket,
       tls: readIpcTls(config),
@@ -122,6 +124,14 @@ async function handOn(
   } catch {
     // No router, or none that answers: the message is in the queue, and that was the promise.
   }
+}
+
+/** One look: connectPeer() would wait for a worker to come. */
+async function isListening(address: string): Promise<boolean> {
+  if (address.startsWith('tls://')) return true;
+  const connected = await connectEndpoint({ path: address }, HAND_ON_MS);
+  if (connected.ok) connected.socket.destroy();
+  return connected.ok;
 }
 
 function whyNotQueued(error: unknown): string {
