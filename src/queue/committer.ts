@@ -38,6 +38,7 @@ export class Committer {
   readonly #journal: AppendLog;
   /** Ordinals that hold nothing to deliver, by segment: staged and not accepted, and accept records themselves. */
   readonly #empty = new Map<string, number[]>();
+  #lastFile = 0;
 
   constructor(options: CommitterOptions) {
     this.#options = options;
@@ -53,7 +54,20 @@ export class Committer {
   }
 
   newLargeFile(id: QueueId): LargeFile {
-    return new LargeFile(this.#options.disk, temporaryPath(this.#options.layout, `${id}.${this.#options.worker}`));
+    // A filter may have changed the message: its old and its new content are files at the same time.
+    this.#lastFile += 1;
+    const name = `${id}.${this.#options.worker}.${this.#lastFile}`;
+    return new LargeFile(this.#options.disk, temporaryPath(this.#options.layout, name));
+  }
+
+  /** Streams a chunk; after a failure nothing is left of the file. */
+  async writeLarge(file: LargeFile, chunk: Uint8Array): Promise<void> {
+    try {
+      await this.#guard(file.write(chunk));
+    } catch (error) {
+      await file.discard();
+      throw error;
+    }
   }
 
   handleAt(id: QueueId, place: Appended): Handle {
@@ -99,7 +113,7 @@ export class Committer {
 
   async stageLarge(id: QueueId, file: LargeFile, envelope: Envelope): Promise<Handle> {
     await this.#guard(file.finish({ id, envelope, staged: true }, false));
-    return stagedHandle(id, this.#options.worker);
+    return stagedHandle(id, file.path.slice(file.path.indexOf('.', file.path.lastIndexOf('/')) + 1));
   }
 
   async commitLarge(id: QueueId, file: LargeFile, envelope: Envelope): Promise<Handle> {

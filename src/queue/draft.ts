@@ -35,7 +35,7 @@ export class MessageDraft implements Draft {
 
   write(chunk: Uint8Array): Promise<void> | undefined {
     this.#size += chunk.length;
-    if (this.#large) return this.#large.write(chunk);
+    if (this.#large) return this.#committer.writeLarge(this.#large, chunk);
     this.#chunks.push(chunk);
     return this.#size > this.#committer.inlineBytes ? this.#spill() : undefined;
   }
@@ -76,12 +76,12 @@ export class MessageDraft implements Draft {
     const chunks = this.#chunks;
     this.#chunks = [];
     this.#large = this.#committer.newLargeFile(this.id);
-    for (const chunk of chunks) await this.#large.write(chunk);
+    for (const chunk of chunks) await this.#committer.writeLarge(this.#large, chunk);
   }
 
   async #toFile(chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<LargeFile> {
     const large = this.#committer.newLargeFile(this.id);
-    for await (const chunk of chunks) await large.write(chunk);
+    for await (const chunk of chunks) await this.#committer.writeLarge(large, chunk);
     return large;
   }
 

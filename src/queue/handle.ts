@@ -1,6 +1,6 @@
 /**
  * Handles as text. `ID` is a message with a file of its own in the tree; `ID@SEGMENT:ORDINAL:OFFSET:LENGTH` is a record in a
- * journal segment; `ID!WORKER` is a large message that WORKER staged. Opaque to everyone outside src/queue.
+ * journal segment; `ID!WORKER.N` is a large message that WORKER staged. Opaque to everyone outside src/queue.
  */
 import { isQueueId } from './queue-id.ts';
 import type { Handle, QueueId } from './store.ts';
@@ -20,7 +20,7 @@ export interface ParsedHandle {
 }
 
 const JOURNAL = /^([0-9a-z]{19})@([0-9a-z]{19}\.[a-z]+(?:-[a-z0-9]+)*):(\d{1,9}):(\d{1,12}):(\d{1,12})$/;
-const STAGED = /^([0-9a-z]{19})!([a-z]+(?:-[a-z0-9]+)*)$/;
+const STAGED = /^([0-9a-z]{19})!([a-z]+(?:-[a-z0-9]+)*\.\d{1,9})$/;
 
 export function treeHandle(id: QueueId): Handle {
   return id as string as Handle;
@@ -30,8 +30,9 @@ export function journalHandle(id: QueueId, place: JournalPlace): Handle {
   return `${id}@${place.segment}:${place.ordinal}:${place.offset}:${place.length}` as Handle;
 }
 
-export function stagedHandle(id: QueueId, worker: string): Handle {
-  return `${id}!${worker}` as Handle;
+/** `file` is the name of the temporary file behind the id and its dot. */
+export function stagedHandle(id: QueueId, file: string): Handle {
+  return `${id}!${file}` as Handle;
 }
 
 /** The queue id in a handle, for logs and tables. */

@@ -1,0 +1,134 @@
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { describe, it } from 'node:test';
+import { AppendLog, SegmentEnded, type AppendLogOptions } from '../../../src/queue/append-log.ts';
+import { createDisk, type Disk } from '../../../src/queue/disk.ts';
+import { makeTemp } from '../../support/temp.ts';
+
+function openLog(more: Partial<AppendLogOptions> & { disk?: Disk } = {}): {
+  log: AppendLog;
+  folder: string;
+  closed: [string, number][];
+} {
+  const folder = makeTemp('append');
+  const closed: [string, number][] = [];
+  let count = 0;
+  const log = new AppendLog({
+    disk: createDisk(),
+    folder,
+    nextName: () => `segment-${(count += 1)}`,
+    maxBytes: 1_000_000,
+    maxAge: 60_000,
+    onClosed: (name, records) => void closed.push([name, records]),
+    ...more,
+  });
+  return { log, folder, closed };
+}
+
+function countingDisk(): Disk & { syncs: number; failing: boolean } {
+  const disk = createDisk();
+  const counting = {
+    ...disk,
+    syncs: 0,
+    failing: false,
+    async datasync(file: Parameters<Disk['datasync']>[0]): Promise<void> {
+      counting.syncs += 1;
+      if (counting.failing) throw Object.assign(new Error('EIO: i/o error'), { code: 'EIO' });
+      await disk.datasync(file);
+    },
+  };
+  return counting;
+}
+
+const bytes = (text: string): Buffer[] => [Buffer.from(text)];
+
+describe('an append log', () => {
+  it('places records one after another and says where', async () => {
+    const { log, folder } = openLog();
+    const places = await Promise.all(['one', 'three', 'seven'].map((text) => log.append(bytes(text), { sync: true })));
+    await log.close();
+    assert.equal(readFileSync(`${folder}/segment-1`, 'utf8'), 'onethreeseven');
+    assert.deepEqual(
+      places.map(({ ordinal, offset, length }) => [ordinal, offset, length]),
+      [
+        [0, 0, 3],
+        [1, 3, 5],
+        [2, 8, 5],
+      ],
+    );
+  });
+
+  it('syncs once for many records that come together', async () => {
+    const disk = countingDisk();
+    const { log } = openLog({ disk });
+    await Promise.all(Array.from({ length: 500 }, () => log.append(bytes('x'), { sync: true })));
+    assert.ok(disk.syncs <= 2, `${disk.syncs} syncs`);
+    await log.close();
+  });
+
+  it('does not sync for records that nobody promised', async () => {
+    const disk = countingDisk();
+    const { log } = openLog({ disk });
+    await log.append(bytes('staged'), { sync: false });
+    assert.equal(disk.syncs, 0);
+    await log.close();
+  });
+
+  it('begins a new segment by size and tells what the old one holds', async () => {
+    const { log, folder, closed } = openLog({ maxBytes: 10 });
+    for (const text of ['12345', '67890', 'abc']) await log.append(bytes(text), { sync: true });
+    await log.close();
+    assert.deepEqual(readdirSync(folder).sort(), ['segment-1', 'segment-2']);
+    assert.deepEqual(closed, [
+      ['segment-1', 2],
+      ['segment-2', 1],
+    ]);
+  });
+
+  it('refuses a record that had to follow one in a segment which ended', async () => {
+    const { log } = openLog({ maxBytes: 1 });
+    const { segment } = await log.append(bytes('staged'), { sync: false });
+    await assert.rejects(log.append(bytes('accept'), { sync: true, within: segment }), SegmentEnded);
+    await log.close();
+  });
+
+  it('leaves nothing of a batch whose sync failed, and never uses that segment again', async () => {
+    const disk = countingDisk();
+    const { log, folder, closed } = openLog({ disk });
+    await log.append(bytes('good'), { sync: true });
+    disk.failing = true;
+    const results = await Promise.allSettled(['lost', 'lost too'].map((text) => log.append(bytes(text), { sync: true })));
+    assert.ok(results.every((result) => result.status === 'rejected'));
+    disk.failing = false;
+    const { segment } = await log.append(bytes('new'), { sync: true });
+    assert.equal(segment, 'segment-2');
+    assert.equal(readFileSync(`${folder}/segment-1`, 'utf8'), 'good');
+    assert.deepEqual(closed, [['segment-1', 1]]);
+    await log.close();
+  });
+
+  it('says StorageFull when the disk is full, and goes on when there is room', async () => {
+    const disk = createDisk();
+    let full = true;
+    const { log, folder } = openLog({
+      disk: {
+        ...disk,
+        async writeAt(file, buffers, position) {
+          if (full) throw Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' });
+          await disk.writeAt(file, buffers, position);
+        },
+      },
+    });
+    await assert.rejects(log.append(bytes('x'), { sync: true }), { name: 'StorageFull' });
+    full = false;
+    await log.append(bytes('y'), { sync: true });
+    await log.close();
+    assert.equal(existsSync(`${folder}/segment-1`), false, 'an empty segment is removed');
+    assert.equal(readFileSync(`${folder}/segment-2`, 'utf8'), 'y');
+  });
+
+  it('rejects all when no segment can be made', async () => {
+    const { log } = openLog({ folder: '/nonexistent/folder' });
+    await assert.rejects(log.append(bytes('x'), { sync: true }), { code: 'ENOENT' });
+  });
+});
