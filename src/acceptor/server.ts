@@ -30,6 +30,8 @@ export type DataAnswer = { readonly accepted: string } | Refusal;
 
 type DataCallback = (error?: Error | null, message?: string | string[]) => void;
 
+/** For the whole TLS handshake of a new connection. */
+const HANDSHAKE_MS = 30_000;
 const DISABLED = ['AUTH', 'WIZ', 'SHELL', 'KILL', 'XCLIENT', 'XFORWARD'];
 
 export class FarmServer extends SMTPServer {
@@ -66,6 +68,16 @@ export class FarmServer extends SMTPServer {
       this.#options.onTrouble('client-lost', { ip: connection.remoteAddress, why: errorText(error) });
     });
     connection.init();
+  }
+
+  /** smtp-server's own limit is on silence: a client that sends a byte now and then would keep its socket for ever. */
+  override _upgrade(socket: Socket, callback: (error: Error | null, secure?: TLSSocket) => void): void {
+    // From above: a handshake that is torn down from below can end the process.
+    const timer = setTimeout(() => this._pendingSockets.get(socket)?.destroy(), HANDSHAKE_MS);
+    super._upgrade(socket, (error, secure) => {
+      clearTimeout(timer);
+      callback(error, secure);
+    });
   }
 
   override onConnect(_session: SMTPServerSession, callback: (error?: Error | null) => void): void {

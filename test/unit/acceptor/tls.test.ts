@@ -1,0 +1,119 @@
+/** TLS on a listener: STARTTLS without anything that came before it, and implicit TLS. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import net from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import tls from 'node:tls';
+import { waitFor } from '../../support/wait.ts';
+import { runAcceptor, type RunningAcceptor } from './run-acceptor.ts';
+import { SmtpClient } from './smtp-client.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'mf-tls-'));
+const key = join(folder, 'key.pem');
+const cert = join(folder, 'cert.pem');
+
+/** False where there is no openssl to make a certificate with. */
+function makeCertificate(): boolean {
+  try {
+    const request = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
+    execFileSync('openssl', [...request, '-keyout', key, '-out', cert, '-subj', '/CN=mx.test', '-days', '2'], {
+      stdio: 'ignore',
+    });
+    return true;
+  } catch {
+    // The tests say that they were skipped.
+    return false;
+  }
+}
+
+const skip = makeCertificate() ? false : 'no openssl to make a certificate with';
+
+describe('TLS', { skip }, () => {
+  let acceptor: RunningAcceptor;
+
+  before(async () => {
+    acceptor = await runAcceptor({
+      yaml: `
+hostname: mx.test
+listen:
+  - { address: "127.0.0.1:0", role: mx, filters: [], tls: starttls, key: "${key}", cert: "${cert}" }
+  - { address: "127.0.0.1:0", role: mx, filters: [], tls: implicit, key: "${key}", cert: "${cert}" }
+domains: { local: [local.test], relay: [] }
+`,
+      change: (config) => ({ ...config, limits: { ...config.limits, commandMs: 2000 } }),
+    });
+  });
+  after(async () => {
+    await acceptor.stop();
+    rmSync(folder, { recursive: true });
+  });
+
+  const where = (listener: number) => ({ host: '127.0.0.1', port: acceptor.ports[listener] ?? 0 });
+
+  it('by STARTTLS carries mail, and Received says so', async () => {
+    const client = await SmtpClient.greeted(where(0));
+    assert.match(await client.ask('STARTTLS foo'), /^501/);
+    assert.match(await client.ask('STARTTLS'), /^220/);
+    await client.startTls();
+    assert.match(await client.ask('EHLO client.example'), /^250/);
+    assert.match(await client.ask('STARTTLS'), /^50[0-3]/);
+    assert.match(await client.send('Subject: x\r\n\r\n'), /^250/);
+    const { handle } = await waitFor(() => acceptor.accepted.pop());
+    const content = await acceptor.read(handle);
+    assert.match(content, /with ESMTPS id/);
+    assert.match(content, /using TLSv1/);
+    client.close();
+  });
+
+  it('forgets what was said in plain text', async () => {
+    const client = await SmtpClient.greeted(where(0));
+    assert.match(await client.ask('MAIL FROM:<a@example.org>'), /^250/);
+    assert.match(await client.ask('STARTTLS'), /^220/);
+    await client.startTls();
+    assert.match(await client.ask('RCPT TO:<user@local.test>'), /^503/);
+    client.close();
+  });
+
+  it('throws away what came behind STARTTLS (CVE-2011-0411 and its kin)', async () => {
+    const client = await SmtpClient.greeted(where(0));
+    client.write('STARTTLS\r\nEHLO injected.example\r\nMAIL FROM:<injected@example.org>\r\n');
+    assert.match(await client.reply(), /^220/);
+    await client.startTls();
+    assert.match(await client.ask('NOOP'), /^250 2\.0\.0 OK/);
+    assert.match(await client.ask('RCPT TO:<user@local.test>'), /^503/);
+    client.close();
+  });
+
+  it('may be there from the start', async () => {
+    const secure = tls.connect({ ...where(1), rejectUnauthorized: false });
+    await once(secure, 'secureConnect');
+    const client = new SmtpClient(secure);
+    assert.match(await client.reply(), /^220/);
+    await client.ask('EHLO client.example');
+    assert.match(await client.send('Subject: x\r\n\r\n'), /^250/);
+    client.close();
+  });
+
+  it('that does not come after STARTTLS ends the session at the time limit, and nothing else', async () => {
+    const client = await SmtpClient.greeted(where(0));
+    assert.match(await client.ask('STARTTLS'), /^220/);
+    await client.whenClosed();
+    const other = await SmtpClient.greeted(where(0));
+    assert.match(await other.ask('NOOP'), /^250/);
+    other.close();
+  });
+
+  it('that is nonsense ends its connection and nothing else', async () => {
+    const socket = net.connect(where(1));
+    socket.on('error', () => undefined);
+    socket.write('EHLO this is no handshake\r\n');
+    await once(socket.resume(), 'close');
+    const secure = tls.connect({ ...where(1), rejectUnauthorized: false });
+    await once(secure, 'secureConnect');
+    secure.destroy();
+  });
+});
