@@ -8,7 +8,7 @@ import type { ControlAnswer, ControlRequest } from '../process/control.ts';
 import type { Options } from './options.ts';
 import type { User } from './privileges.ts';
 import { reload } from './reload.ts';
-import { load, writeConfig } from './start-up.ts';
+import { loadAgain, writeConfig } from './start-up.ts';
 import { gatherStatus } from './status.ts';
 import { killAll, stopInOrder } from './stop.ts';
 import type { Supervisor } from './supervisor.ts';
@@ -71,7 +71,7 @@ export class Desk {
     try {
       const done = await reload({
         supervisor,
-        load: () => load(options),
+        load: () => loadAgain(options),
         write: (config) => writeConfig(config, user),
       });
       return done.problems;

@@ -10,6 +10,7 @@ import type { Config } from '../config/config.ts';
 import { loadConfig } from '../config/load.ts';
 import { formatProblem } from '../config/problem.ts';
 import { replaceFile } from '../process/replace-file.ts';
+import { readAliases, writeAliases } from './alias-copy.ts';
 import { nextGeneration } from './generation.ts';
 import { takeLock } from './lock.ts';
 import type { Options } from './options.ts';
@@ -66,12 +67,22 @@ export async function prepare(
   if (unbound !== undefined) {
     return { status: unbound.code === 'EACCES' ? EX.NOPERM : EX.UNAVAILABLE, lines: [unbound.text] };
   }
+  for (const problem of readAliases(config).problems) say(problem);
   writeConfig(config, user);
   return { config, user, lockFd, sockets, generation: nextGeneration('run/generation') };
 }
 
-/** Hands the configuration to the workers, who read it as they start. */
+/** As load(), for a farm that runs: a mistake in the alias file is one more reason to keep what there is. */
+export async function loadAgain(options: Options): ReturnType<typeof load> {
+  const loaded = await load(options);
+  if ('problems' in loaded) return loaded;
+  const { problems } = readAliases(loaded.config);
+  return problems.length > 0 ? { problems } : loaded;
+}
+
+/** Hands configuration and aliases to the workers, who read them as they start. */
 export function writeConfig(config: Config, user: User | undefined): void {
+  writeAliases(readAliases(config), user);
   replaceFile(CONFIG_FILE, `${JSON.stringify(config, undefined, 1)}\n`, user);
 }
 
