@@ -45,7 +45,7 @@ export function bindSocket(address: string): BindResult {
 /** Listeners name Unix sockets as `unix:PATH`, farms by their bare path, and farms at a network address as `tls://…`. */
 function parse(address: string): ListenAddress | undefined {
   if (address.startsWith('tls://')) return parseListen(address.slice(6));
-  return parseListen(address) ?? (address.includes(':') ? undefined : parseListen(`unix:${address}`));
+  return parseListen(address) ?? (/^[^:]*\/[^:]*$/.test(address) ? parseListen(`unix:${address}`) : undefined);
 }
 
 function bindTcp(address: string, host: string, port: number): BindResult {
@@ -53,7 +53,12 @@ function bindTcp(address: string, host: string, port: number): BindResult {
   const handle = createHandle(host, port, family);
   if (typeof handle === 'number') return failed(handle);
   const out: { port?: number } = {};
-  handle.getsockname?.(out);
+  // libuv keeps EADDRINUSE for listen(); asked for the name, it tells it now.
+  const errno = handle.getsockname?.(out) ?? 0;
+  if (errno !== 0) {
+    handle.close();
+    return failed(errno);
+  }
   const actual = `${family === 6 ? `[${host}]` : host}:${out.port ?? port}`;
   return { ok: true, bound: { address, actual, fd: handle.fd, close: () => handle.close() } };
 }
