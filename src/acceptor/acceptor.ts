@@ -1,13 +1,13 @@
 /**
  * The acceptor role: listeners, limits, store and hand-on wired together.
  *
- * Draining: no new connection (the port stays open: the supervisor and the other acceptors hold it), idle sessions are told
- * to come back, transactions are finished; then what was accepted is handed on and the store closed. What the deadline cuts
+ * Draining: no new connection (the port stays open: the supervisor and the other acceptors hold it), sessions have a moment
+ * more, idle ones are told to come back, transactions are finished; then what was accepted is handed on and the store closed. What the deadline cuts
  * off was not accepted, or is in the queue for the injector.
  */
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { withDeadline } from '../base/deadline.ts';
+import { pause, withDeadline } from '../base/deadline.ts';
 import { errorText } from '../base/text.ts';
 import type { Config, Listener } from '../config/config.ts';
 import { parseListen } from '../config/listen-address.ts';
@@ -29,8 +29,11 @@ import { FarmServer } from './server.ts';
 import { SessionClock } from './session-clock.ts';
 import { SessionLimits } from './session-limits.ts';
 
+/** How long the sessions of a draining worker go on as before: a reload must not cut off a client between two commands. */
+const GRACE_MS = 2000;
 /** Kept for closing the store when the deadline of a drain is near. */
 const CLOSING_MS = 500;
+const POLL_MS = 10;
 
 /** Starts the role; resolves when clients can connect. Rejects when a listener or the store cannot be opened. */
 export async function startAcceptor(worker: Worker): Promise<Role> {
@@ -153,11 +156,13 @@ function sessionsOf(server: FarmServer): FarmConnection[] {
   return [...server.connections] as FarmConnection[];
 }
 
-/** Ends idle sessions, waits for transactions, and cuts off at the deadline what goes on. */
+/** Lets sessions go on for a moment, then ends idle ones and waits for transactions; cuts off at the deadline what goes on. */
 async function finishSessions(sessions: () => FarmConnection[], intake: Intake, deadline: number): Promise<void> {
-  for (const session of sessions()) session.drain();
+  const grace = Date.now() + Math.min(GRACE_MS, Math.max(0, (deadline - Date.now()) / 2));
   const done = (async () => {
-    while (sessions().length > 0) await new Promise((wake) => setTimeout(wake, 10));
+    while (sessions().length > 0 && Date.now() < grace) await pause(POLL_MS);
+    for (const session of sessions()) session.drain();
+    while (sessions().length > 0) await pause(POLL_MS);
     await intake.settle();
   })();
   await withDeadline(done, Math.max(1, deadline - Date.now()), 'drain').catch(() => {

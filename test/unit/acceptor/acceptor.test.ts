@@ -338,6 +338,21 @@ describe('filters', () => {
   }
 });
 
+describe('a Unix socket', () => {
+  it('is a listener like any other; who can open it is trusted', async () => {
+    const yaml = YAML.replace('"127.0.0.1:0", role: mx', '"unix:run/lmtp.sock", role: local, protocol: lmtp');
+    const acceptor = await start({ yaml });
+    const client = await SmtpClient.connect({ path: 'run/lmtp.sock' });
+    clients.push(client);
+    assert.match(await client.reply(), /^220 mx\.test LMTP/);
+    assert.match(await client.ask('LHLO client.example'), /^250/);
+    assert.match(await client.send(MESSAGE, { to: ['x@elsewhere.test'] }), /^250/);
+    const { envelope, handle } = await waitFor(() => acceptor.accepted[0]);
+    assert.deepEqual(envelope.origin, { via: 'lmtp', listener: 'mx', helo: 'client.example' });
+    assert.match(await acceptor.read(handle), /with LMTP id/);
+  });
+});
+
 describe('draining', () => {
   it('tells idle sessions, and lets transactions end', async () => {
     const acceptor = await start();
@@ -353,6 +368,17 @@ describe('draining', () => {
     assert.match(await busy.reply(), /^421 4\.3\.2/);
     await drained;
     assert.equal(acceptor.accepted.length, 1);
+  });
+
+  it('leaves sessions a moment to send what they came for', async () => {
+    const acceptor = await start();
+    const client = await greeted(acceptor);
+    const drained = acceptor.role.drain(Date.now() + 20_000);
+    assert.match(await client.send(MESSAGE), /^250/);
+    assert.match(await client.send(MESSAGE), /^250/);
+    client.close();
+    await drained;
+    assert.equal(acceptor.accepted.length, 2);
   });
 
   it('tells the scheduler of the segment that is closed now', async () => {
@@ -378,7 +404,7 @@ describe('draining', () => {
     await client.ask('MAIL FROM:<a@example.org>');
     const drained = acceptor.role.drain(Date.now() + 20_000);
     assert.match(await client.ask('RSET'), /^250/);
-    assert.match(await client.reply(), /^421/);
+    assert.match(await client.reply(), /^421 4\.3\.2/);
     await drained;
   });
 });
