@@ -35,10 +35,12 @@ export interface SenderLedger {
   readonly unsure: string[];
   /** Times something was refused for now or a connection died. */
   setbacks: number;
+  /** Sessions that the server ended in order between two messages, with 421. */
+  dismissals: number;
 }
 
 export function emptyLedger(): SenderLedger {
-  return { accepted: [], refused: [], unsure: [], setbacks: 0 };
+  return { accepted: [], refused: [], unsure: [], setbacks: 0, dismissals: 0 };
 }
 
 const SETBACK_PAUSE_MS = 50;
@@ -68,11 +70,13 @@ async function sendFrom(todo: number[], options: SendOptions, ledger: SenderLedg
       }
     } catch (error) {
       if (!(error instanceof SessionLost)) throw error;
-      ledger.setbacks += 1;
+      const id = idOf(n, options);
+      const unsure = ledger.unsure.includes(id);
+      if (session?.dismissed === true && !unsure) ledger.dismissals += 1;
+      else ledger.setbacks += 1;
       session?.socket.destroy();
       session = undefined;
-      const id = idOf(n, options);
-      if (!ledger.unsure.includes(id)) todo.push(n);
+      if (!unsure) todo.push(n);
       await new Promise((resolve) => setTimeout(resolve, SETBACK_PAUSE_MS));
     }
   }

@@ -14,6 +14,8 @@ export class SessionLost extends Error {
 
 export class SmtpSession {
   readonly socket: net.Socket;
+  /** The server said 421: it ends this session in order. */
+  dismissed = false;
   #buffer = '';
   #lines: string[] = [];
   readonly #answers: SmtpAnswer[] = [];
@@ -105,6 +107,7 @@ export class SmtpSession {
     if (line[3] === '-') return;
     const answer = { code: Number(line.slice(0, 3)), text: this.#lines.join('\n') };
     this.#lines = [];
+    if (answer.code === 421) this.dismissed = true;
     const waiting = this.#waiting;
     this.#waiting = undefined;
     if (waiting === undefined) this.#answers.push(answer);
