@@ -28,8 +28,10 @@ export function openPrinter(options: { fd: number; format: PrintFormat; colour: 
       waiting = [];
       const { error } = await sink.write(batch);
       size -= batch.length;
-      // EPIPE and the like: nobody looks any more.
-      gone ||= error !== undefined;
+      if (error === undefined) continue;
+      // EPIPE and the like: nobody looks any more. Closed, since SonicBoom would try for ever when the process exits.
+      gone = true;
+      sink.close();
     }
     busy = false;
   };
