@@ -10,6 +10,8 @@ import { FARM_NAMES, type FarmName } from '../config/config.ts';
 export type Order =
   /** Take no more work, finish what is held until the deadline, exit 0. */
   | { readonly order: 'drain'; readonly deadline: number }
+  /** In answer to `term`: the whole farm is stopping, and a drain order will come in its turn. */
+  | { readonly order: 'stay' }
   /** run/config.json is new: read it again. Only roles with reload() get it; others are replaced. */
   | { readonly order: 'reload' };
 
@@ -23,6 +25,8 @@ export type Report =
   | { readonly report: 'wake'; readonly farm: FarmName }
   /** A worker of this supervisor overran its deadline: SIGKILL it. */
   | { readonly report: 'kill'; readonly pid: number; readonly why: string }
+  /** The worker got SIGTERM. */
+  | { readonly report: 'term' }
   /** Run the injector in settle mode. */
   | { readonly report: 'settle' };
 
@@ -39,16 +43,17 @@ const MAX_FIGURES = 100;
 /** The order in a message, or undefined when it is none. */
 export function decodeOrder(message: unknown): Order | undefined {
   if (!isObject(message)) return undefined;
-  if (message['order'] === 'reload') return { order: 'reload' };
+  const { order } = message;
+  if (order === 'reload' || order === 'stay') return { order };
   const deadline = message['deadline'];
-  return message['order'] === 'drain' && isCount(deadline) ? { order: 'drain', deadline } : undefined;
+  return order === 'drain' && isCount(deadline) ? { order: 'drain', deadline } : undefined;
 }
 
 /** The report in a message, or undefined when it is none. */
 export function decodeReport(message: unknown): Report | undefined {
   if (!isObject(message)) return undefined;
   const { report, farm, pid, why, jobs, stats } = message;
-  if (report === 'ready' || report === 'settle') return { report };
+  if (report === 'ready' || report === 'settle' || report === 'term') return { report };
   if (report === 'wake') return isFarmName(farm) ? { report, farm } : undefined;
   if (report === 'kill') return isCount(pid) && pid > 1 ? { report, pid, why: String(why).slice(0, 500) } : undefined;
   if (report === 'stats') return isCount(jobs) ? { report, jobs, stats: pickFigures(stats) } : undefined;

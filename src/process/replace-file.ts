@@ -5,11 +5,7 @@
 import { closeSync, fchownSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 
 /** Throws what the disk throws; the old file is whole then. `owner` only for root. */
-export function replaceFile(
-  file: string,
-  text: string,
-  owner?: { readonly uid: number; readonly gid: number },
-): void {
+export function replaceFile(file: string, text: string, owner?: { readonly uid: number; readonly gid: number }): void {
   const temporary = `${file}.new`;
   rmSync(temporary, { force: true });
   const fd = openSync(temporary, 'wx', 0o600);

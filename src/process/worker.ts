@@ -50,6 +50,8 @@ export interface Role {
 const CONFIG_FILE = 'run/config.json';
 /** What a worker may still finish when its supervisor is gone. */
 const ORPHAN_DRAIN_MS = 5000;
+/** How long a worker that got SIGTERM waits for its supervisor to decide. */
+const TERM_PATIENCE_MS = 3000;
 /** What the log gets to send its last lines. */
 const LOG_FLUSH_MS = 500;
 
@@ -83,6 +85,7 @@ class Skeleton {
   });
   #role: Promise<Role> | undefined;
   #deadline = Infinity;
+  #patience: NodeJS.Timeout | undefined;
   #overrun: NodeJS.Timeout | undefined;
 
   constructor(identity: Identity, config: Config, log: Logger) {
@@ -132,11 +135,22 @@ class Skeleton {
       const order = decodeOrder(message);
       if (order?.order === 'drain') this.#drain(order.deadline);
       if (order?.order === 'reload') this.#reload();
+      if (order?.order === 'stay') clearTimeout(this.#patience);
     });
     process.on('disconnect', () => this.#drain(Date.now() + Math.min(drainMs, ORPHAN_DRAIN_MS)));
-    process.on('SIGTERM', () => this.#drain(Date.now() + drainMs));
+    process.on('SIGTERM', () => this.#askToGo(drainMs));
     // Ctrl-C and a closed terminal reach the whole group: the supervisor decides. SIGUSR1 would open Node's debugger.
     for (const signal of ['SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const) process.on(signal, () => {});
+  }
+
+  /**
+   * A SIGTERM to the whole group (systemd, timeout) must not end all stages at once; one for this worker should find
+   * another in its place. So the supervisor decides; if it does not answer, or is gone, this worker drains.
+   */
+  #askToGo(drainMs: number): void {
+    const answered = process.connected && this.#reports.tell({ report: 'term' });
+    clearTimeout(this.#patience);
+    this.#patience = setTimeout(() => this.#drain(Date.now() + drainMs), answered ? TERM_PATIENCE_MS : 0);
   }
 
   #watchErrors(): void {

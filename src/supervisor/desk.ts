@@ -23,10 +23,13 @@ export interface DeskOptions {
 /** Between the answer to a request to stop and the stop. */
 const LAST_WORDS_MS = 50;
 
+/** npm and timeout(1) pass on a signal that the whole group got anyway: that is one request, not two. */
+const ECHO_MS = 1000;
+
 export class Desk {
   readonly #means: DeskOptions;
   #reloading: Promise<readonly string[]> = Promise.resolve([]);
-  #stopping = false;
+  #stoppedAt: number | undefined;
 
   constructor(means: DeskOptions) {
     this.#means = means;
@@ -35,8 +38,12 @@ export class Desk {
   /** Ends the process with status 0 when the last worker is gone. */
   stop(): void {
     const { supervisor } = this.#means;
-    if (this.#stopping) return killAll(supervisor, 'second request to stop');
-    this.#stopping = true;
+    const now = performance.now();
+    if (this.#stoppedAt !== undefined) {
+      if (now - this.#stoppedAt > ECHO_MS) killAll(supervisor, 'second request to stop');
+      return;
+    }
+    this.#stoppedAt = now;
     supervisor.log('info', 'stopping', {});
     stopInOrder(supervisor).then(
       () => process.exit(EX.OK),

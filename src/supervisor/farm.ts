@@ -43,6 +43,8 @@ export class Farm {
   #epoch = 0;
   #open = false;
   readonly #members = new Set<Member>();
+  /** Asked to leave, by SIGTERM. */
+  readonly #leaving = new WeakSet<Member>();
   readonly #backoff = new Backoff();
   readonly #host: FarmHost;
   #retry: NodeJS.Timeout | undefined;
@@ -90,11 +92,16 @@ export class Farm {
     this.#tend();
   }
 
-  /** Starts nothing more and drains all workers. Resolves when they are gone; they get SIGKILL after the deadline. */
-  async close(deadline: number): Promise<void> {
+  /** Starts nothing more; what runs goes on. */
+  freeze(): void {
     this.#open = false;
     this.#wanted = 0;
     clearTimeout(this.#retry);
+  }
+
+  /** Starts nothing more and drains all workers. Resolves when they are gone; they get SIGKILL after the deadline. */
+  async close(deadline: number): Promise<void> {
+    this.freeze();
     for (const member of this.#members) member.drain(deadline);
     await this.untilEmpty();
   }
@@ -138,6 +145,12 @@ export class Farm {
     }
   }
 
+  /** Replaces a worker, the new one first. */
+  replace(member: Member): void {
+    this.#leaving.add(member);
+    this.#tend();
+  }
+
   kill(why: string): void {
     for (const member of this.#members) member.kill(why);
   }
@@ -154,6 +167,7 @@ export class Farm {
   }
 
   #isWorn(member: Member): boolean {
+    if (this.#leaving.has(member)) return true;
     if (this.traits.inPlace) return false;
     return member.epoch < this.#epoch || (this.#bounds.jobs > 0 && member.jobs >= this.#bounds.jobs);
   }

@@ -96,6 +96,11 @@ export class Member {
     this.#order({ order: 'reload' });
   }
 
+  /** It got a SIGTERM that is none of its business. */
+  stay(): void {
+    this.#order({ order: 'stay' });
+  }
+
   kill(why: string): void {
     if (this.#gone) return;
     this.#why ??= why;

@@ -99,6 +99,8 @@ export class Supervisor implements FarmHost {
   beginStop(): void {
     this.#stopping = true;
     for (const timer of this.#timers) clearTimeout(timer);
+    // Also no scheduler in place of one that dies now: lanes of its time are still there.
+    for (const farm of this.farms.values()) farm.freeze();
   }
 
   get stopping(): boolean {
@@ -115,7 +117,8 @@ export class Supervisor implements FarmHost {
     setImmediate(() => this.#afterReady());
   }
 
-  onReport(_farm: Farm, member: Member, report: Report): void {
+  onReport(farm: Farm | undefined, member: Member, report: Report): void {
+    if (report.report === 'term') this.#letGo(farm, member);
     if (report.report === 'wake') this.farms.get(report.farm)?.wake();
     if (report.report === 'settle') this.injections.request('settle');
     if (report.report === 'kill') this.#killByPid(report.pid, `${member.name}: ${report.why}`);
@@ -140,10 +143,7 @@ export class Supervisor implements FarmHost {
   #launchInjector(mode: InjectorMode, events: MemberEvents): Member {
     return this.#fork('injector', this.epoch, [mode], {
       onReady: (member) => events.onReady(member),
-      onReport: (member, report) => {
-        if (report.report === 'wake') this.farms.get(report.farm)?.wake();
-        events.onReport(member, report);
-      },
+      onReport: (member, report) => this.onReport(undefined, member, report),
       onGone: (member, end) => {
         this.#bury(member, end);
         events.onGone(member, end);
@@ -216,6 +216,13 @@ export class Supervisor implements FarmHost {
     if (this.#stopping) return;
     this.injections.request('start');
     for (const farm of [scheduler, ...lanes]) farm?.open();
+  }
+
+  /** SIGTERM to one worker: another takes its place. To all of them at once: our own stop comes in its order. */
+  #letGo(farm: Farm | undefined, member: Member): void {
+    if (this.#stopping) member.stay();
+    else if (farm === undefined || farm.traits.single) member.drain(Date.now() + this.config.farms[member.farm].drain);
+    else farm.replace(member);
   }
 
   #killByPid(pid: number, why: string): void {
