@@ -187,11 +187,13 @@ async function withQueue(
     return noEntry.includes('may not') ? EX.NOPERM : EX.UNAVAILABLE;
   }
   try {
-    becomeOwner();
     const settings = await loadSettings(places);
-    if (settings.ok) return await work(settings);
-    await context.err.line(settings.why);
-    return EX.CONFIG;
+    if (!settings.ok) {
+      await context.err.line(settings.why);
+      return EX.CONFIG;
+    }
+    becomeOwner();
+    return await work(settings);
   } catch (error) {
     await context.err.line(`queue: ${oneLine(errorText(error))}`);
     return errorCode(error) === 'EACCES' || errorCode(error) === 'EPERM' ? EX.NOPERM : EX.TEMPFAIL;

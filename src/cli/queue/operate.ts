@@ -14,7 +14,7 @@ import type { Context } from '../common/context.ts';
 import { connectFarm, NO_FARM, type Farm } from './live.ts';
 import type { Selector } from './selectors.ts';
 import { findMessages, reread } from './source.ts';
-import { PAST, whyNotFit, workOn, type WorkingVerb } from './work.ts';
+import { EVENT, PAST, whyNotFit, workOn, type WorkingVerb } from './work.ts';
 
 export interface Operation {
   readonly context: Context;
@@ -54,7 +54,7 @@ export async function operate(operation: Operation): Promise<number> {
     const operator = new QueueOperator(store, { root: 'queue', split: config.queue.split });
     for await (const batch of batches(chosen)) {
       for (const told of await workOnBatch(operation, { farm, operator }, batch)) {
-        if (told.why === undefined) log.info(verb, { id: told.id, by: 'operator' });
+        if (told.why === undefined) log.info(EVENT[verb], { id: told.id, by: 'operator' });
         await tally.tell(told);
       }
     }

@@ -19,6 +19,16 @@ export const PAST: Readonly<Record<WorkingVerb, string>> = {
   restore: 'restored',
 };
 
+/** The event in the log. */
+export const EVENT: Readonly<Record<WorkingVerb, string>> = {
+  retry: 'retried',
+  hold: 'held',
+  release: 'released',
+  bounce: 'given-up',
+  delete: 'deleted',
+  restore: 'restored',
+};
+
 /** Why a verb does not fit a message; undefined when it does. */
 export function whyNotFit(verb: WorkingVerb, message: QueuedMessage): string | undefined {
   const states = new Set(message.recipients.map((one) => one.state));

@@ -4,7 +4,6 @@
  */
 import { EX } from '../../base/sysexits.ts';
 import { errorCode, errorText, oneLine } from '../../base/text.ts';
-import { connectEndpoint } from '../../client/endpoint.ts';
 import type { Config } from '../../config/config.ts';
 import { connectPeer } from '../../ipc/connect.ts';
 import { makeHello } from '../../ipc/hello.ts';
@@ -17,6 +16,7 @@ import { readIpcTls } from '../../process/ipc-tls.ts';
 import { openStore } from '../../queue/open-store.ts';
 import type { Handle, Store } from '../../queue/store.ts';
 import { StorageFull } from '../../queue/store.ts';
+import { isLive } from '../common/settings.ts';
 import type { Field } from './header.ts';
 import type { OutgoingMessage } from './message.ts';
 import { isEightBit, readContent } from './message.ts';
@@ -29,8 +29,8 @@ export interface QueueOnDisk {
   readonly fields: readonly Field[];
 }
 
-/** What a farm that is just starting gets to answer. */
-const HAND_ON_MS = 1000;
+/** What the router of a farm that is just starting gets to answer. */
+const HAND_ON_MS = 5000;
 
 /** Call it within var. Never rejects for what a disk does: the report says it. */
 export async function enqueue(message: OutgoingMessage, queue: QueueOnDisk): Promise<Report> {
@@ -112,7 +112,7 @@ async function handOn(
   worker: string,
 ): Promise<void> {
   try {
-    if (!(await isListening(config.farms.router.socket))) return;
+    if (!(await isLive())) return;
     const peer = await connectPeer({
       address: config.farms.router.socket,
       tls: readIpcTls(config),
@@ -124,14 +124,6 @@ async function handOn(
   } catch {
     // No router, or none that answers: the message is in the queue, and that was the promise.
   }
-}
-
-/** One look: connectPeer() would wait for a worker to come. */
-async function isListening(address: string): Promise<boolean> {
-  if (address.startsWith('tls://')) return true;
-  const connected = await connectEndpoint({ path: address }, HAND_ON_MS);
-  if (connected.ok) connected.socket.destroy();
-  return connected.ok;
 }
 
 function whyNotQueued(error: unknown): string {
