@@ -133,7 +133,10 @@ function makeServer(
       if ('accepted' in answer) state.accepted += 1;
       return answer;
     },
-    onTrouble: (event, fields) => log.warn(event, { listener: listener.address, ...fields }),
+    onTrouble: (event, fields) => {
+      const level = event === 'client-lost' ? 'info' : 'warn';
+      log[level](event, { listener: listener.address, ...fields });
+    },
   });
 }
 

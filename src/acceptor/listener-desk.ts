@@ -90,7 +90,6 @@ export class Desk implements SessionDesk {
     const tls = connection.tlsOptions === false ? undefined : connection.tlsOptions;
     return {
       envelope: envelopeOf(transaction, origin, received),
-      origin,
       trace: {
         by: this.#state.config.hostname,
         with: this.#protocolOf(connection),

@@ -6,7 +6,7 @@
  * let content run as commands. Accepted means durable: the text of the 250 is made after commit() resolved.
  */
 import type { Logger } from '../log/logger.ts';
-import type { Envelope, Origin } from '../mail/envelope.ts';
+import type { Envelope } from '../mail/envelope.ts';
 import { countHeader, hasHeader } from '../mail/headers.ts';
 import { dateHeader, messageIdHeader, receivedHeader, type Trace } from '../mail/trace.ts';
 import { errorText } from '../base/text.ts';
@@ -28,7 +28,6 @@ export interface ContentRules {
 
 export interface Incoming {
   readonly envelope: Envelope;
-  readonly origin: Origin;
   /** All of the Received line but the id. */
   readonly trace: Omit<Trace, 'id'>;
 }

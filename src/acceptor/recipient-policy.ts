@@ -8,7 +8,7 @@
 import type { Config } from '../config/config.ts';
 import type { Address } from '../mail/address.ts';
 import { compileMailboxes, withoutTag, type FindMailbox } from '../mail/mailboxes.ts';
-import { parseMatch, parseVia } from '../mail/route.ts';
+import { parseMatch, parseVia, type Match, type Via } from '../mail/route.ts';
 import { refusal, type Refusal } from './replies.ts';
 
 export type RecipientRules = Pick<Config, 'hostname' | 'domains' | 'mailboxes' | 'routes'>;
@@ -30,15 +30,18 @@ const ROUTE_IN_NAME = refusal(
   'Relaying denied: addresses with a route in the local part (% or ! or @) are not passed on',
 );
 
+interface Rule {
+  readonly match: Match;
+  readonly via: Via;
+}
+
 export class RecipientPolicy {
   /** Where <postmaster> without a domain goes. */
   readonly postmasterDomain: string;
   readonly #local: ReadonlySet<string>;
   readonly #relay: ReadonlySet<string>;
   readonly #relayBelow: readonly string[];
-  /** Local domains that a route of their own takes elsewhere: who exists there, another server knows. */
-  readonly #routed: ReadonlySet<string>;
-  readonly #routedAddresses: ReadonlySet<string>;
+  readonly #rules: readonly Rule[];
   readonly #findMailbox: FindMailbox;
   readonly #hasAlias: HasAlias;
 
@@ -50,39 +53,53 @@ export class RecipientPolicy {
     this.#relayBelow = relay.filter((domain) => domain.startsWith('.'));
     const hostname = rules.hostname.toLowerCase();
     this.postmasterDomain = this.#local.has(hostname) ? hostname : (local[0] ?? hostname);
-    const matches = rules.routes.flatMap((route) => {
+    this.#rules = rules.routes.flatMap((route) => {
       const match = parseMatch(route.match);
       const via = parseVia(route.via);
-      return match.ok && via.ok && via.via.kind !== 'maildir' ? [match.match] : [];
+      return match.ok && via.ok ? [{ match: match.match, via: via.via }] : [];
     });
-    this.#routed = new Set(
-      local.filter((domain) =>
-        matches.some(
-          (match) =>
-            (match.kind === 'domain' && match.domain === domain) ||
-            (match.kind === 'below' && domain.endsWith(`.${match.domain}`)),
-        ),
-      ),
-    );
-    this.#routedAddresses = new Set(matches.flatMap((match) => (match.kind === 'address' ? [match.address] : [])));
     this.#findMailbox = compileMailboxes(rules.mailboxes);
     this.#hasAlias = hasAlias;
   }
 
   /** Undefined when the recipient is welcome. `trusted`: the client may relay. */
   judge(address: Address, trusted: boolean): Refusal | undefined {
-    if (this.#local.has(address.domain)) return this.#exists(address) ? undefined : UNKNOWN_USER;
-    if (trusted) return undefined;
-    if (!this.#relays(address.domain)) return RELAY_DENIED;
-    return /[%!@]/.test(address.local) ? ROUTE_IN_NAME : undefined;
+    if (this.#local.has(address.domain)) return this.#judgeLocal(address);
+    if (!trusted && !this.#relays(address.domain)) return RELAY_DENIED;
+    if (!trusted && /[%!@]/.test(address.local)) return ROUTE_IN_NAME;
+    return this.#follow(address, this.#ruleFor(address));
   }
 
-  #exists({ local, domain, address }: Address): boolean {
-    const name = local.toLowerCase();
-    if (name === 'postmaster' || this.#routed.has(domain)) return true;
-    if (this.#findMailbox(local, domain) !== undefined) return true;
-    if (this.#routedAddresses.has(address.toLowerCase())) return true;
+  /** As the router goes: aliases first, then a route for the domain or the address, then the mailboxes. */
+  #judgeLocal(address: Address): Refusal | undefined {
+    const name = address.local.toLowerCase();
+    if (name === 'postmaster' || this.#isAlias(name, address.domain)) return undefined;
+    const rule = this.#ruleFor(address);
+    return rule === undefined || rule.match.kind === 'any' ? this.#judgeMailbox(address) : this.#follow(address, rule);
+  }
+
+  /** A route that bounces says so here, where the client hears it. */
+  #follow(address: Address, rule: Rule | undefined): Refusal | undefined {
+    if (rule?.via.kind === 'maildir') return this.#judgeMailbox(address);
+    if (rule?.via.kind !== 'bounce') return undefined;
+    const { code, status, text } = rule.via.reply;
+    return refusal(code, status, 'route', text);
+  }
+
+  #judgeMailbox({ local, domain }: Address): Refusal | undefined {
+    return this.#findMailbox(local, domain) === undefined ? UNKNOWN_USER : undefined;
+  }
+
+  #isAlias(name: string, domain: string): boolean {
     return [name, withoutTag(name)].some((one) => this.#hasAlias(one) || this.#hasAlias(`${one}@${domain}`));
+  }
+
+  #ruleFor({ address, domain }: Address): Rule | undefined {
+    return this.#rules.find(({ match }) => {
+      if (match.kind === 'any') return true;
+      if (match.kind === 'address') return match.address === address.toLowerCase();
+      return match.kind === 'domain' ? match.domain === domain : domain.endsWith(`.${match.domain}`);
+    });
   }
 
   #relays(domain: string): boolean {

@@ -36,6 +36,7 @@ const DISABLED = ['AUTH', 'WIZ', 'SHELL', 'KILL', 'XCLIENT', 'XFORWARD'];
 
 export class FarmServer extends SMTPServer {
   readonly #options: ServerOptions;
+  #lastTrouble = -Infinity;
 
   constructor(options: ServerOptions) {
     super({
@@ -122,9 +123,13 @@ export class FarmServer extends SMTPServer {
     return this.#options.protocol === 'lmtp' ? accepted : 1;
   }
 
+  /** The kernel keeps the connection waiting, or libuv turned it away; either way the others go on. */
   #trouble(error: Error): void {
+    const now = performance.now();
+    // Out of descriptors, this comes with every connection: once a second says it all.
+    if (now - this.#lastTrouble < 1000) return;
+    this.#lastTrouble = now;
     const code = errorCode(error);
-    // The kernel keeps the connection waiting, or libuv turned it away; either way the others go on.
     const event = code === 'EMFILE' || code === 'ENFILE' ? 'no-descriptors' : 'client-trouble';
     this.#options.onTrouble(event, { code, why: errorText(error) });
   }

@@ -56,11 +56,17 @@ describe('MAIL', () => {
 
 const PLACE: RecipientRules = {
   hostname: 'mx.test',
-  domains: { local: ['local.test', 'mx.test', 'moved.test', 'gone.test'], relay: ['relay.test', '.below.test'] },
+  domains: {
+    local: ['local.test', 'mx.test', 'moved.test', 'gone.test', 'a.closed.test'],
+    relay: ['relay.test', '.below.test', 'files.test'],
+  },
   mailboxes: ['user', 'only@local.test'],
   routes: [
     { match: 'moved.test', via: 'lmtp:[inner.test]:24' },
     { match: 'special@gone.test', via: 'smtp:[inner.test]:25' },
+    { match: 'left@relay.test', via: 'bounce:551 5.1.6 moved away' },
+    { match: '.closed.test', via: 'bounce:no mail here' },
+    { match: 'files.test', via: 'maildir' },
     { match: '*', via: 'smtp:[hub.test]:25' },
   ],
 };
@@ -91,7 +97,12 @@ describe('RCPT', () => {
     ['anyone@moved.test', 'in'],
     ['special@gone.test', 'in'],
     ['other@gone.test', '550 5.1.1'],
+    ['sales@a.closed.test', 'in'],
+    ['user@a.closed.test', '550 5.1.1'],
+    ['user@files.test', 'in'],
+    ['nobody@files.test', '550 5.1.1'],
     ['x@relay.test', 'in'],
+    ['Left@relay.test', '551 5.1.6'],
     ['x@a.below.test', 'in'],
     ['x@below.test', '550 5.7.1'],
     ['x@elsewhere.test', '550 5.7.1'],

@@ -33,7 +33,6 @@ const INCOMING: Incoming = {
     tenant: 'default',
     origin: ORIGIN,
   },
-  origin: ORIGIN,
   trace: { by: 'mx.test', with: 'ESMTP', date: 1 },
 };
 const NO_FAULTS = { bareCr: false, bareLf: false, nul: false };
