@@ -31,9 +31,10 @@ async function start(worker: Worker): Promise<Role> {
   return {
     async drain() {
       note(worker, 'drain', '');
-      for (const server of servers) server.close();
+      const closed = servers.map((server) => new Promise((resolve) => server.close(resolve)));
       if (behaviour === 'stubborn') await new Promise(() => {});
       if (behaviour === 'slow') await new Promise((resolve) => setTimeout(resolve, 2000));
+      await Promise.all(closed);
     },
     reload(config: Config) {
       state.config = config;

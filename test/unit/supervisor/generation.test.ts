@@ -11,7 +11,10 @@ describe('nextGeneration', () => {
     const given = [1000, 1000, 500, 2000, 0].map((now) => nextGeneration(file, now));
     assert.equal(new Set(given).size, given.length);
     const numbers = given.map((text) => Number.parseInt(text, 36));
-    assert.deepEqual(numbers, numbers.toSorted((a, b) => a - b));
+    assert.deepEqual(
+      numbers,
+      numbers.toSorted((a, b) => a - b),
+    );
   });
 
   it('is fit for a worker name: small letters and digits', () => {

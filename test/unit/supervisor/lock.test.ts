@@ -14,7 +14,9 @@ const started: number[] = [];
 /** A process that takes the lock as a supervisor does, with a child that inherits it; tells both pids. */
 async function hold(file: string): Promise<{ readonly holder: ChildProcess; readonly child: number }> {
   const holder = spawn(process.execPath, [HOLDER, file], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const line = await new Promise<string>((resolve) => holder.stdout?.once('data', (data: Buffer) => resolve(String(data))));
+  const line = await new Promise<string>((resolve) =>
+    holder.stdout?.once('data', (data: Buffer) => resolve(String(data))),
+  );
   const child = Number(line.split(' ')[1]);
   started.push(holder.pid ?? 0, child);
   return { holder, child };

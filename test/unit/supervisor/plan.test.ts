@@ -55,7 +55,8 @@ describe('planFarm', () => {
           for (const each of plan.drain) each.draining = true;
           if (countReady(members) < Math.min(before, wanted)) return false;
           for (let n = 0; n < plan.start; n += 1) members.push(member({ ready: false }));
-          if (plan.start === 0 && plan.drain.length === 0 && members.every((each) => each.ready && !each.draining)) break;
+          if (plan.start === 0 && plan.drain.length === 0 && members.every((each) => each.ready && !each.draining))
+            break;
           // The world goes on: drained ones leave, starting ones become ready.
           members = members.filter((each) => !each.draining);
           for (const each of members) each.ready = true;

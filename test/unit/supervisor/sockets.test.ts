@@ -82,7 +82,16 @@ describe('bindSocket', () => {
   });
 
   it('refuses what is no address', () => {
-    for (const address of ['', 'nonsense:', '127.0.0.1', '127.0.0.1:99999', '[::1', 'host.example:25', 'unix:', 'unix:../x']) {
+    for (const address of [
+      '',
+      'nonsense:',
+      '127.0.0.1',
+      '127.0.0.1:99999',
+      '[::1',
+      'host.example:25',
+      'unix:',
+      'unix:../x',
+    ]) {
       assert.equal(bindSocket(address).ok, false, address);
     }
   });
