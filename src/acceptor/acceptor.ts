@@ -88,7 +88,7 @@ export async function startAcceptor(worker: Worker): Promise<Role> {
       });
     },
     stats: () => ({
-      busy: intake.underWay,
+      busy: Math.max(intake.underWay, state.limits.total),
       sessions: state.limits.total,
       accepted: state.accepted,
       refused: state.refused,

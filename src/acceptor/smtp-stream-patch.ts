@@ -5,7 +5,7 @@
  * - a command line ends at CRLF only: it splits at a bare LF as well, which makes two commands of one bad line;
  * - a line that is too long costs a 500 and is thrown away unread, up to a limit; it closes the connection at once;
  * - the end of the stream completes no command: it runs what came without a line end;
- * - data mode is DataDecoder's (strict ends, native search) and MessageStream's (no PassThrough, no setImmediate per dot);
+ * - data mode is DataDecoder's (strict ends, no byte looked at twice) and MessageStream's (no PassThrough, no setImmediate per dot);
  * - continue() may start the next transfer itself.
  */
 import type { SMTPServerDataStream } from 'smtp-server/lib/types.js';
