@@ -66,12 +66,12 @@ export async function startSink(options: SinkOptions = {}): Promise<Sink> {
       void Promise.resolve(options.onRcpt?.(address.address)).then((answer) => done(asError(answer)));
     },
     onData(stream, session, done) {
-      void receive(stream, session).then((answers) => {
+      receive(stream, session).then((answers) => {
         const errors = answers.map(asError);
         // smtp-server takes one answer for SMTP, and one for each recipient for LMTP.
         if (options.protocol === 'lmtp') return done(null, errors.map((error) => error ?? 'ok') as unknown as string);
         return done(errors[0] ?? null);
-      });
+      }, done);
     },
   });
 

@@ -22,7 +22,7 @@ function balanceOf(lines: readonly LogLine[]): Balance {
   const removed = new Set<string>();
   for (const line of lines) {
     if (line.event === 'received' && line.id !== undefined) came.add(line.id);
-    if (line.event === 'bounced' && typeof line['bounce'] === 'string') came.add(line['bounce']);
+    if (line.event === 'bounced' && typeof line['report'] === 'string') came.add(line['report']);
     if (line.event === 'removed' && line.id !== undefined) {
       assert.ok(!removed.has(line.id), `${line.id} was removed twice`);
       removed.add(line.id);

@@ -35,17 +35,20 @@ describe('the corpus', () => {
       count: originals.length,
       sessions: 4,
     });
+    // RFC 5321 section 2.3.8 allows no NUL: such a message is refused, with the reason, and no other is.
+    const refused = sent.refused.map(({ id, answer }) => `${names[Number(id.slice(2))]} ${answer.code}`);
+    const withNul = names.filter((_, n) => originals[n]?.includes(0) === true);
     assert.deepEqual(
-      sent.refused.map(({ id, answer }) => `${names[Number(id.slice(2))]}: ${answer.code} ${answer.text}`),
-      [],
+      refused.toSorted(),
+      withNul.map((name) => `${name} 554`),
     );
     const dir = join(second.var, 'mail', 'far.example', 'corpus');
-    await waitFor(() => countMaildir(dir) >= originals.length, {
+    await waitFor(() => countMaildir(dir) >= sent.accepted.length, {
       deadline: 60_000,
-      what: () => `${originals.length} messages, there are ${countMaildir(dir)}\n${first.tail()}\n${second.tail()}`,
+      what: () => `${sent.accepted.length} messages, there are ${countMaildir(dir)}\n${first.tail()}\n${second.tail()}`,
     });
     const arrived = readMaildir(dir);
-    assert.equal(arrived.length, originals.length);
+    assert.equal(arrived.length, sent.accepted.length);
     for (const { content } of arrived) {
       const text = content.toString('latin1');
       const n = Number(RECIPIENT.exec(text)?.[1]);
