@@ -98,16 +98,10 @@ class FilterDesk {
     this.figures.busy -= 1;
     this.figures[answer.verdict] += 1;
     peer.send({ t: 'verdict', n: check.n, ...answer });
-    const { verdict, by, reply } = answer;
+    const { verdict, by } = answer;
     const ms = Math.round(performance.now() - began);
-    this.#worker.log.info('filtered', {
-      id: idOfHandle(check.handle),
-      verdict,
-      by,
-      code: reply?.code,
-      why: reply?.text,
-      ms,
-    });
+    // The acceptor logs what became of the message, also when nobody here could.
+    this.#worker.log.debug('checked', { id: idOfHandle(check.handle), verdict, by, ms });
     this.#worker.jobDone();
     if (this.figures.busy === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
   }

@@ -42,7 +42,7 @@ function replyTo(violation: Violation, settings: Settings): Reply {
       return reply(552, '5.3.4', `Header of the message or of its parts is larger than ${sizeText(settings)}; ${TRIM}`);
     case 'boundary':
       return reply(554, '5.6.0', 'MIME boundary is too long, or there are too many; send it with another mail program');
-    case 'name':
+    default:
       return reply(550, '5.7.1', `Attachment "${asciiName(violation.name)}" is of a kind not accepted here; ${SHARE}`);
   }
 }

@@ -81,7 +81,7 @@ function stderrSender(): Sender {
   return {
     send(line) {
       if (closed || !process.stderr.writable) dropped += 1;
-      else process.stderr.write(`${formatPlain(line, { colour: process.stderr.isTTY === true })}\n`);
+      else process.stderr.write(`${formatPlain(line, { colour: process.stderr.isTTY })}\n`);
     },
     flush: () => Promise.resolve(),
     dropped: () => dropped,

@@ -7,10 +7,11 @@ import { oneLine } from '../base/text.ts';
 
 const COLOURS: Readonly<Record<string, string>> = { debug: '2', warn: '33', error: '31' };
 
-/** Names that read better short. */
-const SHORT: ReadonlyMap<string, string> = new Map([
+/** Fields that hold addresses, and the names under which they read best. */
+const ADDRESSES: ReadonlyMap<string, string> = new Map([
   ['sender', 'from'],
   ['recipients', 'to'],
+  ['to', 'to'],
 ]);
 
 /** Of a list, this many entries are shown. */
@@ -24,8 +25,7 @@ export function formatPlain(line: string, options: { readonly colour: boolean })
   const what = [asText(event), id === undefined ? '' : asText(id)].filter((word) => word !== '').join(' ');
   const marked = level === 'warn' || level === 'error' ? `${level}: ${what}` : what;
   const words = [clock(time), asText(worker ?? farm ?? '-'), paint(marked, asText(level), options.colour)];
-  for (const [key, value] of Object.entries(rest))
-    words.push(`${SHORT.get(key) ?? oneLine(key, 50)}=${show(key, value)}`);
+  for (const [key, value] of Object.entries(rest)) words.push(`${shownName(key, value)}=${show(key, value)}`);
   return words.join(' ');
 }
 
@@ -46,6 +46,11 @@ function clock(time: unknown): string {
   return [at.getHours(), at.getMinutes(), at.getSeconds()].map((n) => String(n).padStart(2, '0')).join(':');
 }
 
+function shownName(key: string, value: unknown): string {
+  // A number of recipients is no address.
+  return (typeof value === 'number' ? undefined : ADDRESSES.get(key)) ?? oneLine(key, 50);
+}
+
 function show(key: string, value: unknown): string {
   if (Array.isArray(value)) {
     const more = value.length > SHOWN ? `,+${value.length - SHOWN}` : '';
@@ -56,9 +61,10 @@ function show(key: string, value: unknown): string {
         .join(',') + more
     );
   }
-  if (SHORT.has(key)) return typeof value === 'string' ? `<${asText(value)}>` : asText(value);
-  const text = asText(value);
-  return text === '' || /[\s"=]/.test(text) ? JSON.stringify(text) : text;
+  if (typeof value === 'string' && ADDRESSES.has(key)) return `<${asText(value)}>`;
+  // As the parts of a routed message: maildir:localhost/me:1
+  const flat = typeof value === 'object' && value !== null ? Object.values(value).map(asText).join(':') : asText(value);
+  return flat === '' || /[\s"=]/.test(flat) ? JSON.stringify(flat) : flat;
 }
 
 function asText(value: unknown): string {

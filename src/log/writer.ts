@@ -55,7 +55,7 @@ export async function startLog(worker: LogWorker, places: LogPlaces = {}): Promi
     missingLine: (count, why) => Buffer.from(build('warn', 'log-dropped', { count, why })),
     onTrouble: (why) => process.stderr.write(`mailfarm: log: ${why}\n`),
   });
-  const colour = places.terminal ?? process.stdout.isTTY === true;
+  const colour = places.terminal ?? process.stdout.isTTY;
   const format = printFormat(settings.format, colour);
   const printer = format && openPrinter({ fd: places.stdout ?? 1, format, colour });
   const take = (line: Buffer): void => {

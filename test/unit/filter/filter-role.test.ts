@@ -119,7 +119,7 @@ describe('filter role', () => {
     assert.equal(verdict.by, 'structure');
     assert.equal(verdict.reply?.code, 550);
     const logged = await waitFor(
-      () => running.lines.filter(({ event }) => event === 'filtered').length === 2 && running.lines,
+      () => running.lines.filter(({ event }) => event === 'checked').length === 2 && running.lines,
     );
     assert.deepEqual(
       logged.map((line) => line['verdict']),

@@ -35,6 +35,12 @@ describe('formatPlain', () => {
     assert.match(line, / w e from=<> to=<a>,<b>,<c>,\+2 why="a \\"b\\" c"$/);
   });
 
+  it('shows numbers of recipients, addresses under any of their names, and objects in short', () => {
+    const parts = [{ channel: 'maildir', next: 'localhost/me', to: 1 }];
+    const line = plain({ time, worker: 'w', event: 'e', recipients: 2, to: ['c@d'], parts, nothing: null });
+    assert.match(line, / w e recipients=2 to=<c@d> parts=maildir:localhost\/me:1 nothing=null$/);
+  });
+
   it('marks warnings and errors, and colours only when asked', () => {
     const record = { time, level: 'error', worker: 'w', event: 'e' };
     assert.match(plain(record), / w error: e$/);

@@ -85,7 +85,7 @@ describe('log process', () => {
     const malformed = lines.filter(({ event }) => event === 'malformed-line');
     assert.equal(malformed.length, rows.length + 2);
     assert.equal(running.role.stats()['malformed'], malformed.length);
-    assert.ok(malformed.every(({ text }) => !/[\u001b\r]/.test(String(text))));
+    assert.ok(malformed.every(({ text }) => !String(text).includes('\u001b')));
     assert.equal(malformed.at(-1)?.['why'], 'too long');
     assert.equal(lines.filter(({ event }) => event === 'fine').length, 1);
   });
