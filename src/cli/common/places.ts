@@ -7,6 +7,7 @@
  */
 import { statSync } from 'node:fs';
 import path from 'node:path';
+import { EX } from '../../base/sysexits.ts';
 import { errorCode, errorText } from '../../base/text.ts';
 import { codeRoot } from '../../config/paths.ts';
 import type { Context } from './context.ts';
@@ -28,15 +29,23 @@ export function resolvePlaces(
   return etc === undefined ? { var: absolute } : { etc: path.resolve(context.cwd, etc), var: absolute };
 }
 
-/** Makes var the working directory. The text says why not. */
-export function enterVar(places: Places): string | undefined {
+/** Why var is out of reach, in words for the user, and the exit status that says so. */
+export interface NoEntry {
+  readonly why: string;
+  readonly status: number;
+}
+
+/** Makes var the working directory; undefined when it is. */
+export function enterVar(places: Places): NoEntry | undefined {
   try {
     process.chdir(places.var);
     return undefined;
   } catch (error) {
-    if (errorCode(error) === 'ENOENT') return `${places.var} does not exist: name the farm's var directory with --var`;
-    if (errorCode(error) === 'EACCES') return `${places.var} may not be entered by this user`;
-    return errorText(error);
+    if (errorCode(error) === 'ENOENT') {
+      return { why: `${places.var} does not exist: name the farm's var directory with --var`, status: EX.UNAVAILABLE };
+    }
+    if (errorCode(error) !== 'EACCES') return { why: errorText(error), status: EX.UNAVAILABLE };
+    return { why: `${places.var} may not be entered by this user`, status: EX.NOPERM };
   }
 }
 

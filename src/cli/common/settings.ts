@@ -24,9 +24,12 @@ export async function isLive(): Promise<boolean> {
   return connected.ok;
 }
 
-/** Call it within var. `why` may have many lines: one a problem of the configuration. */
-export async function loadSettings(places: Places): Promise<Settings> {
-  const live = await isLive();
+/**
+ * Call it within var; where var could not be entered, say so with `outside`: nothing of the working directory is
+ * trusted then. `why` may have many lines: one a problem of the configuration.
+ */
+export async function loadSettings(places: Places, where: 'inside' | 'outside' = 'inside'): Promise<Settings> {
+  const live = where === 'inside' && (await isLive());
   const resolved = live ? tryResolved() : undefined;
   if (resolved) return { ok: true, config: resolved, live };
   const loaded = await loadConfig({

@@ -132,16 +132,14 @@ async function ask(
 ): Promise<number> {
   const places = resolvePlaces(args, context);
   const noEntry = enterVar(places);
-  const result =
-    noEntry === undefined
-      ? await askSupervisor(question, question.verb === 'status' ? STATUS_MS : CHANGE_MS)
-      : { kind: 'outside' as const };
+  if (noEntry !== undefined) {
+    await context.err.line(`mailfarm: ${noEntry.why}`);
+    return noEntry.status;
+  }
+  const result = await askSupervisor(question, question.verb === 'status' ? STATUS_MS : CHANGE_MS);
   switch (result.kind) {
     case 'answered':
       return onAnswer(result.answer);
-    case 'outside':
-      await context.err.line(`mailfarm: ${noEntry}`);
-      return EX.UNAVAILABLE;
     case 'silent':
       await context.err.line(`mailfarm: the supervisor does not answer: ${result.why}`);
       return EX.TEMPFAIL;

@@ -183,8 +183,8 @@ async function withQueue(
   const places = resolvePlaces(args, context);
   const noEntry = enterVar(places);
   if (noEntry !== undefined) {
-    await context.err.line(`queue: ${noEntry}`);
-    return noEntry.includes('may not') ? EX.NOPERM : EX.UNAVAILABLE;
+    await context.err.line(`queue: ${noEntry.why}`);
+    return noEntry.status;
   }
   try {
     const settings = await loadSettings(places);

@@ -9,7 +9,7 @@ import { EX } from '../../base/sysexits.ts';
 import { errorText, oneLine } from '../../base/text.ts';
 import type { Config } from '../../config/config.ts';
 import type { Context } from '../common/context.ts';
-import { becomeOwner, enterVar, resolvePlaces } from '../common/places.ts';
+import { becomeOwner, enterVar, resolvePlaces, type NoEntry } from '../common/places.ts';
 import { loadSettings } from '../common/settings.ts';
 import { packageVersion } from '../common/version.ts';
 import { deliver } from './deliver.ts';
@@ -38,10 +38,11 @@ export async function runSendmail(context: Context): Promise<number> {
   const user = loginName();
   const places = resolvePlaces(options, context);
   const noEntry = enterVar(places);
-  const settings = await loadSettings(places);
+  const where = noEntry === undefined ? 'inside' : 'outside';
+  const settings = await loadSettings(places, where);
   if (!settings.ok) return fail(context, EX.CONFIG, settings.why.split('\n'));
   const { config } = settings;
-  if (options.mode === 'session') return relaySession(context, await findListener(config), config.hostname);
+  if (options.mode === 'session') return relaySession(context, await findListener(config, where), config.hostname);
   return sendOne(context, options, { config, user, noEntry });
 }
 
@@ -49,7 +50,7 @@ interface Farm {
   readonly config: Config;
   readonly user: string;
   /** Why var is out of reach; undefined when it is the working directory. */
-  readonly noEntry: string | undefined;
+  readonly noEntry: NoEntry | undefined;
 }
 
 async function sendOne(context: Context, options: SendmailOptions, farm: Farm): Promise<number> {
@@ -72,7 +73,7 @@ async function sendOne(context: Context, options: SendmailOptions, farm: Farm): 
     const message = composeMessage({ sender: from, recipients, fields, body }, options, `${farm.user}@${hostname}`);
     const report = await deliver(message, {
       hostname,
-      listener: await findListener(farm.config),
+      listener: await findListener(farm.config, farm.noEntry === undefined ? 'inside' : 'outside'),
       enqueue: (part) => enqueueOnDisk(part, farm, fields),
     });
     if (report.status !== EX.OK || options.verbose) await warn(context, report.lines);
@@ -88,7 +89,7 @@ async function enqueueOnDisk(
   farm: Farm,
   fields: Parameters<typeof composeMessage>[0]['fields'],
 ): Promise<Report> {
-  if (farm.noEntry !== undefined) return { lines: [`no farm answers, and ${farm.noEntry}`], status: EX.TEMPFAIL };
+  if (farm.noEntry !== undefined) return { lines: [`no farm answers, and ${farm.noEntry.why}`], status: EX.TEMPFAIL };
   becomeOwner();
   const { enqueue } = await import('./enqueue.ts');
   return enqueue(message, { config: farm.config, user: farm.user, fields });

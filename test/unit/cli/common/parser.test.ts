@@ -70,7 +70,7 @@ test('bash completes verbs and options with the printed script', (t) => {
       printf '%s\\n' "\${COMPREPLY[@]}"`;
     return spawnSync('bash', ['-c', script], { encoding: 'utf8' }).stdout.trim().split('\n');
   };
-  assert.deepEqual(complete('queue re').sort(), ['release', 'restore', 'retry']);
+  assert.deepEqual(complete('queue re').toSorted(), ['release', 'restore', 'retry']);
   assert.ok(complete('queue hold --d').includes('--dry-run'));
   assert.ok(complete('queue hold --d').includes('--domain'));
 });
