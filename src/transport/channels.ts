@@ -32,7 +32,8 @@ export function channelMaker(parts: ChannelParts): (hop: Hop) => Deliverer {
     switch (channel) {
       case 'smtp':
       case 'lmtp': {
-        const open = () => openNextHop({ next, lmtp: channel === 'lmtp', settings, resolver });
+        const open = (signal: AbortSignal) =>
+          openNextHop({ next, lmtp: channel === 'lmtp', settings, resolver, signal });
         return new SessionDeliverer({ open, idleMs: settings.idleMs });
       }
       case 'maildir':

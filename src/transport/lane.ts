@@ -11,6 +11,7 @@ import type { Frame, Job, OpenLane } from '../ipc/messages.ts';
 import type { Peer } from '../ipc/peer.ts';
 import type { Logger } from '../log/logger.ts';
 import type { Channel, Hop, Outcome } from '../mail/outcome.ts';
+import { parseHandle } from '../queue/handle.ts';
 import type { Handle, Store, StoredMessage } from '../queue/store.ts';
 import type { Deliverer, DeliveryResult } from './deliverer.ts';
 import { logFields, toOutcome } from './outcomes.ts';
@@ -101,6 +102,7 @@ export class Lane {
 
   async #do(job: Job): Promise<void> {
     const { store, log, peer } = this.#options;
+    if (parseHandle(job.handle) === undefined) return this.#breach('a handle that is none');
     const found = await store.read(job.handle as Handle);
     if (found.kind === 'missing') {
       log.warn('missing', { handle: job.handle, to: job.to });

@@ -11,6 +11,8 @@ import { keepingLogger, makeJob, makeMessage } from './support.ts';
 const HOP: Hop = { channel: 'smtp', next: '[192.0.2.1]:25' };
 const OK = reply({ code: 250, status: '2.0.0', text: 'ok' });
 const LATER = reply({ code: 451, status: '4.3.0', text: 'later' });
+const MISSING = '01m5000000000000000';
+const CORRUPT = '01m5111111111111111';
 const FAR = (): number => Date.now() + 60_000;
 
 /** A lane with the other end in hand: what stands for scheduler, store and channel is a list of what happened. */
@@ -51,9 +53,9 @@ function setUp(changes: Partial<LaneOptions> & { readonly deliver?: (job: Job) =
     store: {
       read: (handle) =>
         Promise.resolve(
-          String(handle) === 'missing'
+          String(handle) === MISSING
             ? { kind: 'missing' }
-            : String(handle) === 'corrupt'
+            : String(handle) === CORRUPT
               ? { kind: 'corrupt', why: 'torn' }
               : { kind: 'found', message: makeMessage('Subject: x\r\n\r\n') },
         ),
@@ -141,7 +143,7 @@ describe('a lane', () => {
   it('has nothing to do for a message that is gone', async () => {
     const { peer, open, done, events } = setUp();
     open();
-    peer.onFrame(makeJob(['a@b.test'], { handle: 'missing' }));
+    peer.onFrame(makeJob(['a@b.test'], { handle: MISSING }));
     await waitFor(() => done().length === 1);
     assert.deepEqual(done()[0]?.outcomes, []);
     assert.deepEqual(events, ['sent done 1']);
@@ -150,7 +152,7 @@ describe('a lane', () => {
   it('holds a damaged message', async () => {
     const { peer, open, done, recorded, log } = setUp();
     open();
-    peer.onFrame(makeJob(['a@b.test'], { handle: 'corrupt' }));
+    peer.onFrame(makeJob(['a@b.test'], { handle: CORRUPT }));
     await waitFor(() => done().length === 1);
     assert.equal(recorded[0]?.state, 'held');
     assert.match(recorded[0]?.why ?? '', /torn/);
@@ -202,6 +204,17 @@ describe('a lane', () => {
     peer.onFrame(makeJob(['a@b.test']));
     await waitFor(() => order.length === 1);
     assert.deepEqual(events, ['deliver 1', 'recorded', 'sent done 1']);
+  });
+});
+
+describe('a handle that is none', () => {
+  it('ends the lane, and names no file', async () => {
+    const { peer, open, done, recorded, lane } = setUp();
+    open();
+    peer.onFrame(makeJob(['a@b.test'], { handle: '../../etc/passwd' }));
+    await waitFor(() => peer.closed);
+    await lane.stop(FAR());
+    assert.deepEqual([done().length, recorded.length], [0, 0]);
   });
 });
 

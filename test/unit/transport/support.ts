@@ -14,10 +14,10 @@ export const ID = '01m5zzzzzzzzzzzzzzz' as QueueId;
 
 export const SETTINGS: SessionSettings = {
   hostname: 'mx.mailfarm.test',
-  connectMs: 2000,
-  greetingMs: 2000,
-  commandMs: 2000,
-  dataMs: 2000,
+  connectMs: 20_000,
+  greetingMs: 20_000,
+  commandMs: 20_000,
+  dataMs: 20_000,
   idleMs: 60_000,
   messagesPerConnection: 1000,
   port: 25,
@@ -27,7 +27,7 @@ export const SETTINGS: SessionSettings = {
 };
 
 export function makeJob(to: readonly string[], fields: Partial<Job> = {}): Job {
-  return { t: 'job', n: 1, handle: 'test', to, attempts: 0, ...fields };
+  return { t: 'job', n: 1, handle: ID, to, attempts: 0, ...fields };
 }
 
 export function makeMessage(
@@ -57,7 +57,10 @@ export function makeSessionDeliverer(
 ): SessionDeliverer {
   const settings = { ...SETTINGS, ...changes };
   const resolver = new MxResolver(settings);
-  return new SessionDeliverer({ open: () => openNextHop({ next, lmtp, settings, resolver }), idleMs: settings.idleMs });
+  return new SessionDeliverer({
+    open: (signal) => openNextHop({ next, lmtp, settings, resolver, signal }),
+    idleMs: settings.idleMs,
+  });
 }
 
 /** `state code status` by recipient. */

@@ -9,7 +9,7 @@ import type { Job } from '../../../ipc/messages.ts';
 import type { Reply } from '../../../mail/outcome.ts';
 import type { StoredMessage } from '../../../queue/store.ts';
 import type { Deliverer, DeliveryResult, RecipientVerdict } from '../../deliverer.ts';
-import { mergeVerdicts, verdictOf } from '../../replies.ts';
+import { mergeVerdicts, reply, verdictOf } from '../../replies.ts';
 import { rcptParameters } from './dsn-parameters.ts';
 import { isStale, judge, type Judgement } from './judge.ts';
 import { screenAddresses, screenForSession } from './screen.ts';
@@ -17,12 +17,15 @@ import type { Session } from './session.ts';
 
 /** Recipients of one transaction: what every server must take (RFC 5321 section 4.5.3.1.8). */
 const MAX_RECIPIENTS = 100;
+/** After this time in one job no further transaction is begun, in ms. The scheduler takes a worker for stuck after an hour. */
+const MAX_JOB_MS = 10 * 60_000;
 
 /** A session, or why there is none: `trouble` when that is so for the whole next hop. */
 export type Opened = Session | { readonly reply: Reply; readonly trouble: boolean };
 
 export interface SessionDelivererOptions {
-  readonly open: () => Promise<Opened>;
+  /** Ends early, with a reply, when the signal is given. */
+  readonly open: (signal: AbortSignal) => Promise<Opened>;
   readonly idleMs: number;
 }
 
@@ -30,7 +33,7 @@ export class SessionDeliverer implements Deliverer {
   readonly #options: SessionDelivererOptions;
   #session: Session | undefined;
   #busy = false;
-  #closed = false;
+  readonly #closing = new AbortController();
   #idle: NodeJS.Timeout | undefined;
 
   constructor(options: SessionDelivererOptions) {
@@ -47,7 +50,7 @@ export class SessionDeliverer implements Deliverer {
   }
 
   close(): Promise<void> {
-    this.#closed = true;
+    this.#closing.abort();
     clearTimeout(this.#idle);
     if (this.#busy) this.#session?.abort();
     else this.#session?.quit();
@@ -58,16 +61,27 @@ export class SessionDeliverer implements Deliverer {
     const { able, refused } = screenAddresses(message.envelope.sender, to);
     const verdicts: RecipientVerdict[] = [...refused];
     let waiting = [...able];
+    let stop: Reply | undefined;
     let trouble: Reply | undefined;
-    while (waiting.length > 0 && trouble === undefined) {
+    const enough = Date.now() + MAX_JOB_MS;
+    while (waiting.length > 0 && stop === undefined) {
       const batch = waiting.slice(0, MAX_RECIPIENTS);
       const judgement = await this.#deliverBatch(batch, message);
       verdicts.push(...judgement.verdicts);
       trouble = judgement.trouble;
       waiting = [...judgement.again, ...waiting.slice(MAX_RECIPIENTS)];
+      stop = trouble ?? this.#whyStop(judgement, Date.now() > enough);
     }
-    if (trouble) verdicts.push(verdictOf(waiting, trouble));
+    if (stop) verdicts.push(verdictOf(waiting, stop));
     return { verdicts: mergeVerdicts(verdicts), trouble };
+  }
+
+  /** Why the recipients that are left are not tried now: each batch may take as long as all its limits together. */
+  #whyStop({ verdicts }: Judgement, late: boolean): Reply | undefined {
+    const lost = verdicts.some(({ reply: answer }) => answer.status === '4.4.2');
+    if (!lost && !late && !this.#closing.signal.aborted) return undefined;
+    const text = lost ? 'connection lost with other recipients of the message' : 'other recipients took too long';
+    return reply({ code: 451, status: '4.4.2', text });
   }
 
   async #deliverBatch(batch: readonly string[], message: StoredMessage, fresh = false): Promise<Judgement> {
@@ -83,7 +97,7 @@ export class SessionDeliverer implements Deliverer {
     if (able.length === 0) return { verdicts: refused, again: [] };
     const kept = session.used > 0;
     const transcript = await session.transact({ ...parametersOf(message), recipients: able });
-    if (kept && !fresh && !this.#closed && isStale(transcript)) {
+    if (kept && !fresh && !this.#closing.signal.aborted && isStale(transcript)) {
       session.abort();
       return this.#deliverBatch(batch, message, true);
     }
@@ -94,15 +108,15 @@ export class SessionDeliverer implements Deliverer {
   async #openSession(): Promise<Opened> {
     if (this.#session?.usable === true) return this.#session;
     this.#session?.quit();
-    const opened = await this.#options.open();
+    const opened = await this.#options.open(this.#closing.signal);
     this.#session = 'reply' in opened ? undefined : opened;
-    if (this.#closed) this.#session?.abort();
+    if (this.#closing.signal.aborted) this.#session?.abort();
     return opened;
   }
 
   /** Between jobs: a session that is used up goes at once, another when nothing comes for a while. */
   #rest(): void {
-    if (this.#session?.usable === false || this.#closed) this.#session?.quit();
+    if (this.#session?.usable === false || this.#closing.signal.aborted) this.#session?.quit();
     else this.#idle = setTimeout(() => this.#session?.quit(), this.#options.idleMs);
     this.#idle?.unref();
   }

@@ -14,15 +14,17 @@ export interface Target {
 }
 
 /** Resolves with the connected socket or with the reason why there is none. */
-export function dial(target: Target, timeoutMs: number): Promise<Socket | Error> {
+export function dial(target: Target, timeoutMs: number, signal: AbortSignal): Promise<Socket | Error> {
   return new Promise((resolve) => {
     const { address, port } = target;
     const socket = port === undefined ? connect({ path: address }) : connect({ host: address, port });
     const timer = setTimeout(() => finish(new Error(`no connection after ${timeoutMs} ms`)), timeoutMs);
+    const onAbort = (): void => finish(new Error('closing'));
     const onError = (error: Error): void => finish(error);
     const onConnect = (): void => finish(socket);
     function finish(result: Socket | Error): void {
       clearTimeout(timer);
+      signal.removeEventListener('abort', onAbort);
       socket.off('connect', onConnect);
       if (result instanceof Error) {
         socket.on('error', ignore);
@@ -32,6 +34,7 @@ export function dial(target: Target, timeoutMs: number): Promise<Socket | Error>
       resolve(result);
     }
     socket.once('connect', onConnect).on('error', onError);
+    signal.addEventListener('abort', onAbort);
   });
 }
 

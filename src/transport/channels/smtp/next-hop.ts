@@ -35,18 +35,19 @@ export interface NextHopOptions {
   readonly lmtp: boolean;
   readonly settings: SessionSettings;
   readonly resolver: MxResolver;
+  readonly signal: AbortSignal;
 }
 
 /** Opens a session to the first of the next hop's addresses that takes us. */
 export async function openNextHop(options: NextHopOptions): Promise<Opened> {
-  const { settings, lmtp } = options;
+  const { settings, lmtp, signal } = options;
   const resolution = await resolveNext(options);
   if ('reply' in resolution) return { reply: resolution.reply, trouble: resolution.reply.code < 500 };
   const deadline = Date.now() + PATIENCE * settings.connectMs;
   let last: Reply | undefined;
   for (const target of resolution.targets) {
-    if (last !== undefined && Date.now() > deadline) break;
-    const opened = await openSession({ target, lmtp, settings });
+    if (signal.aborted || (last !== undefined && Date.now() > deadline)) break;
+    const opened = await openSession({ target, lmtp, settings, signal });
     if (opened instanceof Session) return opened;
     last = opened;
   }

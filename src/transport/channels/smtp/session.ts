@@ -18,12 +18,14 @@ const MAX_REPLY = 64 * 1024;
 /** How long the next hop has to answer QUIT, in ms. */
 const QUIT_MS = 2000;
 /** Slowest next hop that gets a whole message, in bytes a millisecond. */
-const MIN_RATE = 10;
+const MIN_RATE = 50;
 
 export interface OpenOptions {
   readonly target: Target;
   readonly lmtp: boolean;
   readonly settings: SessionSettings;
+  /** Given: end soon. */
+  readonly signal: AbortSignal;
 }
 
 /** Resolves with a session after EHLO, or with the reply that says why not. */
@@ -71,7 +73,7 @@ export class Session {
   async transact(transaction: Transaction): Promise<Transcript> {
     const { commandMs, dataMs } = this.#settings;
     this.used += 1;
-    const limit = 2 * commandMs + dataMs + transaction.size / MIN_RATE;
+    const limit = commandMs + dataMs + transaction.size / MIN_RATE;
     const timer = setTimeout(() => this.#fail(`transaction took longer than ${Math.round(limit)} ms`), limit);
     const transcript = await this.#connection.transact(transaction);
     clearTimeout(timer);
@@ -121,12 +123,12 @@ export class Session {
 type Attempt = Session | Reply | { readonly tlsFailed: Reply };
 
 async function tryOpen(options: OpenOptions, tls: boolean): Promise<Attempt> {
-  const { target, settings } = options;
+  const { target, settings, signal } = options;
   const remote = describeTarget(target);
-  const socket = await dial(target, settings.connectMs);
+  const socket = await dial(target, settings.connectMs, signal);
   if (socket instanceof Error) return connectionTrouble(socket, remote);
   const connection = new MailConnection(connectionOptions({ ...options, tls, socket }), settings.dataMs);
-  const error = await greet(connection, settings);
+  const error = await greet(connection, settings, signal);
   if (error === undefined && connection.inSync) return new Session(connection, remote, settings);
   connection.close();
   if (error === undefined) return protocolError('more replies than commands', remote);
@@ -163,19 +165,26 @@ interface GreetError extends Error {
 }
 
 /** From the connected socket to the reply to EHLO; undefined when all went well. */
-function greet(connection: MailConnection, settings: SessionSettings): Promise<GreetError | undefined> {
-  const limit = settings.greetingMs + 3 * settings.commandMs;
+function greet(
+  connection: MailConnection,
+  settings: SessionSettings,
+  signal: AbortSignal,
+): Promise<GreetError | undefined> {
+  const limit = settings.greetingMs + settings.commandMs;
   return new Promise((resolve) => {
     const timer = setTimeout(() => finish(new Error(`no session after ${limit} ms`)), limit);
     const onEnd = (): void => finish(new Error('connection closed before a session began'));
+    const onAbort = (): void => finish(new Error('closing'));
     function finish(error?: GreetError): void {
       clearTimeout(timer);
       connection.off('end', onEnd);
+      signal.removeEventListener('abort', onAbort);
       resolve(error);
     }
     // The listener stays: an 'error' nobody listens to would end the process. Later ones come by transact() as well.
     connection.on('error', finish);
     connection.once('end', onEnd);
+    signal.addEventListener('abort', onAbort);
     connection.connect(finish);
   });
 }

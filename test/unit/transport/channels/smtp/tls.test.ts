@@ -7,7 +7,7 @@ import { makeJob, makeMessage, makeSessionDeliverer, summarise } from '../../sup
 
 const CONTENT = 'Subject: x\r\n\r\nhello\r\n';
 const OFFER = '250-x\r\n250-PIPELINING\r\n250 STARTTLS';
-const SHORT = { greetingMs: 300, commandMs: 300 };
+const SHORT = { greetingMs: 2000, commandMs: 2000 };
 
 /** Offers STARTTLS with the self-signed certificate of smtp-server; tells which messages came encrypted. */
 async function startTlsServer(): Promise<{
