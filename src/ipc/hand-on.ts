@@ -90,7 +90,7 @@ class Handing implements HandOn {
     }
     this.#lastId += 1;
     this.#entries.set(this.#lastId, entry);
-    if (this.#peer) this.#peer.send({ ...entry.frame, n: this.#lastId } as Frame);
+    if (this.#peer) this.#peer.send({ ...entry.frame, n: this.#lastId });
     else void this.#connect();
   }
 
@@ -109,10 +109,11 @@ class Handing implements HandOn {
   }
 
   #adopt(peer: Peer): void {
+    if (this.#closed) return peer.close();
     this.#peer = peer;
     peer.onClose = (why) => this.#lost(why);
     peer.onFrame = (frame) => this.#answered(frame);
-    for (const [n, entry] of this.#entries) peer.send({ ...entry.frame, n } as Frame);
+    for (const [n, entry] of this.#entries) peer.send({ ...entry.frame, n });
   }
 
   #answered(frame: Frame): void {

@@ -99,7 +99,7 @@ export class Peer {
         reject(new DeadlineExceeded(`${frame.t} to ${this.hello.worker}: no answer after ${deadlineMs} ms`));
       }, deadlineMs);
       this.#waiting.set(n, { resolve, reject, timer });
-      this.send({ ...frame, n } as Frame);
+      this.send({ ...frame, n });
     });
   }
 

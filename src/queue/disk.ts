@@ -11,7 +11,7 @@ import { StorageFull } from './store.ts';
 export interface Disk {
   /** Creates a file that must not exist, mode 0600, for reading and writing. */
   create(path: string): Promise<FileHandle>;
-  /** Opens for appending, creating it when missing. */
+  /** Opens for appending (and reading), creating it when missing. */
   append(path: string): Promise<FileHandle>;
   /** Opens a regular file for reading. Symbolic links and FIFOs are refused without waiting on them. */
   open(path: string): Promise<FileHandle>;
@@ -30,7 +30,7 @@ export function createDisk(): Disk {
     create: (path) =>
       fs.open(path, constants.O_CREAT | constants.O_EXCL | constants.O_RDWR | constants.O_NOFOLLOW, 0o600),
     append: (path) =>
-      fs.open(path, constants.O_CREAT | constants.O_APPEND | constants.O_WRONLY | constants.O_NOFOLLOW, 0o600),
+      fs.open(path, constants.O_CREAT | constants.O_APPEND | constants.O_RDWR | constants.O_NOFOLLOW, 0o600),
     open: openRegular,
     writeAt: writeAll,
     datasync: (file) => file.datasync(),
@@ -43,6 +43,16 @@ export function createDisk(): Disk {
 /** Not a regular file: a queue file's name stands for something else. */
 export class ForeignFile extends Error {
   override readonly name = 'ForeignFile';
+}
+
+const FOREIGN: ReadonlySet<string> = new Set(['ELOOP', 'ENXIO', 'EACCES', 'EISDIR']);
+
+/**
+ * True when opening failed because of what the name stands for, so that trying again is in vain. Anything else (no descriptor
+ * left, a failing disk) says nothing about the file: it must never be taken for an empty one.
+ */
+export function isForeign(error: unknown): boolean {
+  return error instanceof ForeignFile || FOREIGN.has(errorCode(error) ?? '');
 }
 
 async function openRegular(path: string): Promise<FileHandle> {

@@ -5,7 +5,7 @@
 import fs from 'node:fs/promises';
 import type { Outcome } from '../mail/outcome.ts';
 import { errorCode, errorText } from '../base/text.ts';
-import type { Disk } from './disk.ts';
+import { isForeign, type Disk } from './disk.ts';
 import { folder, parseSegmentName, segmentPath, type Layout } from './layout.ts';
 import { scanSegment, type Scanned } from './scan-segment.ts';
 
@@ -37,7 +37,9 @@ export async function* readSegment(
   try {
     file = await files.disk.open(path);
   } catch (error) {
-    if (errorCode(error) !== 'ENOENT') files.onTrouble?.(path, errorText(error));
+    if (errorCode(error) === 'ENOENT') return;
+    if (!isForeign(error)) throw error;
+    files.onTrouble?.(path, errorText(error));
     return;
   }
   try {

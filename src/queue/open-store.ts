@@ -11,6 +11,7 @@ import { MessageDraft } from './draft.ts';
 import { parseHandle } from './handle.ts';
 import { bucketFolder, corruptPath, FOLDERS, segmentPath, temporaryPath, type Layout } from './layout.ts';
 import { OutcomeJournal } from './outcome-journal.ts';
+import { LatelyRead } from './lately-read.ts';
 import { createIdSource } from './queue-id.ts';
 import { MessageReader } from './read-message.ts';
 import { Room } from './room.ts';
@@ -79,6 +80,7 @@ class FileStore implements Store {
   readonly #committer: Committer;
   readonly #outcomes: OutcomeJournal;
   readonly #reader: MessageReader;
+  readonly #lately = new LatelyRead();
 
   constructor(options: OpenStoreOptions, layout: Layout) {
     const { worker, log } = options;
@@ -114,8 +116,10 @@ class FileStore implements Store {
     return new MessageDraft(id, this.#committer);
   }
 
-  read(handle: Handle): Promise<ReadResult> {
-    return this.#reader.read(handle);
+  async read(handle: Handle): Promise<ReadResult> {
+    const result = await this.#reader.read(handle);
+    if (result.kind === 'found') this.#lately.note(result.message);
+    return result;
   }
 
   async writeReplacement(handle: Handle, content: Uint8Array): Promise<void> {
@@ -132,7 +136,7 @@ class FileStore implements Store {
   }
 
   record(handle: Handle, outcomes: readonly Outcome[]): Promise<void> {
-    return this.#outcomes.record(handle, outcomes);
+    return this.#outcomes.record(handle, outcomes, this.#lately.areWhole(handle, outcomes));
   }
 
   async moveToTree(handle: Handle): Promise<boolean> {

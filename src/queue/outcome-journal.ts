@@ -44,14 +44,15 @@ export class OutcomeJournal {
     });
   }
 
-  async record(handle: Handle, outcomes: readonly Outcome[]): Promise<void> {
+  /** `whole`: these outcomes finish every recipient of the message, so nothing of it needs a state file. */
+  async record(handle: Handle, outcomes: readonly Outcome[], whole = false): Promise<void> {
     const parsed = parseHandle(handle);
     if (!parsed) throw new TypeError(`not a handle: ${handle}`);
     const line = outcomeLine(parsed.id, outcomes);
     for (;;) {
       try {
         const { segment } = await this.#log.append([line], { sync: true });
-        if (!parsed.journal || outcomes.some(staysInQueue)) this.#folding.add(segment);
+        if (!parsed.journal || !whole) this.#folding.add(segment);
         return;
       } catch (error) {
         if (this.#closing) throw error;
@@ -65,9 +66,4 @@ export class OutcomeJournal {
     this.#closing = true;
     await this.#log.close();
   }
-}
-
-/** After such an outcome the message may live on in the tree. */
-function staysInQueue(outcome: Outcome): boolean {
-  return outcome.state !== 'delivered' && outcome.state !== 'bounced';
 }

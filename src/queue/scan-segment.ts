@@ -1,6 +1,7 @@
 /**
  * Reads a segment from its beginning, record by record, holding one record in memory at a time. A torn tail ends it: that was
- * never acknowledged. A damaged record whose line is whole is passed over and reported.
+ * never acknowledged. A damaged record whose line is whole is passed over and reported. In a file of lines only (outcomes,
+ * `maxContent` 0) a line that is no record at all is passed over too: the next one begins behind its newline.
  */
 import type { FileHandle } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
@@ -17,10 +18,14 @@ export type Scanned =
       readonly raw: Buffer;
     }
   | { readonly kind: 'damaged'; readonly offset: number; readonly length: number; readonly raw: Buffer }
-  /** What follows is no record: `left` bytes, 0 when the segment ends as it should. */
-  | { readonly kind: 'end'; readonly offset: number; readonly left: number };
+  /**
+   * What follows is no record: `left` bytes, 0 when the segment ends as it should. `rest` are those bytes when there seem to be
+   * records among them: then this is no torn tail, but damage in the middle.
+   */
+  | { readonly kind: 'end'; readonly offset: number; readonly left: number; readonly rest?: Buffer };
 
 const NEWLINE = 0x0a;
+const NEXT_RECORD = '\n{"sum":"';
 const READ = 1024 * 1024;
 
 /** The last thing yielded is always `end`. */
@@ -33,8 +38,15 @@ export async function* scanSegment(file: FileHandle, maxContent: number): AsyncG
     const record = line && parseLine(line);
     const contentLength = record?.kind === 'message' ? record.length : 0;
     const raw = record && contentLength <= maxContent ? await window.take(line.length + 1 + contentLength) : undefined;
+    if (line && !record && maxContent === 0) {
+      const skipped = await window.take(line.length + 1);
+      if (skipped && line.length > 0) yield { kind: 'damaged', offset, length: skipped.length, raw: skipped };
+      continue;
+    }
     if (!line || !record || !raw) {
-      yield { kind: 'end', offset, left: await window.left() };
+      const left = await window.left();
+      const rest = await window.rest();
+      yield { kind: 'end', offset, left, ...(rest.includes(NEXT_RECORD) ? { rest } : {}) };
       return;
     }
     const content = raw.subarray(line.length + 1);
@@ -83,6 +95,12 @@ class Window {
     if (this.#buffer.length === 0) await this.#more();
     if (this.#ended) return this.#buffer.length;
     return (await this.#file.stat()).size - this.offset;
+  }
+
+  /** Everything from the offset on: a segment's size at most. */
+  async rest(): Promise<Buffer> {
+    while (await this.#more());
+    return this.#buffer;
   }
 
   async #more(): Promise<boolean> {

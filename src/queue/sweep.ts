@@ -6,16 +6,23 @@ import { folder, temporaryPath, type Layout } from './layout.ts';
 /** The longest that a command (sendmail without a farm) may take to write one message; its name is in no list of the living. */
 const COMMAND_MS = 60 * 60_000;
 
-/** `live`: instance names of the workers that run now; their files stay. */
-export async function sweepTemporary(layout: Layout, live: ReadonlySet<string>): Promise<number> {
+/**
+ * `running` tells the instance names of the workers that run now; their files stay. It is asked after the folder was read, so
+ * that a worker which began meanwhile loses nothing.
+ */
+export async function sweepTemporary(layout: Layout, running: () => ReadonlySet<string>): Promise<number> {
   let removed = 0;
-  for (const name of await fs.readdir(folder(layout, 'tmp'))) {
+  const names = await fs.readdir(folder(layout, 'tmp'));
+  const live = running();
+  for (const name of names) {
     const [, writer] = name.split('.');
-    if (writer !== undefined && (live.has(writer) || writer === 'replacement')) continue;
+    if (writer !== undefined && live.has(writer)) continue;
     const path = temporaryPath(layout, name);
     try {
       const { mtimeMs } = await fs.lstat(path);
-      if (writer?.startsWith('sendmail') && Date.now() - mtimeMs < COMMAND_MS) continue;
+      // The name of a replacement does not say whose it is; both are gone long after this.
+      const unknown = writer === 'replacement' || writer?.startsWith('sendmail') === true;
+      if (unknown && Date.now() - mtimeMs < COMMAND_MS) continue;
       await fs.unlink(path);
       removed += 1;
     } catch (error) {

@@ -13,6 +13,8 @@ export interface TreeOptions {
   readonly layout: Layout;
 }
 
+const NEWLINE = 0x0a;
+
 /** A message of that id has a file already. */
 export class AlreadyInTree extends Error {
   override readonly name = 'AlreadyInTree';
@@ -37,7 +39,10 @@ export async function appendState(options: TreeOptions, id: QueueId, lines: read
   const { disk, layout } = options;
   const file = await withFolder(options, id, () => disk.append(statePath(layout, id)));
   try {
-    await file.writev(lines as Buffer[]);
+    const { size } = await file.stat();
+    // A line that a crash or a full disk tore must not swallow the next one.
+    const torn = size > 0 && (await file.read(Buffer.alloc(1), 0, 1, size - 1)).buffer[0] !== NEWLINE;
+    await disk.writeAt(file, torn ? [Buffer.from('\n'), ...lines] : lines, size);
     await disk.datasync(file);
   } finally {
     await file.close();
@@ -52,11 +57,14 @@ export async function removeFromTree(options: TreeOptions, id: QueueId): Promise
   await disk.unlink(statePath(layout, id));
 }
 
-/** Moves message and companion into the deleted queue, durably; the companion first, so that no state is lost between. */
+/**
+ * Moves message and companion into the deleted queue, durably; the message first: a crash between the two must not leave it in
+ * the tree without the outcomes it had.
+ */
 export async function moveToDeleted(options: TreeOptions, id: QueueId): Promise<void> {
   const { disk, layout } = options;
-  await renameIfThere(disk, statePath(layout, id), deletedPath(layout, id, true));
   await disk.rename(messagePath(layout, id), deletedPath(layout, id));
+  await renameIfThere(disk, statePath(layout, id), deletedPath(layout, id, true));
   await disk.syncFolder(folder(layout, 'deleted'));
   await disk.syncFolder(bucketFolder(layout, id));
 }

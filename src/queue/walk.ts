@@ -6,7 +6,7 @@ import fs from 'node:fs/promises';
 import type { Envelope } from '../mail/envelope.ts';
 import type { Outcome } from '../mail/outcome.ts';
 import { errorCode, errorText } from '../base/text.ts';
-import { createDisk, type Disk } from './disk.ts';
+import { createDisk, isForeign, type Disk } from './disk.ts';
 import { foldOutcomes, type RecipientState } from './fold.ts';
 import { journalHandle, treeHandle } from './handle.ts';
 import { deletedPath, folder, messagePath, parseSegmentName, statePath, type Layout } from './layout.ts';
@@ -94,7 +94,8 @@ export class QueueWalk {
     let total = 0;
     for await (const scanned of readSegment(this.#files(), 'journal', { name, maxContent: MAX_INLINE })) {
       if (scanned.kind === 'end') {
-        if (scanned.left > 0) await this.#options.onCorrupt?.(name, `torn tail of ${scanned.left} bytes`);
+        const what = scanned.rest ? 'damage before records' : 'torn tail';
+        if (scanned.left > 0) await this.#options.onCorrupt?.(name, `${what}: ${scanned.left} bytes`, scanned.rest);
         break;
       }
       const ordinal = total;
@@ -146,8 +147,9 @@ export class QueueWalk {
     try {
       await fs.access(messagePath(this.layout, id));
       return true;
-    } catch {
-      return false;
+    } catch (error) {
+      if (errorCode(error) === 'ENOENT') return false;
+      throw error;
     }
   }
 
@@ -161,7 +163,9 @@ export class QueueWalk {
     try {
       file = await this.disk.open(paths.message);
     } catch (error) {
-      if (errorCode(error) !== 'ENOENT') await this.#options.onCorrupt?.(paths.message, errorText(error));
+      if (errorCode(error) === 'ENOENT') return undefined;
+      if (!isForeign(error)) throw error;
+      await this.#options.onCorrupt?.(paths.message, errorText(error));
       return undefined;
     }
     try {
@@ -183,8 +187,11 @@ export class QueueWalk {
     let file;
     try {
       file = await this.disk.open(path);
-    } catch {
-      // No companion, or one that cannot be read: the outcome journals say what they know.
+    } catch (error) {
+      if (errorCode(error) === 'ENOENT') return outcomes;
+      // Without its outcomes the message would be delivered again: better not at all for now.
+      if (!isForeign(error)) throw error;
+      await this.#options.onCorrupt?.(path, errorText(error));
       return outcomes;
     }
     try {

@@ -97,7 +97,9 @@ describe('an append log', () => {
     const { log, folder, closed } = openLog({ disk });
     await log.append(bytes('good'), { sync: true });
     disk.failing = true;
-    const results = await Promise.allSettled(['lost', 'lost too'].map((text) => log.append(bytes(text), { sync: true })));
+    const results = await Promise.allSettled(
+      ['lost', 'lost too'].map((text) => log.append(bytes(text), { sync: true })),
+    );
     assert.ok(results.every((result) => result.status === 'rejected'));
     disk.failing = false;
     const { segment } = await log.append(bytes('new'), { sync: true });

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { bucketOf, createIdSource, isQueueId, timeOfId } from '../../../src/queue/queue-id.ts';
-import type { QueueId } from '../../../src/queue/store.ts';
 
 describe('queue ids', () => {
   it('are unique and ascend, more than a clock tick can hold, and when the clock steps back', () => {
@@ -32,7 +31,14 @@ describe('queue ids', () => {
   });
 
   it('name no path', () => {
-    for (const text of ['', '../../etc/passwd', 'a/b', '0123456789abcdefgh', '0123456789abcdefghi', '0123456789ABCDEFGHJ']) {
+    for (const text of [
+      '',
+      '../../etc/passwd',
+      'a/b',
+      '0123456789abcdefgh',
+      '0123456789abcdefghi',
+      '0123456789ABCDEFGHJ',
+    ]) {
       assert.equal(isQueueId(text), false, text);
     }
     fc.assert(fc.property(fc.string(), (text) => !isQueueId(text) || /^[0-9a-z]{19}$/.test(text)));
@@ -40,8 +46,8 @@ describe('queue ids', () => {
 
   it('spread evenly over the buckets, though they share most characters', () => {
     const next = createIdSource();
-    const counts = new Array<number>(64).fill(0);
-    for (let i = 0; i < 64_000; i += 1) counts[bucketOf(next() as QueueId, 64)]! += 1;
+    const counts = Array.from({ length: 64 }, () => 0);
+    for (let i = 0; i < 64_000; i += 1) counts[bucketOf(next(), 64)]! += 1;
     assert.ok(Math.min(...counts) > 600 && Math.max(...counts) < 1400, counts.join(' '));
   });
 });

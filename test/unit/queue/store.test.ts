@@ -109,7 +109,11 @@ describe('the store', () => {
         const disk = createDisk();
         let failing = false;
         const fail = (): Promise<never> => Promise.reject(Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' }));
-        const broken: Disk = { ...disk, [step]: (...args: never[]) => (failing ? fail() : (disk[step] as never as (...a: never[]) => unknown)(...args)) };
+        const broken: Disk = {
+          ...disk,
+          [step]: (...args: never[]) =>
+            failing ? fail() : (disk[step] as never as (...a: never[]) => unknown)(...args),
+        };
         await using queue = await openTestQueue({ disk: broken });
         failing = true;
         await assert.rejects(commit(queue.store, content), { name: 'StorageFull' }, step);

@@ -65,7 +65,10 @@ export async function openTestQueue(options: TestQueueOptions = {}): Promise<Tes
   };
 }
 
-export function makeEnvelope(recipients: readonly string[] = ['to@example.org'], more: Partial<Envelope> = {}): Envelope {
+export function makeEnvelope(
+  recipients: readonly string[] = ['to@example.org'],
+  more: Partial<Envelope> = {},
+): Envelope {
   return {
     sender: 'from@example.net',
     recipients: recipients.map((address) => ({ address })),
