@@ -137,7 +137,10 @@ class Skeleton {
       if (order?.order === 'reload') this.#reload();
       if (order?.order === 'stay') clearTimeout(this.#patience);
     });
-    process.on('disconnect', () => this.#drain(Date.now() + Math.min(drainMs, ORPHAN_DRAIN_MS)));
+    const orphaned = (): void => this.#drain(Date.now() + Math.min(drainMs, ORPHAN_DRAIN_MS));
+    process.on('disconnect', orphaned);
+    // It may have gone while we read our configuration.
+    if (!process.connected) setImmediate(orphaned);
     process.on('SIGTERM', () => this.#askToGo(drainMs));
     // Ctrl-C and a closed terminal reach the whole group: the supervisor decides. SIGUSR1 would open Node's debugger.
     for (const signal of ['SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const) process.on(signal, () => {});
