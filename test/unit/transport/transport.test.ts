@@ -81,7 +81,7 @@ async function put(envelope: Partial<Envelope> = {}): Promise<Handle> {
 interface Started {
   readonly role: Role;
   readonly jobs: () => number;
-  lane(hop: Hop): Promise<{ readonly peer: Peer; readonly done: Done[] }>;
+  readonly lane: (hop: Hop) => Promise<{ readonly peer: Peer; readonly done: Done[] }>;
 }
 
 async function start(channel: Channel): Promise<Started> {
@@ -121,7 +121,7 @@ async function start(channel: Channel): Promise<Started> {
 async function give(peer: Peer, handle: Handle, fields: object = {}): Promise<Done> {
   const answer = await peer.request({ t: 'job', handle, to: ['user@example.org'], attempts: 0, ...fields }, 10_000);
   assert.equal(answer.t, 'done');
-  return answer as Done;
+  return answer;
 }
 
 describe('the transport role', () => {
