@@ -1,13 +1,16 @@
 /** Where the walk puts what it cannot read: the corrupt folder, with one log line each; nothing stops, nothing is deleted. */
-import { writeFile } from 'node:fs/promises';
+import { link, writeFile } from 'node:fs/promises';
+import { errorCode } from '../base/text.ts';
 import type { Logger } from '../log/logger.ts';
 import { createDisk } from '../queue/disk.ts';
-import { corruptPath, type Layout } from '../queue/layout.ts';
+import { corruptPath, segmentPath, type Layout } from '../queue/layout.ts';
 import { setAside } from '../queue/open-store.ts';
 
 export interface CorruptFolder {
   /** `bytes` is a damaged record of a journal, which is copied; without it `path` is a file, which is moved. */
   readonly setAside: (path: string, why: string, bytes?: Buffer) => Promise<void>;
+  /** Gives a segment of the message journal a second name in the corrupt folder. */
+  readonly keepSegment: (segment: string, why: string) => Promise<void>;
 }
 
 export function createCorruptFolder(layout: Layout, log: Logger): CorruptFolder {
@@ -23,6 +26,16 @@ export function createCorruptFolder(layout: Layout, log: Logger): CorruptFolder 
       } else {
         // A torn tail was never acknowledged: there is nothing to keep.
         log.warn('torn', { segment: path, why });
+      }
+    },
+    async keepSegment(segment, why) {
+      const name = `${Date.now()}.${segment}.segment`;
+      try {
+        await link(segmentPath(layout, 'journal', segment), corruptPath(layout, name));
+        log.error('corrupt', { file: segment, why, kept: `corrupt/${name}` });
+      } catch (error) {
+        // Gone meanwhile: then everything in it was finished.
+        if (errorCode(error) !== 'ENOENT') throw error;
       }
     },
   };

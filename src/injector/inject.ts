@@ -12,6 +12,7 @@ import { parseSegmentName } from '../queue/layout.ts';
 import { removeSegment } from '../queue/open-store.ts';
 import { removeFromTree } from '../queue/tree.ts';
 import { isUnfinished, type QueuedMessage, type QueueWalk, type WalkedSegment } from '../queue/walk.ts';
+import { rehash } from '../queue/rehash.ts';
 import { sweepTemporary } from '../queue/sweep.ts';
 
 export interface Injection {
@@ -40,17 +41,25 @@ export async function injectAll(injection: Injection, mode: 'start' | 'orphans')
   const outcomeNames = await listSegments(walk.layout, 'outcome');
   const live = injection.live();
   const isLive = (name: string): boolean => live.has(parseSegmentName(name)?.worker ?? '');
+  const grows = growing(names, isLive);
+  const outcomeGrows = growing(outcomeNames, isLive);
   await walk.readOutcomes();
   for (const name of names) {
     if (mode === 'orphans' && isLive(name)) continue;
     if (injection.stopped()) return;
-    await injectSegment(injection, { name, live: isLive(name), window });
+    await injectSegment(injection, { name, live: grows(name), window });
   }
-  for (const name of outcomeNames) if (!isLive(name)) await tellClosed(injection, `outcome/${name}`, 1, []);
-  if (mode === 'start') await injectTree(injection, window, live);
+  for (const name of outcomeNames) if (!outcomeGrows(name)) await tellClosed(injection, `outcome/${name}`, 1, []);
+  if (mode === 'start') await injectTree(injection, window);
   await window.drain();
   if (mode === 'start') await scheduler.request({ t: 'walk', phase: 'end', injected: window.count }, ANSWER_MS);
   log.info('injection-done', { mode, injected: window.count, ms: Date.now() - begun });
+}
+
+/** A living writer has one open segment, its newest: whoever it told of the older ones may be gone since. */
+function growing(names: readonly string[], isLive: (name: string) => boolean): (name: string) => boolean {
+  const newest = new Map(names.map((name) => [parseSegmentName(name)?.worker, name]));
+  return (name) => isLive(name) && newest.get(parseSegmentName(name)?.worker) === name;
 }
 
 async function injectSegment(
@@ -81,10 +90,12 @@ async function separateMoved(
   return { here, moved };
 }
 
-async function injectTree(injection: Injection, window: Window, live: ReadonlySet<string>): Promise<void> {
+async function injectTree(injection: Injection, window: Window): Promise<void> {
   const { walk } = injection;
   const disk = createDisk();
-  await sweepTemporary(walk.layout, live);
+  await sweepTemporary(walk.layout, injection.live);
+  const { rehomed } = await rehash({ disk, layout: walk.layout });
+  if (rehomed > 0) injection.log.warn('rehashed', { files: rehomed });
   for await (const message of walk.tree()) {
     if (injection.stopped()) return;
     if (isUnfinished(message)) await inject(injection, message, window);

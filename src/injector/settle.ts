@@ -6,7 +6,7 @@ import type { Peer } from '../ipc/peer.ts';
 import type { Logger } from '../log/logger.ts';
 import { createDisk, type Disk } from '../queue/disk.ts';
 import { journalHandle } from '../queue/handle.ts';
-import { readKnownOutcomes, readSegment } from '../queue/known-outcomes.ts';
+import { readKnownOutcomes, readSegment, type SegmentFiles } from '../queue/known-outcomes.ts';
 import { bucketFolder, type Layout } from '../queue/layout.ts';
 import { outcomeLine } from '../queue/record.ts';
 import type { Handle, QueueId, Store } from '../queue/store.ts';
@@ -18,6 +18,8 @@ export interface Settling {
   readonly store: Store;
   readonly layout: Layout;
   readonly log: Logger;
+  /** Keeps a copy of a journal segment that is about to go although not all of it could be read. */
+  readonly keep: (segment: string, why: string) => Promise<void>;
 }
 
 const ANSWER_MS = 60_000;
@@ -38,12 +40,8 @@ export async function settleAll(settling: Settling): Promise<void> {
 
 async function settleSegment(settling: Settling, name: string, wanted: ReadonlySet<number>): Promise<void> {
   const files = { disk: createDisk(), layout: settling.layout };
-  const found = new Map<number, Handle>();
-  for await (const scanned of readSegment(files, 'journal', { name, maxContent: MAX_CONTENT })) {
-    if (scanned.kind !== 'record' || scanned.record.kind !== 'message' || !wanted.has(scanned.ordinal)) continue;
-    const { ordinal, offset, length, record } = scanned;
-    found.set(ordinal, journalHandle(record.id, { segment: name, ordinal, offset, length }));
-  }
+  const { found, unread } = await findRecords(files, name, wanted);
+  if (unread.length > 0) await settling.keep(name, `${unread.length} records could not be read`);
   const handles = [...found.values()];
   for (let i = 0; i < handles.length; i += AT_ONCE) {
     await Promise.all(handles.slice(i, i + AT_ONCE).map((handle) => settling.store.moveToTree(handle)));
@@ -55,6 +53,28 @@ async function settleSegment(settling: Settling, name: string, wanted: ReadonlyS
     if (handle) await removeFromTree(files, handle.slice(0, 19) as QueueId);
   }
   settling.log.info('settled', { segment: name, moved: handles.length - gone.length });
+}
+
+/** What was staged and never accepted is no message. */
+async function findRecords(
+  files: SegmentFiles,
+  name: string,
+  wanted: ReadonlySet<number>,
+): Promise<{ found: ReadonlyMap<number, Handle>; unread: readonly number[] }> {
+  const found = new Map<number, Handle>();
+  const staged = new Map<number, Handle>();
+  const unread = new Set(wanted);
+  for await (const scanned of readSegment(files, 'journal', { name, maxContent: MAX_CONTENT })) {
+    if (scanned.kind !== 'record') continue;
+    const { ordinal, offset, length, record } = scanned;
+    unread.delete(ordinal);
+    const accepted = record.kind === 'accept' ? staged.get(record.ordinal) : undefined;
+    if (record.kind === 'accept' && accepted) found.set(record.ordinal, accepted);
+    if (record.kind !== 'message' || !wanted.has(ordinal)) continue;
+    const handle = journalHandle(record.id, { segment: name, ordinal, offset, length });
+    (record.staged ? staged : found).set(ordinal, handle);
+  }
+  return { found, unread: [...unread] };
 }
 
 /** Afterwards the segment says nothing that the tree does not say, durably. */

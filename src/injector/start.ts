@@ -61,7 +61,10 @@ export async function startInjector(worker: Worker, mode: Mode): Promise<Role> {
     log,
     stopped: () => stopped,
   };
-  const work = mode === 'settle' ? settleAll({ scheduler, store, layout, log }) : injectAll(injection, mode);
+  const work =
+    mode === 'settle'
+      ? settleAll({ scheduler, store, layout, log, keep: corrupt.keepSegment })
+      : injectAll(injection, mode);
   void work.then(
     () => finish(worker, { scheduler, injection, close: () => store.close() }),
     (error: unknown) => {

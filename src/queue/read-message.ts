@@ -58,6 +58,8 @@ export class MessageReader {
   async rawRecord(place: JournalPlace): Promise<Buffer | undefined> {
     const file = await this.#segment(place.segment);
     if (!file) return undefined;
+    // Closed by another reader's need for room, in the moment between: open it again.
+    if (file.fd < 0) return this.rawRecord(place);
     const buffer = Buffer.allocUnsafe(place.length);
     // Written a moment ago, so it is in the page cache: a read in this thread is cheaper than a trip through the pool.
     const bytesRead = readSync(file.fd, buffer, 0, place.length, place.offset);

@@ -101,7 +101,11 @@ export class Conductor {
   /** Puts a part to work: now, or at `until`. */
   place(part: WorkPart, until: number, now = Date.now()): void {
     if (part.gone) return;
-    if (until > now) return this.parking.park(part, this.bins.of(part.hop), until);
+    if (until > now) {
+      const bin = this.bins.of(part.hop);
+      this.parking.park(part, bin, until);
+      return this.bins.tidy(bin);
+    }
     // Somebody wants it tried at once: that is worth a probe of a bin that waits.
     if (until > 0) this.#endTrouble(this.bins.of(part.hop));
     this.#enqueue(part);
@@ -112,9 +116,10 @@ export class Conductor {
     const { message } = part;
     const bin = this.bins.of(part.hop);
     this.#active -= 1;
+    part.inFlight = false;
     const fate = decideFate(part, done, { rules: this.#options.rules().retry, now: Date.now() });
     if (done.moved) this.ledger.noteInTree(message.facts.handle);
-    if (fate.held) message.stays = true;
+    if (fate.held) this.parking.keepStays(message);
     if (done.outcomes.length === 0) this.#options.onEvent('vanished', { id: message.id, to: part.to });
     this.counts.delivered += fate.delivered;
     if (fate.delivered > 0 && bin.troubles > 0) this.#endTrouble(bin);
@@ -126,6 +131,7 @@ export class Conductor {
   redo(flight: InFlight): void {
     this.counts.redone += 1;
     this.#active -= 1;
+    flight.part.inFlight = false;
     if (!flight.part.gone) this.#enqueue(flight.part, true);
   }
 
@@ -153,10 +159,23 @@ export class Conductor {
     this.ledger.release(message);
   }
 
-  #follow(part: WorkPart, followUps: readonly FollowUp[], when: (work: () => void) => void = (work) => work()): void {
+  #follow(part: WorkPart, followUps: readonly FollowUp[], later = false): void {
     const created = followUps.map(({ facts, until }) => ({ part: newPart(part.message, facts), until }));
     this.ledger.dropPart(part);
-    for (const next of created) when(() => this.place(next.part, next.until));
+    for (const next of created) {
+      if (later) this.#placeLater(next.part, next.until);
+      else this.place(next.part, next.until);
+    }
+  }
+
+  /** It counts as in memory at once: a command may withdraw it before its turn comes. */
+  #placeLater(part: WorkPart, until: number): void {
+    this.#active += 1;
+    setImmediate(() => {
+      if (part.gone) return;
+      this.#active -= 1;
+      this.place(part, until);
+    });
   }
 
   #enqueue(part: WorkPart, first = false): void {
@@ -179,7 +198,7 @@ export class Conductor {
       if (followUps.length === 0) return part;
       this.#active -= 1;
       // Not from within the dispatcher's loop, which called us: thousands may have aged out together.
-      this.#follow(part, followUps, (work) => void setImmediate(work));
+      this.#follow(part, followUps, true);
     }
   }
 

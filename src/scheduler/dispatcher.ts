@@ -88,11 +88,7 @@ export class Dispatcher {
     const { channel } = bin.hop;
     bin.lanes.delete(lane);
     this.#perChannel.set(channel, (this.#perChannel.get(channel) ?? 1) - 1);
-    const next = this.#starving.get(channel)?.shift();
-    if (next) {
-      next.starving = false;
-      this.dispatch(next);
-    }
+    this.#serveStarving(channel);
     if (bin.length + bin.parked > 0 && !bin.starving) this.dispatch(bin);
     this.#options.onQuiet(bin);
   }
@@ -103,9 +99,8 @@ export class Dispatcher {
 
   #openLane(bin: Bin): void {
     const { channel } = bin.hop;
-    const used = this.#perChannel.get(channel) ?? 0;
-    if (used >= this.#options.rules().perChannel[channel]) return this.#starve(bin);
-    this.#perChannel.set(channel, used + 1);
+    if (!this.#hasFree(channel)) return this.#starve(bin);
+    this.#perChannel.set(channel, (this.#perChannel.get(channel) ?? 0) + 1);
     this.#lastLane += 1;
     const lane = new Lane(`${channel}-${this.#lastLane}`, bin, this.#options.owner);
     this.#lanes.add(lane);
@@ -125,6 +120,21 @@ export class Dispatcher {
         if (lane.open && lane.inFlight === 0 && lane.bin.hop.channel === channel) return this.#retire(lane);
       }
     }
+  }
+
+  /** A bin in line may have lost its work, or wait as a whole by now: then the next one gets the lane. */
+  #serveStarving(channel: Channel): void {
+    const line = this.#starving.get(channel);
+    while (line && line.length > 0 && this.#hasFree(channel)) {
+      const next = line.shift();
+      if (!next) return;
+      next.starving = false;
+      this.dispatch(next);
+    }
+  }
+
+  #hasFree(channel: Channel): boolean {
+    return (this.#perChannel.get(channel) ?? 0) < this.#options.rules().perChannel[channel];
   }
 
   #isStarving(channel: Channel): boolean {

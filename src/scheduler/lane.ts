@@ -104,7 +104,6 @@ export class Lane {
     // A report about a job that this lane does not hold is from a worker that lost its right to it.
     if (!flight) return;
     this.#inFlight.delete(done.n);
-    flight.part.inFlight = false;
     if (this.#inFlight.size === 0) this.idleSince = Date.now();
     this.#owner.done(this, flight.part, done);
   }
@@ -115,7 +114,7 @@ export class Lane {
     this.#peer = undefined;
     const inFlight = [...this.#inFlight.values()];
     this.#inFlight.clear();
-    for (const { part } of inFlight) part.inFlight = false;
+    // They stay in flight, out of a command's reach, until it is known what their worker recorded.
     if (wasClosed && inFlight.length === 0) return;
     this.#owner.lost(this, { inFlight, why, ...(hello ? { hello } : {}) });
   }

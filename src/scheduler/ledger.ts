@@ -91,7 +91,7 @@ export class Ledger {
   /** The message has a file of its own: its journal needs to keep it no more. */
   noteInTree(handle: string): void {
     const journal = parseHandle(handle)?.journal;
-    if (journal) this.#options.segments.finish(journal.segment, journal.ordinal);
+    if (journal) this.#options.segments.noteMoved(journal.segment, journal.ordinal);
   }
 
   #add(message: Message): Message {

@@ -5,7 +5,7 @@
 import type { WaitingIndex, WaitingRow } from '../queue/waiting-index.ts';
 import type { Bin, Bins } from './bins.ts';
 import type { Ledger } from './ledger.ts';
-import { newPart, stripPart, type MessageFacts, type PartFacts, type WorkPart } from './work.ts';
+import { newPart, stripPart, type Message, type MessageFacts, type PartFacts, type WorkPart } from './work.ts';
 
 export interface ParkingOptions {
   readonly index: WaitingIndex;
@@ -64,6 +64,16 @@ export class Parking {
       if (row.due === 0 && bin) bin.parked = Math.max(0, bin.parked - 1);
       return this.#revive(row);
     });
+  }
+
+  /** The message has held recipients now: neither it nor its rows may end it when the rest is finished. */
+  keepStays(message: Message): void {
+    message.stays = true;
+    const { index } = this.#options;
+    for (const row of index.takeOfId(message.id)) {
+      const data = JSON.parse(row.data) as RowData;
+      index.add({ ...row, data: JSON.stringify({ ...data, s: true }) });
+    }
   }
 
   /** Wakes the bin when its time of trouble is over. */

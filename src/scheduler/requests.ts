@@ -34,8 +34,7 @@ export function serveRequests(peer: Peer, options: RequestsOptions): void {
     },
     'plan?': (frame) => peer.send({ t: 'plan', n: frame.n, ...segments.plan() }),
     moved: (frame) => {
-      const gone = frame.ordinals.filter((ordinal) => !segments.finish(frame.segment, ordinal));
-      peer.send({ t: 'gone', n: frame.n, ordinals: gone });
+      peer.send({ t: 'gone', n: frame.n, ordinals: segments.settled(frame.segment, frame.ordinals) });
     },
     folded: (frame) => {
       segments.folded(frame.outcomes);
@@ -44,6 +43,7 @@ export function serveRequests(peer: Peer, options: RequestsOptions): void {
     walk: (frame) => {
       if (frame.phase === 'begin') conductor.ledger.walkBegins();
       else conductor.ledger.walkEnds();
+      segments.walking = conductor.ledger.walking;
       peer.send({ t: 'taken', n: frame.n });
     },
     claim: (frame) => {

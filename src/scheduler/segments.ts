@@ -20,6 +20,8 @@ export interface SegmentsOptions {
 interface MessageSegment {
   readonly known: BitSet;
   readonly finished: BitSet;
+  /** Of the finished ones: those that live on in the tree, or may. */
+  readonly moved: BitSet;
   total: number | undefined;
   closedAt: number;
 }
@@ -38,6 +40,8 @@ export interface SegmentPlan {
 const PLAN_ORDINALS = 50_000;
 /** Removed segments that are remembered. */
 const REMEMBERED = 1000;
+/** More than any segment can hold: a larger ordinal comes from a broken frame. */
+const MAX_RECORDS = 1 << 24;
 
 export class Segments {
   readonly #options: SegmentsOptions;
@@ -46,6 +50,10 @@ export class Segments {
   readonly #outcomes = new Map<string, OutcomeSegment>();
   /** Removed of late: a message of theirs that is handed on once more was finished. */
   readonly #removed = new Set<string>();
+  /** Segments of the last plan, kept until the settler answers, though they are removed meanwhile. */
+  readonly #planned = new Map<string, MessageSegment>();
+  /** The injector walks: it may still come upon segments that an outcome speaks of. */
+  #walking = false;
 
   constructor(options: SegmentsOptions) {
     this.#options = options;
@@ -66,17 +74,39 @@ export class Segments {
 
   /** Notes a record; false when it was noted before: then the message is here already, or was. */
   note(segment: string, ordinal: number): boolean {
+    if (ordinal >= MAX_RECORDS) return false;
     return this.#segment(segment).known.add(ordinal);
   }
 
   /** The record needs its journal no more; false when that was so before: then the message has its own file. */
   finish(segment: string, ordinal: number): boolean {
     const entry = this.#messages.get(segment);
-    if (!entry) return false;
+    if (!entry || ordinal >= MAX_RECORDS) return false;
     entry.known.add(ordinal);
     const first = entry.finished.add(ordinal);
     this.#release(segment, entry);
     return first;
+  }
+
+  /** The message of the record has a file of its own, and lives on there. */
+  noteMoved(segment: string, ordinal: number): void {
+    const entry = this.#messages.get(segment);
+    if (!entry || ordinal >= MAX_RECORDS) return;
+    entry.moved.add(ordinal);
+    this.finish(segment, ordinal);
+  }
+
+  /**
+   * The settler gave these a file of their own. Answers those that were finished while it did: their files can go. A record
+   * that somebody else moved meanwhile (it was deferred, held, claimed) is none of them: its message lives in that file.
+   */
+  settled(segment: string, ordinals: readonly number[]): number[] {
+    const entry = this.#planned.get(segment) ?? this.#messages.get(segment);
+    if (!entry) return [];
+    const gone = ordinals.filter((ordinal) => entry.finished.has(ordinal) && !entry.moved.has(ordinal));
+    const done = new Set(gone);
+    for (const ordinal of ordinals) if (!done.has(ordinal)) this.noteMoved(segment, ordinal);
+    return gone;
   }
 
   /** A segment will get no more records. `total` 0 adds ordinals to one that was reported before. */
@@ -89,11 +119,13 @@ export class Segments {
     }
     const entry = this.#segment(name);
     for (const ordinal of finished) {
+      if (ordinal >= MAX_RECORDS) continue;
       entry.known.add(ordinal);
-      entry.finished.add(ordinal);
+      // The injector counts those in that it found in the tree, so the settler must not remove their files.
+      if (entry.finished.add(ordinal)) entry.moved.add(ordinal);
     }
-    if (total > 0) {
-      entry.total = total;
+    if (total > 0 && total <= MAX_RECORDS) {
+      entry.total = Math.max(entry.total ?? 0, total);
       entry.closedAt = this.#now();
     }
     this.#release(name, entry);
@@ -101,6 +133,16 @@ export class Segments {
 
   /** What the settler should do now; empty lists when nothing lingers. */
   plan(): SegmentPlan {
+    const plan = this.#lingering();
+    this.#planned.clear();
+    for (const { segment } of plan.segments) {
+      const entry = this.#messages.get(segment);
+      if (entry) this.#planned.set(segment, entry);
+    }
+    return plan;
+  }
+
+  #lingering(): SegmentPlan {
     const due = this.#now() - this.#options.linger;
     const segments: SegmentPlan['segments'] = [];
     let room = PLAN_ORDINALS;
@@ -109,7 +151,7 @@ export class Segments {
       const ordinals: number[] = [];
       for (let i = 0; i < entry.total && ordinals.length < room; i += 1) if (!entry.finished.has(i)) ordinals.push(i);
       room -= ordinals.length;
-      segments.push({ segment, ordinals });
+      if (ordinals.length > 0) segments.push({ segment, ordinals });
     }
     const outcomes = [...this.#outcomes].filter(([, entry]) => !entry.folded && this.#unneeded(entry));
     return { segments, outcomes: outcomes.map(([name]) => name) };
@@ -117,8 +159,13 @@ export class Segments {
 
   /** True when plan() has something to do. */
   wantsSettling(): boolean {
-    const { segments, outcomes } = this.plan();
+    const { segments, outcomes } = this.#lingering();
     return segments.length > 0 || outcomes.length > 0;
+  }
+
+  /** While the injector walks no outcome segment goes: nobody knows yet which messages there are. */
+  set walking(walking: boolean) {
+    this.#walking = walking;
   }
 
   /** Their outcomes about messages in the tree are in state files now. */
@@ -142,7 +189,7 @@ export class Segments {
   #segment(name: string): MessageSegment {
     let entry = this.#messages.get(name);
     if (!entry) {
-      entry = { known: new BitSet(), finished: new BitSet(), total: undefined, closedAt: 0 };
+      entry = { known: new BitSet(), finished: new BitSet(), moved: new BitSet(), total: undefined, closedAt: 0 };
       this.#messages.set(name, entry);
     }
     return entry;
@@ -150,6 +197,8 @@ export class Segments {
 
   #release(name: string, entry: MessageSegment): void {
     if (entry.total === undefined || entry.finished.count < entry.total) return;
+    // A total that is too low (the rest of the segment could not be read) must not take away what is at work.
+    if (entry.finished.count < entry.known.count) return;
     this.#messages.delete(name);
     this.#removed.add(name);
     if (this.#removed.size > REMEMBERED)
@@ -163,6 +212,7 @@ export class Segments {
 
   /** No message segment that began before this one ended is left, and late notices had time to come in. */
   #unneeded(outcome: OutcomeSegment): boolean {
+    if (this.#walking) return false;
     if (outcome.closedAt > this.#now() - this.#options.linger) return false;
     for (const name of this.#messages.keys()) if (this.#options.begunAt(name) <= outcome.closedAt) return false;
     return true;

@@ -4,7 +4,7 @@ import { connectPeer } from '../ipc/connect.ts';
 import { makeHello } from '../ipc/hello.ts';
 import { listenForPeers } from '../ipc/listen.ts';
 import { pause } from '../base/deadline.ts';
-import { readIpcTls } from '../process/ipc-tls.ts';
+import { listenTls, readIpcTls } from '../process/ipc-tls.ts';
 import type { Role, Worker } from '../process/worker.ts';
 import { Housekeeping } from '../queue/housekeeping.ts';
 import { parseSegmentName, type Layout } from '../queue/layout.ts';
@@ -74,7 +74,7 @@ export async function startScheduler(worker: Worker): Promise<Role> {
   const server = await listenForPeers({
     ...listenOn(worker),
     self,
-    ...(tls ? { tls } : {}),
+    ...listenTls(config, worker.farm),
     onPeer: (peer) => serveRequests(peer, { conductor, claims, segments, parked: () => index.size, onEvent }),
     onRefused: (why) => log.warn('bad-frame', { why }),
   });
