@@ -7,7 +7,7 @@ import type { Peer } from '../ipc/peer.ts';
 import { resumeFrame } from '../ipc/resume.ts';
 import type { Logger } from '../log/logger.ts';
 import { createDisk } from '../queue/disk.ts';
-import { listSegments } from '../queue/known-outcomes.ts';
+import { isSealed, listSegments } from '../queue/known-outcomes.ts';
 import { parseSegmentName } from '../queue/layout.ts';
 import { removeSegment } from '../queue/open-store.ts';
 import { removeFromTree } from '../queue/tree.ts';
@@ -49,7 +49,11 @@ export async function injectAll(injection: Injection, mode: 'start' | 'orphans')
     if (injection.stopped()) return;
     await injectSegment(injection, { name, live: grows(name), window });
   }
-  for (const name of outcomeNames) if (!outcomeGrows(name)) await tellClosed(injection, `outcome/${name}`, 1, []);
+  const files = { disk: createDisk(), layout: walk.layout };
+  for (const name of outcomeNames) {
+    const closed = !outcomeGrows(name) || (await isSealed(files, name));
+    if (closed) await tellClosed(injection, `outcome/${name}`, 1, []);
+  }
   if (mode === 'start') await injectTree(injection, window);
   await window.drain();
   if (mode === 'start') await scheduler.request({ t: 'walk', phase: 'end', injected: window.count }, ANSWER_MS);
@@ -68,11 +72,12 @@ async function injectSegment(
 ): Promise<void> {
   const { walk } = injection;
   const segment = await walk.segment(how.name);
-  if (segment.total === 0 && !how.live) return removeSegment(createDisk(), walk.layout, `journal/${how.name}`);
+  const grows = how.live && !segment.sealed;
+  if (segment.total === 0 && !grows) return removeSegment(createDisk(), walk.layout, `journal/${how.name}`);
   const { here, moved } = await separateMoved(walk, segment);
-  // A living writer tells the total itself, and which of its staged messages came to nothing.
-  const finished = how.live ? segment.finished : [...segment.finished, ...segment.empty];
-  await tellClosed(injection, `journal/${how.name}`, how.live ? 0 : segment.total, [...finished, ...moved]);
+  // A writer that goes on tells the total itself, and which of its staged messages came to nothing.
+  const finished = grows ? segment.finished : [...segment.finished, ...segment.empty];
+  await tellClosed(injection, `journal/${how.name}`, grows ? 0 : segment.total, [...finished, ...moved]);
   for (const message of here) await inject(injection, message, how.window);
 }
 

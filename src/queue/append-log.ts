@@ -18,6 +18,8 @@ export interface AppendLogOptions {
   readonly maxBytes: number;
   /** Milliseconds after which a segment with anything in it is closed. */
   readonly maxAge: number;
+  /** What is written behind the last record, so that a reader knows that none will follow. */
+  readonly trailer: (records: number) => Buffer;
   /** A segment will get no more records. */
   readonly onClosed: (segment: string, records: number) => void;
 }
@@ -173,13 +175,22 @@ export class AppendLog {
     this.#expired = false;
     if (!segment) return;
     clearTimeout(segment.timer);
+    await this.#seal(segment);
     await segment.file.close();
     if (segment.records > 0) return this.#options.onClosed(segment.name, segment.records);
     await this.#options.disk.unlink(`${this.#options.folder}/${segment.name}`).catch(() => undefined);
   }
 
+  /** Not synced, and no harm when it fails: without the trailer a segment counts as open while its writer lives. */
+  async #seal(segment: Segment): Promise<void> {
+    const { disk, trailer } = this.#options;
+    if (segment.records === 0) return;
+    await disk.writeAt(segment.file, [trailer(segment.records)], segment.size).catch(() => undefined);
+  }
+
   /** Cuts off what a failed batch may have left, so that a refused message is not found later. */
   async #abandon(segment: Segment, goodEnd: number): Promise<void> {
+    segment.size = goodEnd;
     try {
       await segment.file.truncate(goodEnd);
     } catch {

@@ -8,7 +8,7 @@ import { asStorageError, type Disk } from './disk.ts';
 import { journalHandle, stagedHandle, treeHandle } from './handle.ts';
 import { LargeFile } from './large-file.ts';
 import { folder, segmentName, temporaryPath, type Layout } from './layout.ts';
-import { acceptLine, messageLine, outcomeLine } from './record.ts';
+import { acceptLine, endLine, messageLine, outcomeLine } from './record.ts';
 import type { Handle, QueueId } from './store.ts';
 import { appendState, placeInTree } from './tree.ts';
 
@@ -49,6 +49,7 @@ export class Committer {
       nextName: () => segmentName(options.nextId(), options.worker),
       maxBytes: options.segmentBytes,
       maxAge: options.segmentAge,
+      trailer: endLine,
       onClosed: (segment, records) => this.#closed(segment, records),
     });
   }

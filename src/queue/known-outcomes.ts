@@ -67,3 +67,11 @@ export async function readKnownOutcomes(
   }
   return known;
 }
+
+/** The writer of this outcome segment closed it: no record will follow. */
+export async function isSealed(files: SegmentFiles, name: string): Promise<boolean> {
+  for await (const scanned of readSegment(files, 'outcome', { name, maxContent: 0 })) {
+    if (scanned.kind === 'record' && scanned.record.kind === 'end') return true;
+  }
+  return false;
+}

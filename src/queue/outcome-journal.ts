@@ -9,7 +9,7 @@ import { AppendLog } from './append-log.ts';
 import type { Disk } from './disk.ts';
 import { parseHandle } from './handle.ts';
 import { folder, segmentName, type Layout } from './layout.ts';
-import { outcomeLine } from './record.ts';
+import { endLine, outcomeLine } from './record.ts';
 import type { Handle, QueueId } from './store.ts';
 
 export interface OutcomeJournalOptions {
@@ -40,6 +40,7 @@ export class OutcomeJournal {
       nextName: () => segmentName(options.nextId(), options.worker),
       maxBytes: SEGMENT_BYTES,
       maxAge: SEGMENT_AGE_MS,
+      trailer: endLine,
       onClosed: (segment) => options.onClosed(segment, Number(this.#folding.delete(segment))),
     });
   }

@@ -5,6 +5,7 @@
  *   {"sum":"0badcafe","v":1,"id":"…","len":1234,"envelope":{…}}⏎content        a message
  *   {"sum":"0badcafe","v":1,"accept":17}⏎                                       staged message 17 of this segment is accepted
  *   {"sum":"0badcafe","v":1,"id":"…","outcomes":[…]}⏎                           outcomes of a message
+ *   {"sum":"0badcafe","v":1,"end":18}⏎                                          the segment has 18 records and gets no more
  *
  * `sum` is CRC-32 over the content and then over the line's rest behind it (without padding): a torn or foreign record is known.
  */
@@ -38,7 +39,11 @@ export interface OutcomeRecord {
   readonly id: QueueId;
   readonly outcomes: readonly Outcome[];
 }
-export type RecordLine = MessageRecord | AcceptRecord | OutcomeRecord;
+export interface EndRecord {
+  readonly kind: 'end';
+  readonly records: number;
+}
+export type RecordLine = MessageRecord | AcceptRecord | OutcomeRecord | EndRecord;
 
 /** The line of a message; `contentSum` is the CRC-32 of its content. `pad` fills the line with spaces to that many bytes. */
 export function messageLine(
@@ -54,6 +59,10 @@ export function messageLine(
 
 export function acceptLine(ordinal: number): Buffer {
   return finishLine(`"v":${RECORD_VERSION},"accept":${ordinal}}`, 0);
+}
+
+export function endLine(records: number): Buffer {
+  return finishLine(`"v":${RECORD_VERSION},"end":${records}}`, 0);
 }
 
 export function outcomeLine(id: QueueId, outcomes: readonly Outcome[]): Buffer {
@@ -80,9 +89,10 @@ export function parseLine(line: Buffer): RecordLine | undefined {
 }
 
 function asRecord(value: Record<string, unknown>): RecordLine | undefined {
-  const { v, id, len, accept, envelope, outcomes, staged } = value;
+  const { v, id, len, accept, end, envelope, outcomes, staged } = value;
   if (v !== RECORD_VERSION) return undefined;
   if (isCount(accept)) return { kind: 'accept', ordinal: accept };
+  if (isCount(end)) return { kind: 'end', records: end };
   if (typeof id !== 'string' || !isQueueId(id)) return undefined;
   if (Array.isArray(outcomes)) {
     return outcomes.every(isOutcome) ? { kind: 'outcomes', id, outcomes: outcomes as Outcome[] } : undefined;

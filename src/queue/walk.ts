@@ -32,6 +32,8 @@ export interface QueuedMessage {
 export interface WalkedSegment {
   readonly segment: string;
   readonly total: number;
+  /** Its writer closed it: no record will follow. */
+  readonly sealed: boolean;
   /** Ordinals of messages that are finished. */
   readonly finished: readonly number[];
   /** Ordinals that hold nothing to deliver as things stand: accept records, messages not accepted, damaged records. */
@@ -92,11 +94,16 @@ export class QueueWalk {
     const found = new Map<number, QueuedMessage>();
     const staged = new Map<number, QueuedMessage>();
     let total = 0;
+    let sealed = false;
     for await (const scanned of readSegment(this.#files(), 'journal', { name, maxContent: MAX_INLINE })) {
       if (scanned.kind === 'end') {
         const what = scanned.rest ? 'damage before records' : 'torn tail';
         if (scanned.left > 0) await this.#options.onCorrupt?.(name, `${what}: ${scanned.left} bytes`, scanned.rest);
         break;
+      }
+      if (scanned.kind === 'record' && scanned.record.kind === 'end') {
+        sealed = true;
+        continue;
       }
       const ordinal = total;
       total += 1;
@@ -115,7 +122,7 @@ export class QueueWalk {
     const messages = unfinished.map(([ordinal, message]) => ({ ordinal, message }));
     const finished = [...found].filter(([, message]) => !isUnfinished(message)).map(([ordinal]) => ordinal);
     const empty = Array.from({ length: total }, (_, ordinal) => ordinal).filter((ordinal) => !found.has(ordinal));
-    return { segment: name, total, finished, empty, messages };
+    return { segment: name, total, sealed, finished, empty, messages };
   }
 
   /** Everything in the hashed tree, finished messages too: those have no recipients left and wait for removal. */

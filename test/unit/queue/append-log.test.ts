@@ -19,6 +19,7 @@ function openLog(more: Partial<AppendLogOptions> & { disk?: Disk } = {}): {
     nextName: () => `segment-${(count += 1)}`,
     maxBytes: 1_000_000,
     maxAge: 60_000,
+    trailer: () => Buffer.from('.'),
     onClosed: (name, records) => void closed.push([name, records]),
     ...more,
   });
@@ -47,7 +48,7 @@ describe('an append log', () => {
     const { log, folder } = openLog();
     const places = await Promise.all(['one', 'three', 'seven'].map((text) => log.append(bytes(text), { sync: true })));
     await log.close();
-    assert.equal(readFileSync(`${folder}/segment-1`, 'utf8'), 'onethreeseven');
+    assert.equal(readFileSync(`${folder}/segment-1`, 'utf8'), 'onethreeseven.', 'and a trailer');
     assert.deepEqual(
       places.map(({ ordinal, offset, length }) => [ordinal, offset, length]),
       [
@@ -104,7 +105,7 @@ describe('an append log', () => {
     disk.failing = false;
     const { segment } = await log.append(bytes('new'), { sync: true });
     assert.equal(segment, 'segment-2');
-    assert.equal(readFileSync(`${folder}/segment-1`, 'utf8'), 'good');
+    assert.equal(readFileSync(`${folder}/segment-1`, 'utf8'), 'good.');
     assert.deepEqual(closed, [['segment-1', 1]]);
     await log.close();
   });
@@ -126,7 +127,7 @@ describe('an append log', () => {
     await log.append(bytes('y'), { sync: true });
     await log.close();
     assert.equal(existsSync(`${folder}/segment-1`), false, 'an empty segment is removed');
-    assert.equal(readFileSync(`${folder}/segment-2`, 'utf8'), 'y');
+    assert.equal(readFileSync(`${folder}/segment-2`, 'utf8'), 'y.');
   });
 
   it('rejects all when no segment can be made', async () => {
