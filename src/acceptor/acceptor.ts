@@ -14,6 +14,7 @@ import { parseListen } from '../config/listen-address.ts';
 import { compileNetworks } from '../config/networks.ts';
 import { openHandOn, type HandedOn, type HandOn } from '../ipc/hand-on.ts';
 import { makeHello } from '../ipc/hello.ts';
+import { readIpcTls } from '../process/ipc-tls.ts';
 import type { Role, Worker } from '../process/worker.ts';
 import { openStore } from '../queue/open-store.ts';
 import type { Handle, Store } from '../queue/store.ts';
@@ -39,9 +40,11 @@ const POLL_MS = 10;
 export async function startAcceptor(worker: Worker): Promise<Role> {
   const { config, log } = worker;
   const self = makeHello({ farm: worker.farm, worker: worker.name });
+  const tls = readIpcTls(config);
   const notices = new SegmentNotices({
     address: config.farms.scheduler.socket,
     self,
+    tls,
     log,
     wake: () => worker.wake('scheduler'),
   });
@@ -55,6 +58,7 @@ export async function startAcceptor(worker: Worker): Promise<Role> {
   const handOn = openHandOn({
     address: config.farms.router.socket,
     self,
+    tls,
     wake: () => worker.wake('router'),
     onPoison: (frame, why) => holdPoison(worker, store, frame, why),
     onTrouble: (why) => log.debug('router-away', { why }),
@@ -62,6 +66,7 @@ export async function startAcceptor(worker: Worker): Promise<Role> {
   const filters = new FilterClient({
     address: config.farms.filter.socket,
     self,
+    tls,
     timeoutMs: config.filter.timeoutMs,
     most: Math.max(1, config.farms.filter.most),
     wake: () => worker.wake('filter'),

@@ -5,6 +5,7 @@
  */
 import { DeadlineExceeded } from '../base/deadline.ts';
 import { errorText } from '../base/text.ts';
+import type { IpcTls } from '../ipc/address.ts';
 import { connectPeer } from '../ipc/connect.ts';
 import type { Check, Hello, Verdict } from '../ipc/messages.ts';
 import type { Peer } from '../ipc/peer.ts';
@@ -12,6 +13,7 @@ import type { Peer } from '../ipc/peer.ts';
 export interface FilterClientOptions {
   readonly address: string;
   readonly self: Hello;
+  readonly tls?: IpcTls | undefined;
   /** For the whole verdict, finding a worker included. */
   readonly timeoutMs: number;
   /** Connections at a time: the kernel spreads them over the workers. */
@@ -78,8 +80,8 @@ export class FilterClient {
   }
 
   #openLine(): Line {
-    const { address, self, timeoutMs, wake } = this.#options;
-    const line: Line = { peer: connectPeer({ address, self, deadlineMs: timeoutMs, onWait: wake }), inHand: 0 };
+    const { address, self, tls, timeoutMs, wake } = this.#options;
+    const line: Line = { peer: connectPeer({ address, self, tls, deadlineMs: timeoutMs, onWait: wake }), inHand: 0 };
     this.#lines.add(line);
     const drop = (): boolean => this.#lines.delete(line);
     line.peer.then((peer) => {

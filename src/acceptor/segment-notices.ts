@@ -4,6 +4,7 @@
  */
 import { errorText } from '../base/text.ts';
 import { pause } from '../base/deadline.ts';
+import type { IpcTls } from '../ipc/address.ts';
 import { connectPeer } from '../ipc/connect.ts';
 import type { Hello } from '../ipc/messages.ts';
 import type { Peer } from '../ipc/peer.ts';
@@ -12,6 +13,7 @@ import type { Logger } from '../log/logger.ts';
 export interface SegmentNoticesOptions {
   readonly address: string;
   readonly self: Hello;
+  readonly tls?: IpcTls | undefined;
   readonly log: Logger;
   readonly wake: () => void;
 }
@@ -62,8 +64,8 @@ export class SegmentNotices {
   }
 
   async #sendOverOneConnection(): Promise<void> {
-    const { address, self, wake } = this.#options;
-    const peer: Peer = await connectPeer({ address, self, deadlineMs: CONNECT_MS, onWait: wake });
+    const { address, self, tls, wake } = this.#options;
+    const peer: Peer = await connectPeer({ address, self, tls, deadlineMs: CONNECT_MS, onWait: wake });
     try {
       for (let notice = this.#waiting[0]; notice !== undefined; notice = this.#waiting[0]) {
         const { segment, total, finished } = notice;

@@ -9,6 +9,7 @@ import { makeHello } from '../ipc/hello.ts';
 import { listenForPeers } from '../ipc/listen.ts';
 import type { Check, Frame } from '../ipc/messages.ts';
 import type { Peer } from '../ipc/peer.ts';
+import { listenTls } from '../process/ipc-tls.ts';
 import type { Role, Worker } from '../process/worker.ts';
 import { idOfHandle } from '../queue/handle.ts';
 import { openStore } from '../queue/open-store.ts';
@@ -40,6 +41,7 @@ export async function startFilter(worker: FilterWorker): Promise<Role> {
   const server = await listenForPeers({
     ...(fd === undefined ? { path: config.farms.filter.socket } : { fd }),
     self: makeHello({ farm: worker.farm, worker: worker.name }),
+    ...listenTls(config, worker.farm),
     onPeer: (peer) => desk.serve(peer),
     onRefused: (why) => log.warn('peer-refused', { why }),
   });

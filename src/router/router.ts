@@ -6,6 +6,7 @@
  */
 import type { Config } from '../config/config.ts';
 import { errorText } from '../base/text.ts';
+import type { IpcTls } from '../ipc/address.ts';
 import { connectPeer } from '../ipc/connect.ts';
 import { makeHello } from '../ipc/hello.ts';
 import { openHandOn, type HandedOn } from '../ipc/hand-on.ts';
@@ -13,6 +14,7 @@ import { listenForPeers } from '../ipc/listen.ts';
 import type { Hello } from '../ipc/messages.ts';
 import type { Logger } from '../log/logger.ts';
 import type { AliasTable } from '../mail/aliases.ts';
+import { listenTls, readIpcTls } from '../process/ipc-tls.ts';
 import type { Role, Worker } from '../process/worker.ts';
 import { idOfHandle } from '../queue/handle.ts';
 import { openStore } from '../queue/open-store.ts';
@@ -30,17 +32,19 @@ const NO_ALIASES: AliasTable = new Map();
 export async function startRouter(worker: Worker): Promise<Role> {
   const { config, log } = worker;
   const self = makeHello({ farm: worker.farm, worker: worker.name });
+  const tls = readIpcTls(config);
   const address = config.farms.scheduler.socket;
   const store = await openStore({
     config,
     worker: worker.instance,
     log,
     role: 'recorder',
-    onSegmentClosed: (segment, total) => void tellSegment({ address, self }, { segment, total }, log),
+    onSegmentClosed: (segment, total) => void tellSegment({ address, self, tls }, { segment, total }, log),
   });
   const handOn = openHandOn({
     address,
     self,
+    tls,
     wake: () => worker.wake('scheduler'),
     onPoison: (frame, why) => holdPoison(store, log, frame, why),
     onTrouble: (why) => log.debug('scheduler-away', { why }),
@@ -57,6 +61,7 @@ export async function startRouter(worker: Worker): Promise<Role> {
   const server = await listenForPeers({
     ...(fd === undefined ? { path: config.farms.router.socket } : { fd }),
     self,
+    ...listenTls(config, worker.farm),
     onPeer: (peer) => desk.serve(peer),
     onRefused: (why) => log.warn('peer-refused', { why }),
   });
@@ -104,7 +109,7 @@ async function holdPoison(store: Store, log: Logger, frame: HandedOn, why: strin
 
 /** A hint for the scheduler, so that the segment is folded and removed early; lost, the next injector finds the segment. */
 async function tellSegment(
-  to: { readonly address: string; readonly self: Hello },
+  to: { readonly address: string; readonly self: Hello; readonly tls: IpcTls | undefined },
   closed: { readonly segment: string; readonly total: number },
   log: Logger,
 ): Promise<void> {

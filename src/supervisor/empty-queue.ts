@@ -5,12 +5,14 @@
  * may be on its way from the router, and a bounce may follow its message). Held and corrupt messages do not count.
  */
 import { pause } from '../base/deadline.ts';
+import type { IpcTls } from '../ipc/address.ts';
 import { connectPeer } from '../ipc/connect.ts';
 import { PROTOCOL_VERSION, type Hello, type Stats } from '../ipc/messages.ts';
 
 export interface EmptyQueueOptions {
   /** Socket of the scheduler. */
   readonly address: string;
+  readonly tls?: IpcTls | undefined;
   /** The injector's walk ended, and none is asked for. */
   readonly walked: () => boolean;
   /** Stop waiting: the supervisor stops. */
@@ -25,7 +27,7 @@ const ASK_MS = 5000;
 export async function untilQueueEmpty(options: EmptyQueueOptions): Promise<void> {
   for (let empty = 0; empty < ROUNDS && !options.stopping();) {
     await pause(POLL_MS);
-    const stats = options.walked() ? await askScheduler(options.address) : undefined;
+    const stats = options.walked() ? await askScheduler(options) : undefined;
     empty = stats !== undefined && isEmpty(stats) && options.walked() ? empty + 1 : 0;
   }
 }
@@ -34,10 +36,10 @@ function isEmpty(stats: Stats): boolean {
   return stats.active === 0 && stats.parked === 0 && !stats.walking;
 }
 
-async function askScheduler(address: string): Promise<Stats | undefined> {
+async function askScheduler({ address, tls }: EmptyQueueOptions): Promise<Stats | undefined> {
   const self: Hello = { t: 'hello', v: PROTOCOL_VERSION, farm: 'cli', worker: 'drain', pid: process.pid };
   try {
-    const peer = await connectPeer({ address, self, deadlineMs: ASK_MS });
+    const peer = await connectPeer({ address, self, tls, deadlineMs: ASK_MS });
     try {
       const answer = await peer.request({ t: 'stats?' }, ASK_MS);
       return answer.t === 'stats' ? answer : undefined;

@@ -11,6 +11,7 @@ import { codeRoot } from '../config/paths.ts';
 import { openLogger } from '../log/logger.ts';
 import { CONTROL_SOCKET } from '../process/control.ts';
 import { FARMS } from '../process/farms.ts';
+import { readIpcTls } from '../process/ipc-tls.ts';
 import { serveControl } from './control-server.ts';
 import { Desk } from './desk.ts';
 import { untilQueueEmpty } from './empty-queue.ts';
@@ -75,6 +76,7 @@ async function run(prepared: Prepared, options: Options): Promise<void> {
   if (options.drain) {
     await untilQueueEmpty({
       address: config.farms.scheduler.socket,
+      tls: readIpcTls(config),
       walked: () => supervisor.injections.isDone('start'),
       stopping: () => supervisor.stopping,
     });

@@ -5,6 +5,7 @@
  */
 import { pause } from '../base/deadline.ts';
 import { errorText } from '../base/text.ts';
+import type { IpcTls } from '../ipc/address.ts';
 import { connectPeer } from '../ipc/connect.ts';
 import type { Hello } from '../ipc/messages.ts';
 import type { Logger } from '../log/logger.ts';
@@ -19,6 +20,7 @@ export interface SegmentNoticesOptions {
   /** Socket of the scheduler. */
   readonly address: string;
   readonly self: Hello;
+  readonly tls?: IpcTls | undefined;
   readonly log: Logger;
 }
 
@@ -61,8 +63,8 @@ export class SegmentNotices {
   }
 
   async #sendOverOneConnection(): Promise<void> {
-    const { address, self } = this.#options;
-    const peer = await connectPeer({ address, self, deadlineMs: CONNECT_MS });
+    const { address, self, tls } = this.#options;
+    const peer = await connectPeer({ address, self, tls, deadlineMs: CONNECT_MS });
     try {
       for (let notice = this.#waiting[0]; notice !== undefined; notice = this.#waiting[0]) {
         const { segment, total, finished } = notice;

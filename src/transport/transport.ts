@@ -10,6 +10,7 @@ import { listenForPeers } from '../ipc/listen.ts';
 import type { Hello } from '../ipc/messages.ts';
 import type { Peer } from '../ipc/peer.ts';
 import { CHANNELS, type Channel } from '../mail/outcome.ts';
+import { listenTls, readIpcTls } from '../process/ipc-tls.ts';
 import type { Role, Worker } from '../process/worker.ts';
 import { idOfHandle } from '../queue/handle.ts';
 import { openStore } from '../queue/open-store.ts';
@@ -28,7 +29,8 @@ export async function startTransport(worker: Worker): Promise<Role> {
   const channel = CHANNELS.find((name) => name === farm);
   if (channel === undefined) throw new Error(`farm ${farm} is no transport channel`);
   const self = makeHello({ farm, worker: worker.name });
-  const notices = new SegmentNotices({ address: config.farms.scheduler.socket, self, log });
+  const tls = readIpcTls(config);
+  const notices = new SegmentNotices({ address: config.farms.scheduler.socket, self, tls, log });
   const store = await openWorkerStore(worker, channel, notices);
   const handOn = openRouter(worker, self, store);
   const lanes = new Set<Lane>();
@@ -53,6 +55,7 @@ export async function startTransport(worker: Worker): Promise<Role> {
   const server = await listenForPeers({
     ...at,
     self,
+    ...listenTls(config, farm),
     onPeer: open,
     onRefused: (why) => log.warn('peer-refused', { why }),
   });
@@ -90,6 +93,7 @@ function openRouter(worker: Worker, self: Hello, store: Store): HandOn {
   return openHandOn({
     address: config.farms.router.socket,
     self,
+    tls: readIpcTls(config),
     wake: () => worker.wake('router'),
     onTrouble: (why) => log.debug('router-away', { why }),
     async onPoison(frame, why) {
