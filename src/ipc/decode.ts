@@ -64,6 +64,7 @@ const SHAPES: Readonly<Record<FrameType, Check>> = {
   job: shape({
     n: count,
     handle: text,
+    next: optional(text),
     to: texts,
     attempts: count,
     failures: optional(list(shape({ to: texts, reply }))),

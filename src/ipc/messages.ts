@@ -91,6 +91,8 @@ export interface Job {
   readonly t: 'job';
   readonly n: number;
   readonly handle: string;
+  /** Where the lane's hop has no `next` of its own, because its bin holds many of them: all mailboxes share one bin. */
+  readonly next?: string;
   readonly to: readonly string[];
   /** Attempts before this one. */
   readonly attempts: number;

@@ -5,7 +5,7 @@
 import { Deque } from '../base/deque.ts';
 import type { Hop, Reply } from '../mail/outcome.ts';
 import type { Lane } from './lane.ts';
-import { binKey, type WorkPart } from './work.ts';
+import { binHop, binKey, type WorkPart } from './work.ts';
 
 export class Bin {
   readonly key: string;
@@ -60,7 +60,8 @@ export class Bin {
 export class Bins {
   readonly #bins = new Map<string, Bin>();
 
-  of(hop: Hop): Bin {
+  of(partHop: Hop): Bin {
+    const hop = binHop(partHop);
     const key = binKey(hop);
     let bin = this.#bins.get(key);
     if (!bin) {

@@ -67,6 +67,7 @@ export class Conductor {
           this.dispatcher.feed(lane);
           this.dispatcher.dispatch(lane.bin);
         },
+        returned: (_lane, flight) => this.redo(flight),
         lost: (lane, lost) => {
           options.owner.lost(lane, lost);
           if (!lost.hello) this.trouble(lane.bin, noWorker(lost.why), NO_WORKER_MS);

@@ -20,6 +20,8 @@ export interface LaneOwner {
   connect(bin: Bin): Promise<Peer>;
   opened(lane: Lane): void;
   done(lane: Lane, part: WorkPart, done: Done): void;
+  /** A worker that ends gave this back, untouched. */
+  returned(lane: Lane, flight: InFlight): void;
   /** The worker died or closed with these in hand, oldest first; `hello` is absent when no worker ever answered. */
   lost(
     lane: Lane,
@@ -67,13 +69,14 @@ export class Lane {
   give(part: WorkPart): void {
     const peer = this.#peer;
     if (!peer) throw new Error('lane is not open');
-    const { message, to, attempts, failures, kind } = part;
+    const { message, hop, to, attempts, failures, kind } = part;
     const n = peer.nextId();
     this.#inFlight.set(n, { part, since: Date.now() });
     this.served += 1;
     part.inFlight = true;
-    const extra = failures && kind ? { failures, kind } : {};
-    peer.send({ t: 'job', n, handle: message.facts.handle, to, attempts, ...extra });
+    const next = hop.next === this.bin.hop.next ? {} : { next: hop.next };
+    const report = failures && kind ? { failures, kind } : {};
+    peer.send({ t: 'job', n, handle: message.facts.handle, to, attempts, ...next, ...report });
   }
 
   /** Closes an idle lane. */
@@ -91,6 +94,7 @@ export class Lane {
       peer.onClose = (why) => this.#lost(why, peer.hello);
       peer.onFrame = (frame) => {
         if (frame.t === 'done') this.#reported(frame);
+        if (frame.t === 'refused') this.#returned(frame.n);
       };
       peer.send({ t: 'open', lane: this.name, hop: this.bin.hop });
       this.#owner.opened(this);
@@ -106,6 +110,14 @@ export class Lane {
     this.#inFlight.delete(done.n);
     if (this.#inFlight.size === 0) this.idleSince = Date.now();
     this.#owner.done(this, flight.part, done);
+  }
+
+  /** The worker ends in order and gives back what it did not begin. */
+  #returned(n: number): void {
+    const flight = this.#inFlight.get(n);
+    if (!flight) return;
+    this.#inFlight.delete(n);
+    this.#owner.returned(this, flight);
   }
 
   #lost(why: string, hello?: Hello): void {

@@ -53,6 +53,13 @@ export function binKey(hop: Hop): string {
   return `${hop.channel} ${hop.next}`;
 }
 
+/** The hop that all parts of a bin share: mailboxes are so many, and so much the same disk, that they have one bin in all. */
+export function binHop(hop: Hop): Hop {
+  return hop.channel === 'maildir' ? MAILDIRS : hop;
+}
+
+const MAILDIRS: Hop = { channel: 'maildir', next: '' };
+
 export function factsOf(frame: Omit<Routed, 'n'>): MessageFacts {
   const { handle, sender, received, tenant, size } = frame;
   return { handle, sender, received, tenant, size };

@@ -37,7 +37,7 @@ export function channelMaker(parts: ChannelParts): (hop: Hop) => Deliverer {
         return new SessionDeliverer({ open, idleMs: settings.idleMs });
       }
       case 'maildir':
-        return new MaildirDeliverer({ next, root: config.maildir.root, hostname, syncs });
+        return new MaildirDeliverer({ root: config.maildir.root, hostname, syncs });
       case 'bounce':
         return new BounceDeliverer({ store, handOn, log, hostname, lifetime: config.retry.lifetime });
     }

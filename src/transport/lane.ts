@@ -120,8 +120,9 @@ export class Lane {
 
   async #deliver(job: Job, message: StoredMessage): Promise<void> {
     const { log, times } = this.#options;
-    const hop = this.#hop;
-    if (hop === undefined) return;
+    const lane = this.#hop;
+    if (lane === undefined) return;
+    const hop = job.next === undefined ? lane : { ...lane, next: job.next };
     const started = Date.now();
     const result = await this.#attempt(job, message, hop);
     const ms = Date.now() - started;
@@ -175,6 +176,8 @@ export class Lane {
   }
 
   async #end(deadline: number): Promise<void> {
+    const why = 'this worker ends';
+    for (const { n } of this.#waiting) this.#options.peer.send({ t: 'refused', n, why });
     this.#waiting.length = 0;
     await this.#finishWork(deadline);
     await this.#deliverer?.close();

@@ -158,8 +158,8 @@ describe('the transport role', () => {
 
   it('delivers to a Maildir', async () => {
     const { lane, role } = await start('maildir');
-    const { peer } = await lane({ channel: 'maildir', next: 'example.org/user' });
-    const done = await give(peer, await put());
+    const { peer } = await lane({ channel: 'maildir', next: '' });
+    const done = await give(peer, await put(), { next: 'example.org/user' });
     assert.equal(done.outcomes[0]?.state, 'delivered');
     const [mail] = readMaildir('mail/example.org/user');
     assert.match(

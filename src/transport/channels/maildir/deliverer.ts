@@ -13,8 +13,6 @@ import { fileName, parseMailbox } from './names.ts';
 import { forgetPlacement, placeMessage } from './place.ts';
 
 export interface MaildirOptions {
-  /** As in Hop.next. */
-  readonly next: string;
   readonly root: string;
   readonly hostname: string;
   /** Shared by the lanes of a worker. */
@@ -29,7 +27,8 @@ export class MaildirDeliverer implements Deliverer {
   }
 
   async deliver(job: Job, message: StoredMessage): Promise<DeliveryResult> {
-    const mailbox = parseMailbox(this.#options.next);
+    const next = job.next ?? '';
+    const mailbox = parseMailbox(next);
     if (mailbox === undefined) {
       return {
         verdicts: [verdictOf(job.to, reply({ code: 550, status: '5.1.3', text: 'no mailbox can have this name' }))],
@@ -45,12 +44,11 @@ export class MaildirDeliverer implements Deliverer {
         const name = fileName(message, recipient, hostname);
         await placeMessage({ maildir, name, message, recipient, syncs });
         placed.push({ maildir, name });
-        verdicts.push(
-          verdictOf([recipient], reply({ code: 250, status: '2.0.0', text: `delivered to ${this.#options.next}` })),
-        );
+        verdicts.push(verdictOf([recipient], reply({ code: 250, status: '2.0.0', text: `delivered to ${next}` })));
       } catch (error) {
-        trouble = diskReply(error);
-        verdicts.push(verdictOf([recipient], trouble));
+        const answer = diskReply(error);
+        if (concernsAll(error)) trouble = answer;
+        verdicts.push(verdictOf([recipient], answer));
       }
     }
     return { verdicts: mergeVerdicts(verdicts), trouble, whenDurable: () => forgetAll(placed) };
@@ -63,6 +61,11 @@ export class MaildirDeliverer implements Deliverer {
 
 async function forgetAll(placed: readonly { readonly maildir: string; readonly name: string }[]): Promise<void> {
   await Promise.all(placed.map(({ maildir, name }) => forgetPlacement(maildir, name)));
+}
+
+/** The disk's trouble and not one mailbox's: all mailboxes share a bin, and one must not hold up the others. */
+function concernsAll(error: unknown): boolean {
+  return ['ENOSPC', 'EFBIG', 'EROFS', 'EIO'].includes(errorCode(error) ?? '');
 }
 
 /** Every trouble with a disk is temporary: an operator can end it. Exact words go to log and sender alike, without paths. */

@@ -27,10 +27,10 @@ const NAME = fileName(makeMessage(CONTENT), TO, 'h.test');
 
 function setUp(next = 'example.org/user') {
   const root = join(makeTemp('maildir'), 'mail');
-  const deliverer = new MaildirDeliverer({ next, root, hostname: 'h.test', syncs: new DirectorySyncs() });
+  const deliverer = new MaildirDeliverer({ root, hostname: 'h.test', syncs: new DirectorySyncs() });
   const maildir = join(root, 'example.org', 'user');
   const deliver = (to = [TO], message = makeMessage(CONTENT)): Promise<DeliveryResult> =>
-    deliverer.deliver(makeJob(to), message);
+    deliverer.deliver(makeJob(to, { next }), message);
   const list = (folder: string): string[] => readdirSync(join(maildir, folder)).toSorted();
   return { root, maildir, deliver, list };
 }

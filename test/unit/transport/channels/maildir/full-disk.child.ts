@@ -6,9 +6,9 @@ import { DirectorySyncs } from '../../../../../src/transport/channels/maildir/di
 import { makeJob, makeMessage } from '../../support.ts';
 
 const root = process.argv[2] ?? '';
-const deliverer = new MaildirDeliverer({ next: 'b.test/a', root, hostname: 'h.test', syncs: new DirectorySyncs() });
+const deliverer = new MaildirDeliverer({ root, hostname: 'h.test', syncs: new DirectorySyncs() });
 const message = makeMessage(`Subject: x\r\n\r\n${'line\r\n'.repeat(50_000)}`);
-const large = await deliverer.deliver(makeJob(['a@b.test']), message);
-const small = await deliverer.deliver(makeJob(['a@b.test']), makeMessage('Subject: x\r\n\r\n'));
+const large = await deliverer.deliver(makeJob(['a@b.test'], { next: 'b.test/a' }), message);
+const small = await deliverer.deliver(makeJob(['a@b.test'], { next: 'b.test/a' }), makeMessage('Subject: x\r\n\r\n'));
 const left = readdirSync(join(root, 'b.test/a/tmp')).length;
 console.log(JSON.stringify({ large, small, left }));
