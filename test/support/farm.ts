@@ -43,6 +43,8 @@ const supervisors = new Set<ChildProcess>();
 process.on('exit', () => {
   for (const child of supervisors) child.kill('SIGKILL');
 });
+// The test runner ends a file that takes too long, and people press Ctrl-C: nothing may be left running then.
+for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(name, () => process.exit(1));
 
 /** Starts a farm and waits until it is ready; fails with what it printed when it is not. */
 export async function startFarm(options: FarmOptions = {}): Promise<Farm> {
@@ -253,6 +255,9 @@ export class Farm {
     return `stdout: ${this.stdout.slice(-2000)}\nstderr: ${this.stderr.slice(-4000)}`;
   }
 }
+
+/** Settings for workers that run as the user of the test: for limits on them, and for folders that only he may enter. */
+export const AS_OURSELVES: readonly string[] = userInfo().uid === 0 ? ['user=root'] : [];
 
 /** As root, the workers run as an unprivileged user, who must be able to read the source. Where he can't, they stay root. */
 function userSetting(): string[] {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { startFarm } from '../../support/farm.ts';
+import { AS_OURSELVES, startFarm } from '../../support/farm.ts';
 import { readMaildir } from '../../support/maildir.ts';
 import { sendMail } from '../../support/send-mail.ts';
 import { startSink } from '../../support/sink.ts';
@@ -63,7 +63,7 @@ describe('relaying', () => {
         onData: (to) => (to.startsWith('full') ? '552 5.2.2 mailbox full' : undefined),
       });
       const routes = `routes=[{match: far.example, via: "lmtp:unix:${path}"}]`;
-      await using farm = await startFarm({ set: [routes, 'domains.local=[localhost]', 'user=root'] });
+      await using farm = await startFarm({ set: [routes, 'domains.local=[localhost]', ...AS_OURSELVES] });
       const to = ['one@far.example', 'full@far.example', 'two@far.example'];
       await sendMail({ port: farm.port, from: 'anna@localhost', to });
       const bounces = join(farm.var, 'mail', 'localhost', 'anna');

@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { makeFolders, startFarm, type Folders } from '../../support/farm.ts';
+import { AS_OURSELVES, makeFolders, startFarm, type Folders } from '../../support/farm.ts';
 import { emptyLedger, sendMail } from '../../support/send-mail.ts';
 import { startSink } from '../../support/sink.ts';
 import { SmtpSession } from '../../support/smtp-session.ts';
@@ -69,7 +69,7 @@ describe('a disk that is full to the last byte', () => {
           'queue.freeInodes=0',
           'queue.segment=1MiB',
           'retry.times=[1s]',
-          'user=root',
+          ...AS_OURSELVES,
         ],
       });
       const ledger = emptyLedger();

@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { makeFolders, startFarm, type FarmOptions, type Folders } from '../../support/farm.ts';
+import { AS_OURSELVES, makeFolders, startFarm, type FarmOptions, type Folders } from '../../support/farm.ts';
 import { sendMail } from '../../support/send-mail.ts';
 import { startSink, type Sink } from '../../support/sink.ts';
 import { removeTemp } from '../../support/temp.ts';
@@ -15,7 +15,7 @@ const MESSAGES = 100;
 function options(folders: Folders, sink: Sink): FarmOptions {
   return {
     folders,
-    set: [`routes=[{match: "*", via: "smtp:[127.0.0.1]:${sink.port}"}]`, 'retry.times=[1s]', 'user=root'],
+    set: [`routes=[{match: "*", via: "smtp:[127.0.0.1]:${sink.port}"}]`, 'retry.times=[1s]', ...AS_OURSELVES],
   };
 }
 

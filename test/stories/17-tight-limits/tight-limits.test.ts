@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { describe, it } from 'node:test';
 import { makeContent } from '../../support/content.ts';
-import { startFarm } from '../../support/farm.ts';
+import { AS_OURSELVES, startFarm } from '../../support/farm.ts';
 import { sendMail } from '../../support/send-mail.ts';
 import { startSink } from '../../support/sink.ts';
 import { SmtpSession } from '../../support/smtp-session.ts';
@@ -25,7 +25,11 @@ describe('few descriptors', { skip: PRLIMIT }, () => {
   it('cost clients a wait, not the farm its life', async () => {
     await using sink = await startSink();
     await using farm = await startFarm({
-      set: [`routes=[{match: "*", via: "smtp:[127.0.0.1]:${sink.port}"}]`, 'limits.connectionsPerClient=1000'],
+      set: [
+        `routes=[{match: "*", via: "smtp:[127.0.0.1]:${sink.port}"}]`,
+        'limits.connectionsPerClient=1000',
+        ...AS_OURSELVES,
+      ],
     });
     const acceptors = farm.workers('acceptor');
     for (const { pid } of acceptors) execFileSync('prlimit', ['--pid', String(pid), '--nofile=45:45']);
@@ -49,7 +53,7 @@ describe('small files only', { skip: PRLIMIT }, () => {
   it('refuse what does not fit, for now, and take what does', async () => {
     await using sink = await startSink();
     await using farm = await startFarm({
-      set: [`routes=[{match: "*", via: "smtp:[127.0.0.1]:${sink.port}"}]`, 'queue.segment=1MiB'],
+      set: [`routes=[{match: "*", via: "smtp:[127.0.0.1]:${sink.port}"}]`, 'queue.segment=1MiB', ...AS_OURSELVES],
     });
     const acceptors = farm.workers('acceptor');
     for (const { pid } of acceptors) execFileSync('prlimit', ['--pid', String(pid), '--fsize=4000000:4000000']);

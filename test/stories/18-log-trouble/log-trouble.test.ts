@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { startFarm, type Farm } from '../../support/farm.ts';
+import { AS_OURSELVES, startFarm, type Farm } from '../../support/farm.ts';
 import { sendMail } from '../../support/send-mail.ts';
 import { startSink, type Sink } from '../../support/sink.ts';
 import { waitFor } from '../../support/wait.ts';
@@ -16,7 +16,7 @@ async function flows(farm: Farm, sink: Sink, prefix: string): Promise<void> {
 }
 
 function start(sink: Sink): Promise<Farm> {
-  return startFarm({ set: [`routes=[{match: "*", via: "smtp:[127.0.0.1]:${sink.port}"}]`] });
+  return startFarm({ set: [`routes=[{match: "*", via: "smtp:[127.0.0.1]:${sink.port}"}]`, ...AS_OURSELVES] });
 }
 
 describe('a log in trouble', () => {
@@ -35,9 +35,9 @@ describe('a log in trouble', () => {
     await using sink = await startSink();
     await using farm = await start(sink);
     const { pid } = await farm.worker('log');
-    execFileSync('prlimit', ['--pid', String(pid), '--fsize=1000:1000']);
+    execFileSync('prlimit', ['--pid', String(pid), '--fsize=1000:']);
     await flows(farm, sink, 'full');
-    execFileSync('prlimit', ['--pid', String(pid), '--fsize=unlimited']);
+    execFileSync('prlimit', ['--pid', String(pid), '--fsize=unlimited:']);
     await flows(farm, sink, 'healed');
   });
 
@@ -53,7 +53,9 @@ describe('a log in trouble', () => {
     await using farm = await startFarm({
       set: [
         `routes=[{match: "*", via: "smtp:[127.0.0.1]:${sink.port}"}]`,
+        'farms.acceptor.most=3',
         'farms.acceptor.least=3',
+        'farms.smtp.most=3',
         'farms.smtp.least=3',
       ],
     });
