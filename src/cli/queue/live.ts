@@ -58,6 +58,7 @@ export async function connectFarm(config: Config): Promise<Farm> {
 class RunningFarm implements Farm {
   readonly #scheduler: Peer;
   readonly #ways: { readonly scheduler: HandOn; readonly router: HandOn };
+  #closed = false;
 
   constructor(scheduler: Peer, ways: { readonly scheduler: HandOn; readonly router: HandOn }) {
     this.#scheduler = scheduler;
@@ -90,6 +91,8 @@ class RunningFarm implements Farm {
   }
 
   async close(): Promise<string | undefined> {
+    if (this.#closed) return undefined;
+    this.#closed = true;
     const deadline = Date.now() + REQUEST_MS;
     const ways = [this.#ways.router, this.#ways.scheduler];
     await Promise.all(ways.map((way) => waitForTaken(way, deadline)));

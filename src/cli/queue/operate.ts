@@ -6,14 +6,14 @@
 import { EX } from '../../base/sysexits.ts';
 import { errorText, oneLine } from '../../base/text.ts';
 import type { Config } from '../../config/config.ts';
-import { openLogger } from '../../log/logger.ts';
+import { openLogger, type Logger } from '../../log/logger.ts';
 import { openStore } from '../../queue/open-store.ts';
 import { QueueOperator } from '../../queue/operate.ts';
-import { QueueWalk, type QueuedMessage } from '../../queue/walk.ts';
+import type { QueuedMessage } from '../../queue/walk.ts';
 import type { Context } from '../common/context.ts';
 import { connectFarm, NO_FARM, type Farm } from './live.ts';
 import type { Selector } from './selectors.ts';
-import { findMessages, reread } from './source.ts';
+import { findMessages, rereadAll } from './source.ts';
 import { EVENT, PAST, whyNotFit, workOn, type WorkingVerb } from './work.ts';
 
 export interface Operation {
@@ -47,56 +47,81 @@ export async function operate(operation: Operation): Promise<number> {
   if (operation.dryRun) return dryRun(operation, chosen);
   const worker = `queue-${process.pid}-${Date.now().toString(36)}`;
   const log = openLogger({ socket: 'run/log.sock', farm: 'cli', worker, level: config.log.level });
-  const store = await openStore({ config, worker, log, role: 'command' });
   const farm = live ? await connectFarm(config) : NO_FARM;
-  const tally = new Tally(operation);
   try {
-    const operator = new QueueOperator(store, { root: 'queue', split: config.queue.split });
-    for await (const batch of batches(chosen)) {
-      for (const told of await workOnBatch(operation, { farm, operator }, batch)) {
-        if (told.why === undefined) log.info(EVENT[verb], { id: told.id, by: 'operator' });
-        await tally.tell(told);
-      }
+    const store = await openStore({ config, worker, log, role: 'command' });
+    try {
+      const operator = new QueueOperator(store, { root: 'queue', split: config.queue.split });
+      return await workThrough(operation, { farm, operator, log }, batches(chosen));
+    } finally {
+      await store.close();
     }
-    const left = await farm.close();
-    if (left !== undefined) await operation.context.err.line(`queue: ${left}`);
-    return await tally.finish();
   } finally {
-    await store.close();
+    // Open connections would keep the command alive; a second close does nothing.
+    await farm.close();
     await log.flush(500);
     log.close();
   }
 }
 
-async function workOnBatch(
+async function workThrough(
   operation: Operation,
-  tools: { readonly farm: Farm; readonly operator: QueueOperator },
-  batch: readonly QueuedMessage[],
-): Promise<readonly Told[]> {
-  const { verb, reason, config } = operation;
-  const { farm, operator } = tools;
-  // What is in the deleted queue is in nobody's hands.
-  const taken = verb === 'restore' ? await NO_FARM.take(batch) : await farm.take(batch);
-  const walk = new QueueWalk({ split: config.queue.split });
-  await walk.readOutcomes();
-  const told: Told[] = [];
-  for (const old of batch) {
-    const refused = taken.refused.get(old.id);
-    const message = verb === 'restore' ? old : taken.ours.has(old.id) ? await reread(walk, old) : undefined;
-    const why = refused ?? (message ? whyNotFit(verb, message) : 'it left the queue meanwhile');
-    if (why !== undefined || !message) {
-      told.push({ id: old.id, why: why ?? '', again: refused !== undefined });
-      continue;
-    }
-    try {
-      const after = await workOn(operator, verb, message, reason);
-      await farm.giveBack(old.id, after);
-      told.push({ id: old.id });
-    } catch (error) {
-      told.push({ id: old.id, why: oneLine(errorText(error)), again: true });
+  tools: Tools & { readonly log: Logger },
+  chosen: AsyncIterable<readonly QueuedMessage[]>,
+): Promise<number> {
+  const tally = new Tally(operation);
+  for await (const batch of chosen) {
+    for (const told of await workOnBatch(operation, tools, batch)) {
+      if (told.why === undefined) tools.log.info(EVENT[operation.verb], { id: told.id, by: 'operator' });
+      await tally.tell(told);
     }
   }
+  const left = await tools.farm.close();
+  if (left !== undefined) await operation.context.err.line(`queue: ${left}`);
+  return tally.finish();
+}
+
+interface Tools {
+  readonly farm: Farm;
+  readonly operator: QueueOperator;
+}
+
+async function workOnBatch(
+  operation: Operation,
+  tools: Tools,
+  batch: readonly QueuedMessage[],
+): Promise<readonly Told[]> {
+  const { verb, config } = operation;
+  // What is in the deleted queue is in nobody's hands.
+  const taken = await (verb === 'restore' ? NO_FARM : tools.farm).take(batch);
+  const ours = batch.filter((message) => taken.ours.has(message.id));
+  const source = { split: config.queue.split };
+  const now = verb === 'restore' ? new Map(ours.map((one) => [one.id, one])) : await rereadAll(source, ours);
+  const told: Told[] = [];
+  for (const { id } of batch) {
+    const refused = taken.refused.get(id);
+    told.push(
+      refused === undefined ? await workOnOne(operation, tools, id, now.get(id)) : { id, why: refused, again: true },
+    );
+  }
   return told;
+}
+
+async function workOnOne(
+  { verb, reason }: Operation,
+  { farm, operator }: Tools,
+  id: string,
+  message: QueuedMessage | undefined,
+): Promise<Told> {
+  const why = message ? whyNotFit(verb, message) : 'it left the queue meanwhile';
+  if (why !== undefined || !message) return { id, why: why ?? '' };
+  try {
+    const after = await workOn(operator, verb, message, reason);
+    await farm.giveBack(id, after);
+    return { id };
+  } catch (error) {
+    return { id, why: oneLine(errorText(error)), again: true };
+  }
 }
 
 async function dryRun({ context, verb, json }: Operation, chosen: AsyncIterable<QueuedMessage>): Promise<number> {
@@ -155,10 +180,14 @@ function plural(count: number): string {
   return `${count} message${count === 1 ? '' : 's'}`;
 }
 
-async function* batches<T>(items: AsyncIterable<T>): AsyncGenerator<readonly T[]> {
-  let batch: T[] = [];
-  for await (const item of items) {
-    batch.push(item);
+/** A message that a verb moved from a journal to the tree is met there again by the walk: it is passed over. */
+async function* batches(messages: AsyncIterable<QueuedMessage>): AsyncGenerator<readonly QueuedMessage[]> {
+  const moved = new Set<string>();
+  let batch: QueuedMessage[] = [];
+  for await (const message of messages) {
+    if (moved.has(message.id)) continue;
+    if (message.where === 'journal') moved.add(message.id);
+    batch.push(message);
     if (batch.length < BATCH) continue;
     yield batch;
     batch = [];

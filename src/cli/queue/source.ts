@@ -52,12 +52,29 @@ export async function* findByIds(source: QueueSource, ids: ReadonlySet<string>):
   }
 }
 
-/** The same message as it stands now, or undefined when it is finished. Call readOutcomes() of the walk first. */
-export async function reread(walk: QueueWalk, message: QueuedMessage): Promise<QueuedMessage | undefined> {
-  const inTree = await walk.treeMessage(message.id);
-  if (inTree) return isUnfinished(inTree) ? inTree : undefined;
-  const segment = parseHandle(message.handle)?.journal?.segment;
-  if (segment === undefined) return undefined;
-  const { messages } = await walk.segment(segment);
-  return messages.find((one) => one.message.id === message.id)?.message;
+/**
+ * The same messages as they stand now, by id, without those that are finished. Each journal segment is read once,
+ * however many of them are in it.
+ */
+export async function rereadAll(
+  source: QueueSource,
+  messages: readonly QueuedMessage[],
+): Promise<ReadonlyMap<string, QueuedMessage>> {
+  const walk = new QueueWalk({ split: source.split });
+  await walk.readOutcomes();
+  const found = new Map<string, QueuedMessage>();
+  const segments = new Map<string, Set<string>>();
+  for (const { id, handle } of messages) {
+    const inTree = await walk.treeMessage(id);
+    const segment = parseHandle(handle)?.journal?.segment;
+    if (inTree && isUnfinished(inTree)) found.set(id, inTree);
+    if (inTree || segment === undefined) continue;
+    segments.set(segment, (segments.get(segment) ?? new Set()).add(id));
+  }
+  for (const [segment, ids] of segments) {
+    for (const { message } of (await walk.segment(segment)).messages) {
+      if (ids.has(message.id)) found.set(message.id, message);
+    }
+  }
+  return found;
 }
