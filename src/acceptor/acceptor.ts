@@ -8,7 +8,6 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pause, withDeadline } from '../base/deadline.ts';
-import { errorText } from '../base/text.ts';
 import type { Config, Listener } from '../config/config.ts';
 import { parseListen } from '../config/listen-address.ts';
 import { compileNetworks } from '../config/networks.ts';
@@ -25,7 +24,7 @@ import { Intake } from './intake.ts';
 import { Desk, type DeskState } from './listener-desk.ts';
 import { RecipientPolicy } from './recipient-policy.ts';
 import { REFUSALS } from './replies.ts';
-import { SegmentNotices } from './segment-notices.ts';
+import { SegmentNotices } from '../ipc/segment-notices.ts';
 import { FarmServer } from './server.ts';
 import { SessionClock } from './session-clock.ts';
 import { SessionLimits } from './session-limits.ts';
@@ -41,19 +40,13 @@ export async function startAcceptor(worker: Worker): Promise<Role> {
   const { config, log } = worker;
   const self = makeHello({ farm: worker.farm, worker: worker.name });
   const tls = readIpcTls(config);
-  const notices = new SegmentNotices({
-    address: config.farms.scheduler.socket,
-    self,
-    tls,
-    log,
-    wake: () => worker.wake('scheduler'),
-  });
+  const notices = new SegmentNotices({ address: config.farms.scheduler.socket, self, tls, log });
   const store = await openStore({
     config,
     role: 'writer',
     worker: worker.instance,
     log,
-    onSegmentClosed: (segment, total, finished) => notices.post({ segment, total, finished }),
+    onSegmentClosed: notices.post,
   });
   const handOn = openHandOn({
     address: config.farms.router.socket,
@@ -88,9 +81,7 @@ export async function startAcceptor(worker: Worker): Promise<Role> {
       filters.close();
       await handOn.close(deadline - CLOSING_MS);
       await store.close();
-      await withDeadline(notices.settle(), Math.max(1, deadline - Date.now()), 'notices').catch((error: unknown) => {
-        log.debug('segment-notice', { why: errorText(error) });
-      });
+      await notices.settle(deadline);
     },
     stats: () => ({
       busy: Math.max(intake.underWay, state.limits.total),

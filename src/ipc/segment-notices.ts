@@ -1,18 +1,20 @@
 /**
- * Tells the scheduler which journal segments this process closed, so that they can be removed in time. A notice is kept until
- * it was taken; one that is lost with this process is made good by the injector.
+ * Tells the scheduler which journal segments this process closed, so that they are settled and removed in time. Notices wait
+ * while the scheduler is away; those that are lost with this process are made good by the injector.
  */
-import { errorText, errorCode } from '../base/text.ts';
 import { pause } from '../base/deadline.ts';
+import { errorText } from '../base/text.ts';
+import type { Logger } from '../log/logger.ts';
 import type { IpcTls } from './address.ts';
 import { connectPeer } from './connect.ts';
 import type { Hello } from './messages.ts';
 
 export interface SegmentNoticesOptions {
+  /** Socket of the scheduler. */
   readonly address: string;
   readonly self: Hello;
   readonly tls?: IpcTls | undefined;
-  readonly onTrouble?: (why: string) => void;
+  readonly log: Pick<Logger, 'debug'>;
 }
 
 interface Notice {
@@ -21,52 +23,58 @@ interface Notice {
   readonly finished: readonly number[];
 }
 
-export interface SegmentNotices {
-  /** Fits Store's onSegmentClosed. */
-  readonly notify: (segment: string, total: number, finished: readonly number[]) => void;
-  /** Waits until all notices are taken, at most until the deadline (ms since 1970). */
-  finish(deadline: number): Promise<void>;
-}
-
+/** Segments are sealed on disk: the injector of the next start finds those whose notice had no room here. */
+const MAX_WAITING = 1000;
 const ANSWER_MS = 5000;
 const RETRY_MS = 1000;
 
-export function openSegmentNotices(options: SegmentNoticesOptions): SegmentNotices {
-  const waiting: Notice[] = [];
-  let working: Promise<void> | undefined;
-  let last = Infinity;
-  const work = async (): Promise<void> => {
-    while (waiting.length > 0 && Date.now() < last) {
+export class SegmentNotices {
+  readonly #options: SegmentNoticesOptions;
+  readonly #waiting: Notice[] = [];
+  #sending: Promise<void> | undefined;
+  #until = Infinity;
+
+  constructor(options: SegmentNoticesOptions) {
+    this.#options = options;
+  }
+
+  /** Sends it in the background. Fits Store's onSegmentClosed. */
+  readonly post = (segment: string, total: number, finished: readonly number[]): void => {
+    if (this.#waiting.length >= MAX_WAITING) this.#waiting.shift();
+    this.#waiting.push({ segment, total, finished });
+    this.#sending ??= this.#sendAll().finally(() => (this.#sending = undefined));
+  };
+
+  /** Resolves when all are sent, or soon after the deadline (ms since 1970). */
+  async settle(deadline: number): Promise<void> {
+    this.#until = deadline;
+    await this.#sending;
+  }
+
+  async #sendAll(): Promise<void> {
+    while (this.#waiting.length > 0 && Date.now() < this.#until) {
       try {
-        await deliver(waiting, options);
+        await this.#sendOverOneConnection();
       } catch (error) {
-        options.onTrouble?.(errorCode(error) ?? errorText(error));
-        await pause(RETRY_MS);
+        this.#options.log.debug('segment-notice', { why: errorText(error), waiting: this.#waiting.length });
+        await pause(RETRY_MS, { unref: true });
       }
     }
-    working = undefined;
-  };
-  return {
-    notify(segment, total, finished) {
-      waiting.push({ segment, total, finished });
-      working ??= work();
-    },
-    async finish(deadline) {
-      last = deadline;
-      await working;
-    },
-  };
-}
+  }
 
-async function deliver(waiting: Notice[], options: SegmentNoticesOptions): Promise<void> {
-  const { address, self, tls } = options;
-  const peer = await connectPeer({ address, self, tls, deadlineMs: ANSWER_MS });
-  try {
-    for (let notice = waiting[0]; notice; notice = waiting[0]) {
-      await peer.request({ t: 'segment', ...notice }, ANSWER_MS);
-      waiting.shift();
+  async #sendOverOneConnection(): Promise<void> {
+    const { address, self, tls } = this.#options;
+    const left = Math.max(1, Math.min(ANSWER_MS, this.#until - Date.now()));
+    const peer = await connectPeer({ address, self, tls, deadlineMs: left });
+    try {
+      for (let notice = this.#waiting[0]; notice !== undefined; notice = this.#waiting[0]) {
+        const { finished, ...closed } = notice;
+        const list = finished.length > 0 ? { finished } : {};
+        await peer.request({ t: 'segment', ...closed, ...list }, left);
+        if (this.#waiting[0] === notice) this.#waiting.shift();
+      }
+    } finally {
+      peer.close();
     }
-  } finally {
-    peer.close();
   }
 }

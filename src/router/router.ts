@@ -5,13 +5,10 @@
  * in hand is handed on again by its sender.
  */
 import type { Config } from '../config/config.ts';
-import { errorText } from '../base/text.ts';
-import type { IpcTls } from '../ipc/address.ts';
-import { connectPeer } from '../ipc/connect.ts';
 import { makeHello } from '../ipc/hello.ts';
 import { openHandOn, type HandedOn } from '../ipc/hand-on.ts';
 import { listenForPeers } from '../ipc/listen.ts';
-import type { Hello } from '../ipc/messages.ts';
+import { SegmentNotices } from '../ipc/segment-notices.ts';
 import type { Logger } from '../log/logger.ts';
 import type { AliasTable } from '../mail/aliases.ts';
 import { listenTls, readIpcTls } from '../process/ipc-tls.ts';
@@ -24,8 +21,6 @@ import { Desk } from './desk.ts';
 import type { PlanRules } from './plan.ts';
 import { RoutingTable } from './table.ts';
 
-/** What telling the scheduler of a closed segment may take, in ms. */
-const NOTICE_MS = 5000;
 const NO_ALIASES: AliasTable = new Map();
 
 /** Starts the role; resolves when the worker takes messages. Rejects when the socket or the store cannot be opened. */
@@ -34,12 +29,13 @@ export async function startRouter(worker: Worker): Promise<Role> {
   const self = makeHello({ farm: worker.farm, worker: worker.name });
   const tls = readIpcTls(config);
   const address = config.farms.scheduler.socket;
+  const notices = new SegmentNotices({ address, self, tls, log });
   const store = await openStore({
     config,
     worker: worker.instance,
     log,
     role: 'recorder',
-    onSegmentClosed: (segment, total) => void tellSegment({ address, self, tls }, { segment, total }, log),
+    onSegmentClosed: notices.post,
   });
   const handOn = openHandOn({
     address,
@@ -72,6 +68,7 @@ export async function startRouter(worker: Worker): Promise<Role> {
       await server.close();
       await handOn.close(deadline);
       await store.close();
+      await notices.settle(deadline);
     },
     reload(fresh) {
       rules = makeRules(fresh, rules.aliases.aliases, log);
@@ -105,18 +102,4 @@ async function holdPoison(store: Store, log: Logger, frame: HandedOn, why: strin
   const recipients = 'parts' in frame && frame.parts !== undefined ? frame.parts.flatMap((part) => part.to) : [];
   log.error('held', { id: idOfHandle(frame.handle), why });
   await store.record(frame.handle as Handle, [{ state: 'held', recipients, at: Date.now(), why: `scheduler: ${why}` }]);
-}
-
-/** A hint for the scheduler, so that the segment is folded and removed early; lost, the next injector finds the segment. */
-async function tellSegment(
-  to: { readonly address: string; readonly self: Hello; readonly tls: IpcTls | undefined },
-  closed: { readonly segment: string; readonly total: number },
-  log: Logger,
-): Promise<void> {
-  try {
-    const peer = await connectPeer({ ...to, deadlineMs: NOTICE_MS });
-    await peer.request({ t: 'segment', ...closed }, NOTICE_MS).finally(() => peer.close());
-  } catch (error) {
-    log.debug('segment-notice', { segment: closed.segment, why: errorText(error) });
-  }
 }

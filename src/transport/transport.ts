@@ -17,7 +17,7 @@ import { openStore } from '../queue/open-store.ts';
 import type { Handle, Store } from '../queue/store.ts';
 import { channelMaker } from './channels.ts';
 import { Lane } from './lane.ts';
-import { SegmentNotices } from './segment-notices.ts';
+import { SegmentNotices } from '../ipc/segment-notices.ts';
 
 /** Kept of a drain's time for closing the store and telling of its segments, in ms. */
 const CLOSING_MS = 500;
@@ -66,7 +66,7 @@ export async function startTransport(worker: Worker): Promise<Role> {
       await server.close();
       await handOn.close(deadline - CLOSING_MS);
       await store.close();
-      await notices.settle();
+      await notices.settle(deadline);
     },
     reload(fresh) {
       config = fresh;
@@ -83,7 +83,7 @@ function openWorkerStore({ config, instance, log }: Worker, channel: Channel, no
     worker: instance,
     log,
     role: channel === 'bounce' ? 'writer' : 'recorder',
-    onSegmentClosed: (segment, total, finished) => notices.post({ segment, total, finished }),
+    onSegmentClosed: notices.post,
   });
 }
 
