@@ -21,6 +21,15 @@ export interface RecipientState {
 export function foldOutcomes(envelope: Envelope, outcomes: readonly Outcome[]): RecipientState[] {
   const states = new Map<string, RecipientState>();
   for (const { address } of envelope.recipients) states.set(address, waiting(address));
+  return applyTo(states, outcomes);
+}
+
+/** The states after more outcomes: for whoever owns the message and has just recorded them. */
+export function applyOutcomes(recipients: readonly RecipientState[], outcomes: readonly Outcome[]): RecipientState[] {
+  return applyTo(new Map(recipients.map((recipient) => [recipient.address, recipient])), outcomes);
+}
+
+function applyTo(states: Map<string, RecipientState>, outcomes: readonly Outcome[]): RecipientState[] {
   const ordered = outcomes.length > 1 ? outcomes.toSorted((a, b) => a.at - b.at) : outcomes;
   for (const outcome of ordered) {
     for (const address of outcome.recipients) {

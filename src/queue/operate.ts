@@ -5,6 +5,7 @@
 import type { Outcome, Reply } from '../mail/outcome.ts';
 import type { OutcomeState } from '../mail/outcome.ts';
 import { createDisk } from './disk.ts';
+import { applyOutcomes } from './fold.ts';
 import { parseHandle, treeHandle } from './handle.ts';
 import type { Layout } from './layout.ts';
 import { outcomeLine } from './record.ts';
@@ -46,8 +47,7 @@ export class QueueOperator {
       attempts,
       ...(hop ? { hop } : {}),
     }));
-    if (outcomes.length > 0) await this.#append(message, outcomes);
-    return { ...(await this.#reread(message)), handle };
+    return { ...(await this.#append(message, outcomes)), handle };
   }
 
   /** All recipients count as failed with this reply: the sender gets a bounce. */
@@ -76,12 +76,17 @@ export class QueueOperator {
     await this.#intoTree(message);
     const chosen = message.recipients.filter((recipient) => only === undefined || recipient.state === only);
     const recipients = chosen.map((recipient) => recipient.address);
-    if (recipients.length > 0) await this.#append(message, [{ state, recipients, at: Date.now(), ...more }]);
-    return this.#reread(message);
+    return this.#append(message, recipients.length > 0 ? [{ state, recipients, at: Date.now(), ...more }] : []);
   }
 
-  #append(message: QueuedMessage, outcomes: readonly Outcome[]): Promise<void> {
-    return appendState(this.#tree, message.id, [outcomeLine(message.id, outcomes)]);
+  /**
+   * The message as it is afterwards. Its owner read it after it became his, so what he read and what he adds is all: to
+   * read every outcome journal again for each of many messages would take the square of their number.
+   */
+  async #append(message: QueuedMessage, outcomes: readonly Outcome[]): Promise<QueuedMessage> {
+    if (outcomes.length > 0) await appendState(this.#tree, message.id, [outcomeLine(message.id, outcomes)]);
+    const recipients = applyOutcomes(message.recipients, outcomes).filter((one) => one.state !== 'done');
+    return { ...message, handle: treeHandle(message.id), where: 'tree', recipients };
   }
 
   /** States live beside the message in the tree, so it goes there first. */
