@@ -83,7 +83,7 @@ function parseEntry(text: string): ParsedEntry {
   const key = parseName(name.trim());
   if ('why' in key) return { key: name.trim(), why: key.why };
   const targets = parseTargets(list);
-  return Array.isArray(targets) ? { key: key.name, targets } : { key: key.name, why: targets as string };
+  return Array.isArray(targets) ? { key: key.name, targets } : { key: key.name, why: targets };
 }
 
 function parseName(name: string): { readonly name: string } | { readonly why: string } {

@@ -9,7 +9,7 @@ import { errorCode, errorText } from '../base/text.ts';
 import { formatAliasProblem, parseAliases, type AliasTable } from '../mail/aliases.ts';
 
 /** Relative to var, the working directory of every worker. */
-export const ALIAS_FILE = 'run/aliases';
+const ALIAS_FILE = 'run/aliases';
 /** A larger file is refused as a whole: it has to fit in memory with room to spare. */
 const MAX_SIZE = 64 * 1024 * 1024;
 

@@ -3,7 +3,6 @@
  *
  * The ledger is written when the last answer is decided: what it holds was delivered, whether or not the sender heard so.
  */
-import type { AddressInfo } from 'node:net';
 import { SMTPServer, type SMTPServerDataStream, type SMTPServerSession } from 'smtp-server';
 import { testId } from './content.ts';
 
@@ -69,7 +68,11 @@ export async function startSink(options: SinkOptions = {}): Promise<Sink> {
       receive(stream, session).then((answers) => {
         const errors = answers.map(asError);
         // smtp-server takes one answer for SMTP, and one for each recipient for LMTP.
-        if (options.protocol === 'lmtp') return done(null, errors.map((error) => error ?? 'ok') as unknown as string);
+        if (options.protocol === 'lmtp')
+          return done(
+            null,
+            errors.map((error) => error ?? 'ok'),
+          );
         return done(errors[0] ?? null);
       }, done);
     },
@@ -98,7 +101,7 @@ export async function startSink(options: SinkOptions = {}): Promise<Sink> {
     if (options.path === undefined) server.listen(options.port ?? 0, '127.0.0.1', resolve);
     else server.listen(options.path, resolve);
   });
-  const address = server.server.address() as AddressInfo | string | null;
+  const address = server.server.address();
   const close = (): Promise<void> => new Promise((resolve) => server.close(resolve));
   return {
     port: typeof address === 'object' && address !== null ? address.port : 0,
