@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { asFrame } from '../../../src/ipc/decode.ts';
+import type { Frame, FrameType } from '../../../src/ipc/messages.ts';
+
+const hop = { channel: 'smtp', next: '[192.0.2.1]:25' } as const;
+const reply = { code: 451, status: '4.4.1', text: 'later', remote: 'mx [192.0.2.1]:25' };
+const envelope = {
+  sender: 'a@b.example',
+  recipients: [{ address: 'c@d.example', dsn: { notify: ['NEVER'], orcpt: 'rfc822;c@d.example' } }],
+  received: 1,
+  tenant: 'default',
+  origin: { via: 'smtp', ip: '192.0.2.9', helo: 'x', listener: 'y', user: 'z' },
+  body: '8BITMIME',
+  smtputf8: true,
+  ret: 'HDRS',
+  envid: 'e',
+  settles: { id: 'x', recipients: ['q@r'] },
+} as const;
+const part = { hop, to: ['c@d.example'], attempts: 1, until: 5, reply, warned: true };
+const outcome = {
+  state: 'deferred',
+  recipients: ['c@d'],
+  at: 1,
+  attempts: 2,
+  until: 3,
+  hop,
+  reply,
+  into: ['x@y'],
+  why: 'w',
+} as const;
+
+/** One of each, with every optional field. */
+const EVERY: { readonly [T in FrameType]: Extract<Frame, { t: T }> } = {
+  hello: { t: 'hello', v: 1, farm: 'router', worker: 'router-1', pid: 7, outcomes: 'x' },
+  accepted: { t: 'accepted', n: 1, handle: 'h', envelope, only: ['x'], parts: [part], stays: true, size: 9 },
+  routed: { t: 'routed', n: 1, handle: 'h', sender: '', received: 1, tenant: 't', size: 2, parts: [part], stays: true },
+  taken: { t: 'taken', n: 1 },
+  refused: { t: 'refused', n: 1, why: 'w' },
+  open: { t: 'open', lane: 'smtp-1', hop },
+  job: { t: 'job', n: 1, handle: 'h', to: ['x'], attempts: 0, failures: [{ to: ['x'], reply }], kind: 'failed' },
+  done: { t: 'done', n: 1, outcomes: [outcome], moved: true, trouble: reply },
+  check: { t: 'check', n: 1, handle: 'h', envelope, filters: ['structure'] },
+  verdict: { t: 'verdict', n: 1, verdict: 'reject', by: 'f', reply, prepend: 'X: y\r\n', replaced: true },
+  segment: { t: 'segment', n: 1, segment: 'journal/x', total: 3, finished: [1] },
+  'plan?': { t: 'plan?', n: 1 },
+  plan: { t: 'plan', n: 1, segments: [{ segment: 's', ordinals: [1, 2] }], outcomes: ['o'] },
+  moved: { t: 'moved', n: 1, segment: 's', ordinals: [1] },
+  gone: { t: 'gone', n: 1, ordinals: [1] },
+  folded: { t: 'folded', n: 1, outcomes: ['o'] },
+  walk: { t: 'walk', n: 1, phase: 'end', injected: 4 },
+  claim: { t: 'claim', n: 1, ids: ['x'] },
+  claimed: { t: 'claimed', n: 1, ids: ['x'], busy: ['y'], unknown: ['z'] },
+  forget: { t: 'forget', n: 1, ids: ['x'] },
+  'stats?': { t: 'stats?', n: 1 },
+  stats: {
+    t: 'stats',
+    n: 1,
+    active: 1,
+    parked: 2,
+    walking: false,
+    segments: 3,
+    bins: [{ hop, waiting: 1, lanes: 1, inDelivery: 1, until: 9, trouble: reply }],
+    counts: { taken: 1 },
+  },
+};
+
+/** None of these is right for any field. */
+const WRONG: readonly unknown[] = [null, Symbol.iterator, [null], [[]], { length: 1 }, -1, 0.5, Number.NaN];
+
+/** Every path to a field in a value, arrays and nested objects included. */
+function pathsOf(value: unknown, path: readonly string[] = []): (readonly string[])[] {
+  if (typeof value !== 'object' || value === null) return [path];
+  return [
+    ...(path.length > 0 ? [path] : []),
+    ...Object.keys(value).flatMap((key) => pathsOf(Reflect.get(value, key), [...path, key])),
+  ];
+}
+
+function replaceAt(value: unknown, path: readonly string[], by: unknown): unknown {
+  const [key, ...rest] = path;
+  if (key === undefined) return by;
+  const copy: unknown = Array.isArray(value) ? [...value] : { ...(value as object) };
+  Reflect.set(copy as object, key, replaceAt(Reflect.get(value as object, key), rest, by));
+  return copy;
+}
+
+describe('the shape of frames', () => {
+  for (const frame of Object.values(EVERY)) {
+    it(`accepts ${frame.t}, with and without its optional fields`, () => {
+      assert.equal(asFrame(frame), frame);
+      const through = JSON.parse(JSON.stringify(frame)) as unknown;
+      assert.deepEqual(asFrame(through), frame);
+    });
+
+    it(`refuses ${frame.t} when any field is of the wrong type`, () => {
+      for (const path of pathsOf(frame)) {
+        for (const wrong of WRONG) {
+          // The figures of stats are shown, not used, and every wish of a recipient is optional: any object will do.
+          if (frame.t === 'stats' && path[0] === 'counts') continue;
+          if (path.at(-1) === 'dsn' && typeof wrong === 'object' && wrong !== null) continue;
+          assert.equal(asFrame(replaceAt(frame, path, wrong)), undefined, `${path.join('.')} = ${String(wrong)}`);
+        }
+      }
+    });
+  }
+
+  it('refuses what is no frame at all', () => {
+    for (const value of [undefined, null, 1, 'hello', [], {}, { t: 1 }, { t: 'hello' }, { t: 'toString' }, () => 1]) {
+      assert.equal(asFrame(value), undefined);
+    }
+  });
+
+  it('refuses strings and lists beyond any reason', () => {
+    assert.equal(asFrame({ t: 'refused', n: 1, why: 'x'.repeat(100_000) }), undefined);
+    assert.equal(asFrame({ t: 'forget', n: 1, ids: new Array(100_001).fill('x') }), undefined);
+  });
+});

@@ -1,0 +1,129 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { openHandOn, type HandedOn, type HandOn, type HandOnOptions } from '../../../src/ipc/hand-on.ts';
+import type { Frame } from '../../../src/ipc/messages.ts';
+import { waitFor } from '../../support/wait.ts';
+import { CLIENT, openStage, socketPath } from './support.ts';
+
+function message(handle: string): HandedOn {
+  return { t: 'routed', handle, sender: '', received: 1, tenant: 'default', size: 1, parts: [] };
+}
+
+function open(address: string, more: Partial<HandOnOptions> = {}): HandOn {
+  return openHandOn({ address, self: CLIENT, ...more });
+}
+
+const handleOf = (frame: Frame): string => (frame.t === 'routed' ? frame.handle : frame.t);
+const soon = (): number => Date.now() + 10_000;
+
+describe('handing on', () => {
+  it('resolves when the message was taken, and not before', async () => {
+    const path = socketPath();
+    const held: (() => void)[] = [];
+    const stage = await openStage(path, (frame, peer) => {
+      if ('n' in frame) held.push(() => peer.send({ t: 'taken', n: frame.n }));
+    });
+    const handOn = open(path);
+    let taken = 0;
+    const all = ['a', 'b', 'c'].map((handle) => handOn.send(message(handle)).then(() => (taken += 1)));
+    await waitFor(() => held.length === 3);
+    assert.deepEqual([taken, handOn.outstanding], [0, 3]);
+    for (const answer of held) answer();
+    await Promise.all(all);
+    assert.equal(handOn.outstanding, 0);
+    await handOn.close(soon());
+    await stage.server.close();
+  });
+
+  it('sends again what was not taken when the connection was lost, and takes every answer once', async () => {
+    const path = socketPath();
+    let kill = true;
+    const stage = await openStage(path, (frame, peer) => {
+      if (!('n' in frame)) return;
+      if (handleOf(frame) === 'c' && kill) {
+        kill = false;
+        peer.close();
+        return;
+      }
+      if (handleOf(frame) === 'a' || !kill) peer.send({ t: 'taken', n: frame.n });
+      if (handleOf(frame) === 'a') peer.send({ t: 'taken', n: frame.n });
+    });
+    const handOn = open(path);
+    await handOn.send(message('a'));
+    await Promise.all([handOn.send(message('b')), handOn.send(message('c'))]);
+    assert.deepEqual(stage.frames.map(handleOf), ['a', 'b', 'c', 'b', 'c']);
+    await handOn.close(soon());
+    await stage.server.close();
+  });
+
+  it('waits for a stage that is not there, and asks for one', async () => {
+    const path = socketPath();
+    let woken = 0;
+    const handOn = open(path, { wake: () => (woken += 1) });
+    const sent = handOn.send(message('a'));
+    await waitFor(() => woken > 0);
+    const stage = await openStage(path, (frame, peer) => 'n' in frame && peer.send({ t: 'taken', n: frame.n }));
+    await sent;
+    await handOn.close(soon());
+    await stage.server.close();
+  });
+
+  it('gives up a message that kills the stage, and only that one', async () => {
+    const path = socketPath();
+    const poisoned: string[] = [];
+    const stage = await openStage(path, (frame, peer) => {
+      if (handleOf(frame) === 'poison') peer.close();
+      else if ('n' in frame && peer.hello && !isDoomed(peer)) peer.send({ t: 'taken', n: frame.n });
+    });
+    // While the poison is in the same batch, the stage answers nobody before it dies.
+    const isDoomed = (peer: unknown): boolean => stage.peers.length <= 3 && stage.peers.includes(peer as never);
+    const handOn = open(path, { onPoison: async (frame) => void poisoned.push(frame.handle) });
+    const sent = ['a', 'b', 'poison', 'c'].map((handle) => handOn.send(message(handle)));
+    await Promise.all(sent);
+    assert.deepEqual(poisoned, ['poison']);
+    const times = stage.frames.filter((frame) => handleOf(frame) === 'poison').length;
+    assert.equal(times, 5, 'three times in company, twice alone');
+    await handOn.close(soon());
+    await stage.server.close();
+  });
+
+  it('gives up at once what the stage refuses', async () => {
+    const path = socketPath();
+    const poisoned: string[] = [];
+    const stage = await openStage(
+      path,
+      (frame, peer) => 'n' in frame && peer.send({ t: 'refused', n: frame.n, why: 'a\r\nb' }),
+    );
+    const handOn = open(path, { onPoison: async (frame, why) => void poisoned.push(`${frame.handle}: ${why}`) });
+    await handOn.send(message('a'));
+    assert.deepEqual(poisoned, ['a: a b']);
+    await handOn.close(soon());
+    await stage.server.close();
+  });
+
+  it('closes at the deadline, though something is left', async () => {
+    const path = socketPath();
+    const stage = await openStage(path, () => undefined);
+    const handOn = open(path);
+    let taken = false;
+    void handOn.send(message('a')).then(() => (taken = true));
+    await waitFor(() => stage.frames.length === 1);
+    await handOn.close(Date.now() + 20);
+    assert.deepEqual([taken, handOn.outstanding], [false, 1]);
+    await waitFor(() => stage.server.peers.size === 0);
+    await stage.server.close();
+  });
+
+  it('leaves no connection behind when it was closed before anybody greeted', async () => {
+    const path = socketPath();
+    let woken = 0;
+    const handOn = open(path, { wake: () => (woken += 1) });
+    void handOn.send(message('a'));
+    await waitFor(() => woken > 0);
+    await handOn.close(Date.now());
+    const stage = await openStage(path, () => undefined);
+    await waitFor(() => stage.peers.length === 1 && stage.server.peers.size === 0);
+    assert.deepEqual(stage.frames, []);
+    await stage.server.close();
+  });
+});

@@ -1,0 +1,191 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { Segments } from '../../../src/scheduler/segments.ts';
+
+const LINGER = 60_000;
+
+interface Books {
+  readonly segments: Segments;
+  readonly removed: string[];
+  at(time: number): void;
+}
+
+/** Names of segments here are the times at which they were begun. */
+function open(): Books {
+  const removed: string[] = [];
+  let now = 1_000_000;
+  const segments = new Segments({
+    linger: LINGER,
+    remove: (segment) => void removed.push(segment),
+    begunAt: Number,
+    now: () => now,
+  });
+  return { segments, removed, at: (time) => (now = 1_000_000 + time) };
+}
+
+describe('accounts of journal segments', () => {
+  it('remove a segment when it is closed and all in it is finished, not before', () => {
+    const { segments, removed } = open();
+    assert.equal(segments.note('1', 0), true);
+    assert.equal(segments.note('1', 0), false, 'known by now');
+    segments.note('1', 1);
+    assert.equal(segments.finish('1', 0), true);
+    assert.equal(segments.finish('1', 0), false);
+    segments.close('journal/1', 2, []);
+    assert.deepEqual(removed, []);
+    segments.finish('1', 1);
+    assert.deepEqual(removed, ['journal/1']);
+    assert.equal(segments.wasRemoved('1'), true);
+    assert.equal(segments.has('1'), false);
+  });
+
+  it('wait for records that nobody told of yet', () => {
+    const { segments, removed } = open();
+    segments.close('journal/1', 2, []);
+    segments.note('1', 1);
+    segments.finish('1', 1);
+    assert.deepEqual(removed, []);
+    segments.finish('1', 0);
+    assert.deepEqual(removed, ['journal/1']);
+  });
+
+  it('count what held nothing to deliver, also when that is told late', () => {
+    const { segments, removed } = open();
+    segments.note('1', 0);
+    segments.finish('1', 0);
+    segments.close('journal/1', 3, [1]);
+    assert.deepEqual(removed, []);
+    segments.close('journal/1', 0, [2]);
+    assert.deepEqual(removed, ['journal/1']);
+  });
+
+  it('keep a segment whose total was told too low, while anything known of it is at work', () => {
+    const { segments, removed } = open();
+    for (const ordinal of [0, 5]) segments.note('1', ordinal);
+    segments.close('journal/1', 1, []);
+    segments.finish('1', 0);
+    assert.deepEqual(removed, []);
+    segments.finish('1', 5);
+    assert.deepEqual(removed, ['journal/1']);
+  });
+
+  it('are not broken by numbers from a broken frame', () => {
+    const { segments, removed } = open();
+    assert.equal(segments.note('1', Number.MAX_SAFE_INTEGER), false);
+    assert.equal(segments.finish('1', 2 ** 40), false);
+    segments.close('journal/1', Number.MAX_SAFE_INTEGER, [2 ** 50]);
+    segments.noteMoved('1', 2 ** 40);
+    segments.close('nonsense', 1, []);
+    assert.deepEqual(segments.plan(), { segments: [], outcomes: [] });
+    assert.deepEqual(removed, []);
+  });
+
+  it('plan what lingers, and only that', () => {
+    const { segments, at } = open();
+    for (const ordinal of [0, 1, 2]) segments.note('1', ordinal);
+    segments.close('journal/1', 3, []);
+    segments.finish('1', 1);
+    at(LINGER - 1);
+    assert.equal(segments.wantsSettling(), false);
+    at(LINGER);
+    assert.equal(segments.wantsSettling(), true);
+    assert.deepEqual(segments.plan().segments, [{ segment: '1', ordinals: [0, 2] }]);
+  });
+});
+
+describe('settling', () => {
+  function lingering(): Books {
+    const books = open();
+    for (const ordinal of [0, 1]) books.segments.note('1', ordinal);
+    books.segments.close('journal/1', 2, []);
+    books.at(LINGER);
+    assert.deepEqual(books.segments.plan().segments, [{ segment: '1', ordinals: [0, 1] }]);
+    return books;
+  }
+
+  it('finishes what was moved, and the segment goes', () => {
+    const { segments, removed } = lingering();
+    assert.deepEqual(segments.settled('1', [0, 1]), []);
+    assert.deepEqual(removed, ['journal/1']);
+  });
+
+  it('says which messages were delivered meanwhile: their new files are for nothing', () => {
+    const { segments } = lingering();
+    segments.finish('1', 0);
+    assert.deepEqual(segments.settled('1', [0, 1]), [0]);
+  });
+
+  it('says so also when the segment went meanwhile', () => {
+    const { segments, removed } = lingering();
+    for (const ordinal of [0, 1]) segments.finish('1', ordinal);
+    assert.deepEqual(removed, ['journal/1']);
+    assert.equal(segments.wantsSettling(), false, 'asking does not forget the plan');
+    assert.deepEqual(segments.settled('1', [0, 1]), [0, 1]);
+  });
+
+  it('never counts a message as gone that was moved by somebody else and lives on', () => {
+    const { segments, removed } = lingering();
+    segments.noteMoved('1', 0);
+    assert.deepEqual(segments.settled('1', [0]), [], 'deferred by its worker');
+    segments.noteMoved('1', 1);
+    assert.deepEqual(removed, ['journal/1']);
+    assert.deepEqual(segments.settled('1', [1]), [], 'nor when the segment went with it');
+  });
+
+  it('never counts as gone what an injector found in the tree', () => {
+    const { segments } = lingering();
+    segments.close('journal/1', 2, [0, 1]);
+    assert.deepEqual(segments.settled('1', [0, 1]), []);
+  });
+
+  it('says nothing of segments that were never planned', () => {
+    assert.deepEqual(open().segments.settled('7', [0]), []);
+  });
+});
+
+describe('accounts of outcome segments', () => {
+  it('let them go when nothing is left that they may speak of', () => {
+    const { segments, removed, at } = open();
+    segments.note('999999', 0);
+    segments.close('journal/999999', 1, []);
+    segments.close('outcome/1000000', 0, []);
+    at(LINGER);
+    segments.releaseOutcomes();
+    assert.deepEqual(removed, [], 'a message segment is older than its end');
+    segments.finish('999999', 0);
+    assert.deepEqual(removed, ['journal/999999', 'outcome/1000000']);
+  });
+
+  it('do not wait for younger message segments', () => {
+    const { segments, removed, at } = open();
+    segments.close('outcome/1', 0, []);
+    segments.note(String(1_000_000 + 1), 0);
+    at(LINGER);
+    segments.releaseOutcomes();
+    assert.deepEqual(removed, ['outcome/1']);
+  });
+
+  it('keep them until they are folded, where they must be', () => {
+    const { segments, removed, at } = open();
+    segments.close('outcome/1', 1, []);
+    assert.deepEqual(segments.plan().outcomes, [], 'not yet');
+    at(LINGER);
+    assert.deepEqual(segments.plan().outcomes, ['1']);
+    segments.releaseOutcomes();
+    assert.deepEqual(removed, []);
+    segments.folded(['1', 'unknown']);
+    assert.deepEqual(removed, ['outcome/1']);
+  });
+
+  it('keep all of them while the injector walks', () => {
+    const { segments, removed, at } = open();
+    segments.close('outcome/1', 0, []);
+    segments.walking = true;
+    at(LINGER);
+    segments.releaseOutcomes();
+    assert.deepEqual(removed, []);
+    segments.walking = false;
+    segments.releaseOutcomes();
+    assert.deepEqual(removed, ['outcome/1']);
+  });
+});
