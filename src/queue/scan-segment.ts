@@ -25,7 +25,7 @@ export type Scanned =
   | { readonly kind: 'end'; readonly offset: number; readonly left: number; readonly rest?: Buffer };
 
 const NEWLINE = 0x0a;
-const NEXT_RECORD = '\n{"sum":"';
+const NEXT_RECORD = '{"sum":"';
 const READ = 1024 * 1024;
 
 /** The last thing yielded is always `end`. */
@@ -46,7 +46,7 @@ export async function* scanSegment(file: FileHandle, maxContent: number): AsyncG
     if (!line || !record || !raw) {
       const left = await window.left();
       const rest = await window.rest();
-      yield { kind: 'end', offset, left, ...(rest.includes(NEXT_RECORD) ? { rest } : {}) };
+      yield { kind: 'end', offset, left, ...(rest.includes(NEXT_RECORD, 1) ? { rest } : {}) };
       return;
     }
     const content = raw.subarray(line.length + 1);

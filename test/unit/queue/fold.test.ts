@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { isFinal, type Outcome, type OutcomeState } from '../../../src/mail/outcome.ts';
+import { foldOutcomes } from '../../../src/queue/fold.ts';
+import { makeEnvelope } from './support.ts';
+
+const A = 'a@x.example';
+const B = 'b@x.example';
+const hop = { channel: 'smtp', next: 'mx:x.example' } as const;
+
+function stateOf(outcomes: readonly Outcome[], address = A, recipients = [A, B]): string | undefined {
+  return foldOutcomes(makeEnvelope(recipients), outcomes).find((one) => one.address === address)?.state;
+}
+
+const states: OutcomeState[] = [
+  'delivered',
+  'deferred',
+  'failed',
+  'bounced',
+  'dropped',
+  'expanded',
+  'deleted',
+  'held',
+  'released',
+  'warned',
+];
+const anyOutcome = fc.record(
+  {
+    state: fc.constantFrom(...states),
+    recipients: fc.subarray([A, B]),
+    at: fc.nat(5),
+    attempts: fc.nat(),
+    into: fc.constant(['c@x.example']),
+  },
+  { requiredKeys: ['state', 'recipients', 'at'], noNullPrototype: true },
+);
+
+describe('folding outcomes', () => {
+  it('starts with everybody waiting', () => {
+    const folded = foldOutcomes(makeEnvelope([A, B]), []);
+    assert.deepEqual(folded, [
+      { address: A, state: 'waiting', attempts: 0 },
+      { address: B, state: 'waiting', attempts: 0 },
+    ]);
+  });
+
+  it('knows where, when and how often a deferred recipient was tried', () => {
+    const reply = { code: 451, status: '4.0.0', text: 'later' };
+    const [state] = foldOutcomes(makeEnvelope([A]), [
+      { state: 'deferred', recipients: [A], at: 1, attempts: 1, until: 10, hop, reply },
+      { state: 'warned', recipients: [A], at: 2 },
+      { state: 'deferred', recipients: [A], at: 3, attempts: 2, until: 20 },
+    ]);
+    assert.deepEqual(state, { address: A, state: 'deferred', attempts: 2, until: 20, hop, reply, warned: true });
+  });
+
+  it('keeps what is final, in whatever order outcomes come and whatever the clock did', () => {
+    fc.assert(
+      fc.property(fc.array(anyOutcome), (outcomes) => {
+        for (const address of [A, B]) {
+          const finished = outcomes.some((one) => isFinal(one.state) && one.recipients.includes(address));
+          assert.equal(stateOf(outcomes, address) === 'done', finished);
+          assert.equal(stateOf(outcomes.toReversed(), address) === 'done', finished);
+        }
+      }),
+    );
+  });
+
+  it('is the same when outcomes are told twice, as after a crash between folding and removal', () => {
+    fc.assert(
+      fc.property(fc.array(anyOutcome), (outcomes) => {
+        const distinct = outcomes.map((outcome, i) => ({ ...outcome, at: i }));
+        const once = foldOutcomes(makeEnvelope([A, B]), distinct);
+        assert.deepEqual(foldOutcomes(makeEnvelope([A, B]), [...distinct, ...distinct]), once);
+      }),
+    );
+  });
+
+  it('puts the recipients of an expansion in the place of the alias, each once', () => {
+    const folded = foldOutcomes(makeEnvelope([A, B]), [
+      { state: 'expanded', recipients: [A], at: 1, into: ['c@x.example', B, 'd@x.example'] },
+      { state: 'delivered', recipients: ['d@x.example'], at: 2 },
+    ]);
+    assert.deepEqual(
+      folded.map(({ address, state }) => `${address} ${state}`),
+      [`${A} done`, `${B} waiting`, 'c@x.example waiting', 'd@x.example done'],
+    );
+  });
+
+  it('holds until released, and then counts as never tried', () => {
+    const held: Outcome[] = [
+      { state: 'deferred', recipients: [A], at: 1, attempts: 3, until: 5, hop },
+      { state: 'held', recipients: [A], at: 2, why: 'by an operator' },
+    ];
+    assert.equal(foldOutcomes(makeEnvelope([A]), held)[0]?.why, 'by an operator');
+    assert.equal(stateOf(held), 'held');
+    const released: Outcome[] = [...held, { state: 'released', recipients: [A, B], at: 3 }];
+    assert.deepEqual(foldOutcomes(makeEnvelope([A]), released)[0], { address: A, state: 'waiting', attempts: 0 });
+    assert.equal(stateOf(released, B), 'waiting', 'who was not held is left as he is');
+  });
+});
