@@ -3,10 +3,11 @@ import assert from 'node:assert/strict';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { startFarm, type Farm } from '../../support/farm.ts';
+import { makeFolders, startFarm, type Farm } from '../../support/farm.ts';
 import { countMaildir, readMaildir } from '../../support/maildir.ts';
-import { sendMail } from '../../support/send-mail.ts';
+import { emptyLedger, sendMail } from '../../support/send-mail.ts';
 import { startSink } from '../../support/sink.ts';
+import { removeTemp } from '../../support/temp.ts';
 import { waitFor } from '../../support/wait.ts';
 
 const LOCAL = ['domains.local=[localhost]', 'mailboxes=[anna, bob, carl]'];
@@ -100,5 +101,55 @@ describe('aliases', () => {
     const { accepted } = await sending;
     await farm.drained();
     for (const name of names) assert.equal(countMaildir(box(farm, name)), accepted.length, name);
+  });
+
+  it('reach everybody, also when everything is killed in the middle', async () => {
+    const folders = makeFolders();
+    try {
+      await using sink = await startSink();
+      const members = Array.from({ length: 20 }, (_, n) => `member${n}@far.example`);
+      const options = {
+        folders,
+        set: [`routes=[{match: far.example, via: "smtp:[127.0.0.1]:${sink.port}"}]`, 'domains.local=[localhost]'],
+        etc: {
+          aliases: `all: half1, half2\nhalf1: ${members.slice(0, 12).join(', ')}\nhalf2: ${members.slice(8).join(', ')}\n`,
+        },
+      };
+      const ledger = emptyLedger();
+      {
+        await using farm = await startFarm(options);
+        let killing: Promise<void> | undefined;
+        await sendMail({
+          port: farm.port,
+          to: ['all@localhost'],
+          count: 300,
+          sessions: 4,
+          ledger,
+          onAccepted: (count) => {
+            if (count === 150) killing = farm.killAll();
+          },
+          stopWhen: () => killing !== undefined,
+        });
+        await killing;
+      }
+      await using farm = await startFarm(options);
+      await farm.drained();
+      const copies = sink.copies();
+      const missing = ledger.accepted
+        .flatMap((id) => members.map((to) => `${id} ${to}`))
+        .filter((copy) => !copies.has(copy));
+      assert.deepEqual(missing, []);
+      const sent = new Set([...ledger.accepted, ...ledger.unsure]);
+      assert.deepEqual(
+        [...sink.counts().keys()].filter((id) => !sent.has(id)),
+        [],
+        'no phantoms',
+      );
+      const twice = [...copies.values()].filter((count) => count > 1).length;
+      // 8 lanes with 2 messages each may have had their answer under way.
+      assert.ok(twice <= 16 * members.length, `${twice} came twice`);
+    } finally {
+      removeTemp(folders.root);
+    }
   });
 });
