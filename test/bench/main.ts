@@ -8,7 +8,7 @@ import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { runBench, type BenchFigures } from './farm-run.ts';
 import { describeMachine, machineLine, type Machine } from './machine.ts';
-import { describePlan, parseOptions, type Options } from './options.ts';
+import { describePlan, parseOptions, USAGE, type Options } from './options.ts';
 import { renderProfiles } from './profile.ts';
 import { cpuPerMessage, problemsOf, renderFigures } from './table.ts';
 
@@ -48,7 +48,8 @@ function readOptions(): Options {
   try {
     return parseOptions(process.argv.slice(2));
   } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-    process.exit(64);
+    const text = error instanceof Error ? error.message : String(error);
+    (text === USAGE ? process.stdout : process.stderr).write(`${text.trimEnd()}\n`);
+    process.exit(text === USAGE ? 0 : 64);
   }
 }
