@@ -4,9 +4,11 @@
  */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { checkLedgers } from '../../support/ledgers.ts';
 import { makeFolders, startFarm, type Farm, type FarmOptions } from '../../support/farm.ts';
+import { startRandom } from '../../support/random.ts';
 import { signal } from '../../support/processes.ts';
-import { emptyLedger, sendMail, type SenderLedger } from '../../support/send-mail.ts';
+import { emptyLedger, sendMail } from '../../support/send-mail.ts';
 import { startSink, type Sink } from '../../support/sink.ts';
 import { removeTemp } from '../../support/temp.ts';
 import { waitFor } from '../../support/wait.ts';
@@ -14,39 +16,6 @@ import { waitFor } from '../../support/wait.ts';
 const MESSAGES = Number(process.env['MAILFARM_STORY_MESSAGES'] ?? 5000);
 const SESSIONS = 10;
 const WORKERS_KILLED = 20;
-
-interface Checked {
-  readonly sink: Sink;
-  readonly ledger: SenderLedger;
-  /** Messages that one kill may have had under way, and the number of kills. */
-  readonly underWay: number;
-}
-
-/** Loss and phantoms are never allowed; duplicates are counted. */
-function check({ sink, ledger, underWay }: Checked): void {
-  const counts = sink.counts();
-  const lost = ledger.accepted.filter((id) => !counts.has(id));
-  const sent = new Set([...ledger.accepted, ...ledger.unsure]);
-  const phantoms = [...counts.keys()].filter((id) => !sent.has(id));
-  const twice = [...counts].filter(([, count]) => count > 1).map(([id]) => id);
-  console.log(
-    `accepted ${ledger.accepted.length}, unsure ${ledger.unsure.length}, lost ${lost.length}, twice ${twice.length}`,
-  );
-  assert.deepEqual(lost, []);
-  assert.deepEqual(phantoms, []);
-  assert.ok(twice.length <= underWay, `${twice.length} came twice, at most ${underWay} were under way`);
-}
-
-/** A generator of numbers from 0 to 1 with a seed, so that a failure can be looked at again (mulberry32). */
-function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
-  };
-}
 
 function farmOptions(sink: Sink): FarmOptions {
   return {
@@ -67,9 +36,7 @@ async function killWhile(
   farms: readonly string[],
   kills: number,
 ): Promise<number> {
-  const seed = Number(process.env['MAILFARM_SEED'] ?? Date.now() % 1_000_000);
-  console.log(`MAILFARM_SEED=${seed}`);
-  const random = randomFrom(seed);
+  const random = startRandom();
   let sent = false;
   void sending.finally(() => (sent = true)).catch(() => {});
   let killed = 0;
@@ -106,7 +73,7 @@ describe('killed workers', () => {
     await sending;
     await farm.drained(120_000);
     // A transport worker has at most 8 lanes with 2 jobs each under way.
-    check({ sink, ledger, underWay: killed * 16 });
+    checkLedgers({ sink, ledger, underWay: killed * 16 });
   });
 
   it('lose nothing when the scheduler is killed, more than once', async () => {
@@ -125,7 +92,7 @@ describe('killed workers', () => {
     await sending;
     await farm.drained(120_000);
     assert.ok(killed >= 1);
-    check({ sink, ledger, underWay: killed * 32 });
+    checkLedgers({ sink, ledger, underWay: killed * 32 });
   });
 
   it('lose nothing when everything is killed at once', async () => {
@@ -152,7 +119,7 @@ describe('killed workers', () => {
       }
       await using farm = await startFarm({ ...farmOptions(sink), folders });
       await farm.drained(120_000);
-      check({ sink, ledger, underWay: 64 });
+      checkLedgers({ sink, ledger, underWay: 64 });
     } finally {
       removeTemp(folders.root);
     }
