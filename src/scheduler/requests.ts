@@ -1,14 +1,18 @@
 /** What other processes ask of the scheduler, frame by frame. */
 import type { Frame, Stats } from '../ipc/messages.ts';
 import type { Peer } from '../ipc/peer.ts';
+import { idOfHandle } from '../queue/handle.ts';
 import type { Claims } from './claims.ts';
 import type { Conductor } from './conductor.ts';
+import type { FinishedBefore } from './finished-before.ts';
 import type { Segments } from './segments.ts';
 
 export interface RequestsOptions {
   readonly conductor: Conductor;
   readonly claims: Claims;
   readonly segments: Segments;
+  /** Absent: this is the first scheduler. */
+  readonly before?: FinishedBefore;
   readonly parked: () => number;
   readonly onEvent: (event: string, fields: Record<string, unknown>) => void;
 }
@@ -17,7 +21,7 @@ const STATS_BINS = 100;
 
 /** Serves one connection until it ends. */
 export function serveRequests(peer: Peer, options: RequestsOptions): void {
-  const { conductor, claims, segments, onEvent } = options;
+  const { conductor, claims, segments, before, onEvent } = options;
   const claimedHere = new Set<string>();
   peer.onClose = (why) => {
     claims.giveBack([...claimedHere]);
@@ -25,7 +29,8 @@ export function serveRequests(peer: Peer, options: RequestsOptions): void {
   };
   const answers: { [T in Frame['t']]?: (frame: Extract<Frame, { t: T }>) => void } = {
     routed: (frame) => {
-      conductor.take(frame);
+      const left = peer.hello.farm === 'router' && before ? before.strip(frame, idOfHandle(frame.handle)) : frame;
+      if (left) conductor.take(left);
       peer.send({ t: 'taken', n: frame.n });
     },
     segment: (frame) => {
@@ -43,6 +48,7 @@ export function serveRequests(peer: Peer, options: RequestsOptions): void {
     walk: (frame) => {
       if (frame.phase === 'begin') conductor.ledger.walkBegins();
       else conductor.ledger.walkEnds();
+      if (frame.phase === 'end') before?.forget();
       segments.walking = conductor.ledger.walking;
       peer.send({ t: 'taken', n: frame.n });
     },
@@ -53,7 +59,7 @@ export function serveRequests(peer: Peer, options: RequestsOptions): void {
     },
     forget: (frame) => {
       const mine = frame.ids.filter((id) => claimedHere.delete(id));
-      claims.forget(mine);
+      claims.forget(mine, frame.probe === true);
       peer.send({ t: 'taken', n: frame.n });
     },
     'stats?': (frame) => peer.send(collectStats(frame.n, options)),

@@ -18,6 +18,7 @@ import { WaitingIndex } from '../queue/waiting-index.ts';
 import type { Bin } from './bins.ts';
 import { Claims } from './claims.ts';
 import { Conductor, type ConductorRules } from './conductor.ts';
+import { readFinishedBefore } from './finished-before.ts';
 import { LostLanes } from './lost-lanes.ts';
 import { serveRequests } from './requests.ts';
 import { Segments } from './segments.ts';
@@ -71,11 +72,12 @@ export async function startScheduler(worker: Worker): Promise<Role> {
     },
   });
   const claims = new Claims(conductor);
+  const before = await readFinishedBefore(layout);
   const server = await listenForPeers({
     ...listenOn(worker),
     self,
     ...listenTls(config, worker.farm),
-    onPeer: (peer) => serveRequests(peer, { conductor, claims, segments, parked: () => index.size, onEvent }),
+    onPeer: (peer) => serveRequests(peer, { conductor, claims, segments, before, parked: () => index.size, onEvent }),
     onRefused: (why) => log.warn('bad-frame', { why }),
   });
   const chores = setInterval(() => doChores(worker, { segments, conductor }), CHORES_MS);

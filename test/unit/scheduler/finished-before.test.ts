@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import type { Routed } from '../../../src/ipc/messages.ts';
+import { openStore } from '../../../src/queue/open-store.ts';
+import { FinishedBefore, readFinishedBefore } from '../../../src/scheduler/finished-before.ts';
+import { makeTemp, removeTemp } from '../../support/temp.ts';
+
+const HOP = { channel: 'smtp', next: '[192.0.2.1]:25' } as const;
+
+function routed(handle: string, ...parts: readonly (readonly string[])[]): Routed {
+  const base = { t: 'routed', n: 1, handle, sender: 'a@b.example', received: 1, tenant: 'default', size: 9 } as const;
+  return { ...base, parts: parts.map((to) => ({ hop: HOP, to })) };
+}
+
+describe('FinishedBefore', () => {
+  const known = new FinishedBefore(new Map([['id-1', new Set(['x@y.example', 'z@y.example'])]]));
+
+  it('leaves a message alone that nobody finished', () => {
+    const frame = routed('h', ['x@y.example']);
+    assert.equal(known.strip(frame, 'id-2'), frame);
+  });
+
+  it('takes finished recipients out, and parts that are empty then', () => {
+    const left = known.strip(routed('h', ['x@y.example', 'new@y.example'], ['z@y.example']), 'id-1');
+    assert.deepEqual(
+      left?.parts.map((part) => part.to),
+      [['new@y.example']],
+    );
+  });
+
+  it('has nothing left of a message that is finished, until it is told to forget', () => {
+    const mine = new FinishedBefore(new Map([['id-1', new Set(['x@y.example'])]]));
+    const frame = routed('h', ['x@y.example']);
+    assert.equal(mine.strip(frame, 'id-1'), undefined);
+    mine.forget();
+    assert.equal(mine.strip(frame, 'id-1'), frame);
+  });
+
+  it('is read from the outcome journals: what is deferred or owed a bounce is not finished', async () => {
+    const dir = makeTemp('finished');
+    try {
+      const queue = { split: 4, inline: 65536, segment: 1048576, segmentAge: 10_000, freeSpace: 0, freeInodes: 0 };
+      const log = { info() {}, warn() {}, error() {}, debug() {} };
+      const root = join(dir, 'queue');
+      const options = { config: { queue }, worker: 'smtp-1-1', log, dir: root } as unknown as Parameters<
+        typeof openStore
+      >[0];
+      const store = await openStore({ ...options, role: 'writer' });
+      const draft = store.draft(store.nextId());
+      draft.write(Buffer.from('Subject: hi\r\n\r\nhi\r\n'));
+      const addresses = ['done@y.example', 'later@y.example', 'failed@y.example'];
+      const handle = await draft.commit({
+        sender: 'a@b.example',
+        recipients: addresses.map((address) => ({ address })),
+        received: Date.now(),
+        tenant: 'default',
+        origin: { via: 'smtp' },
+      });
+      const at = Date.now();
+      await store.record(handle, [
+        { state: 'delivered', recipients: ['done@y.example'], at },
+        { state: 'deferred', recipients: ['later@y.example'], at, until: at + 1000 },
+        { state: 'failed', recipients: ['failed@y.example'], at },
+      ]);
+      await store.close();
+      const before = await readFinishedBefore({ root, split: 4 });
+      const left = before.strip(routed(handle, addresses), handle.slice(0, 19));
+      assert.deepEqual(left?.parts[0]?.to, ['later@y.example', 'failed@y.example']);
+    } finally {
+      removeTemp(dir);
+    }
+  });
+});
