@@ -89,7 +89,7 @@ async function separateMoved(
   const here: QueuedMessage[] = [];
   const moved: number[] = [];
   for (const { message, ordinal } of segment.messages) {
-    if (await walk.isInTree(message.id)) moved.push(ordinal);
+    if ((await walk.fileOf(message.id)) !== undefined) moved.push(ordinal);
     else here.push(message);
   }
   return { here, moved };

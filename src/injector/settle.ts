@@ -85,9 +85,10 @@ async function foldOutcomes(settling: Settling, name: string): Promise<void> {
   const known = await readKnownOutcomes({ disk, layout }, [name]);
   const folders = new Set<string>();
   for (const [id, outcomes] of known) {
-    const there = await walk.isInTree(id as QueueId);
-    if (there) await appendState({ disk, layout }, id as QueueId, [outcomeLine(id as QueueId, outcomes)]);
-    else folders.add(bucketFolder(layout, id as QueueId));
+    const where = await walk.fileOf(id as QueueId);
+    const lines = [outcomeLine(id as QueueId, outcomes)];
+    if (where === undefined) folders.add(bucketFolder(layout, id as QueueId));
+    else await appendState({ disk, layout, where }, id as QueueId, lines);
   }
   // A removal that is not durable would bring a finished message back without its outcome.
   for (const folder of folders) await syncIfThere(disk, folder);

@@ -89,7 +89,7 @@ const SHAPES: Readonly<Record<FrameType, Check>> = {
   walk: shape({ n: count, phase: oneOf('begin', 'end'), injected: optional(count) }),
   claim: shape({ n: count, ids: texts }),
   claimed: shape({ n: count, ids: texts, busy: texts, unknown: texts }),
-  forget: shape({ n: count, ids: texts }),
+  forget: shape({ n: count, ids: texts, probe: optional(flag) }),
   'stats?': shape({ n: count }),
   stats: shape({
     n: count,

@@ -222,6 +222,8 @@ export interface Forget {
   readonly t: 'forget';
   readonly n: number;
   readonly ids: readonly string[];
+  /** They are handed on afresh to be tried now: bins of theirs that wait as a whole are probed. */
+  readonly probe?: boolean;
 }
 
 export interface StatsRequest {

@@ -127,7 +127,7 @@ export class AppendLog {
       return rejectAll(all, asStorageError(error));
     }
     const late = all.filter((entry) => entry.within !== undefined && entry.within !== segment.name);
-    rejectAll(late, new SegmentEnded('the segment was closed'));
+    if (late.length > 0) rejectAll(late, new SegmentEnded('the segment was closed'));
     const batch = late.length === 0 ? all : all.filter((entry) => !late.includes(entry));
     if (batch.length > 0) await this.#writeTo(segment, batch);
   }

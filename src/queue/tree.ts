@@ -34,10 +34,15 @@ export async function placeInTree(options: TreeOptions, id: QueueId, from: strin
   await disk.unlink(from);
 }
 
-/** Appends lines to the companion of a message in the tree, durably. */
-export async function appendState(options: TreeOptions, id: QueueId, lines: readonly Buffer[]): Promise<void> {
-  const { disk, layout } = options;
-  const file = await withFolder(options, id, () => disk.append(statePath(layout, id)));
+/** Appends lines to the companion of a message, durably; of one in the tree unless `where` says otherwise. */
+export async function appendState(
+  options: TreeOptions & { readonly where?: 'tree' | 'deleted' },
+  id: QueueId,
+  lines: readonly Buffer[],
+): Promise<void> {
+  const { disk, layout, where = 'tree' } = options;
+  const path = where === 'tree' ? statePath(layout, id) : deletedPath(layout, id, true);
+  const file = await withFolder(options, id, () => disk.append(path));
   try {
     const { size } = await file.stat();
     // A line that a crash or a full disk tore must not swallow the next one.
@@ -47,7 +52,7 @@ export async function appendState(options: TreeOptions, id: QueueId, lines: read
   } finally {
     await file.close();
   }
-  await disk.syncFolder(bucketFolder(layout, id));
+  await disk.syncFolder(where === 'tree' ? bucketFolder(layout, id) : folder(layout, 'deleted'));
 }
 
 /** Removes message and companion. Not synced: the outcomes that made it finished outlive the removal, see outcomes.ts. */

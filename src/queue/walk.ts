@@ -149,15 +149,10 @@ export class QueueWalk {
     }
   }
 
-  /** The message has a file of its own. */
-  async isInTree(id: QueueId): Promise<boolean> {
-    try {
-      await fs.access(messagePath(this.layout, id));
-      return true;
-    } catch (error) {
-      if (errorCode(error) === 'ENOENT') return false;
-      throw error;
-    }
+  /** Where the message has a file of its own, if it has: its record in a journal counts no more then. */
+  async fileOf(id: QueueId): Promise<'tree' | 'deleted' | undefined> {
+    if (await exists(messagePath(this.layout, id))) return 'tree';
+    return (await exists(deletedPath(this.layout, id))) ? 'deleted' : undefined;
   }
 
   /** One message of the tree, or undefined when it is gone or unreadable. */
@@ -240,6 +235,16 @@ function acceptStaged(ordinal: number, staged: Map<number, QueuedMessage>, found
   if (message) found.set(ordinal, message);
 }
 
+async function exists(path: string): Promise<boolean> {
+  try {
+    await fs.access(path);
+    return true;
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return false;
+    throw error;
+  }
+}
+
 async function listFolder(path: string): Promise<string[]> {
   try {
     return (await fs.readdir(path)).sort();
@@ -254,7 +259,7 @@ export async function* walkQueue(options: WalkOptions): AsyncGenerator<QueuedMes
   const walk = new QueueWalk(options);
   await walk.readOutcomes();
   for await (const { messages } of walk.segments()) {
-    for (const { message } of messages) if (!(await walk.isInTree(message.id))) yield message;
+    for (const { message } of messages) if ((await walk.fileOf(message.id)) === undefined) yield message;
   }
   for await (const message of walk.tree()) if (isUnfinished(message)) yield message;
 }

@@ -26,14 +26,16 @@ export class Claims {
   }
 
   /** The command is done with these: they are held, deleted, or handed on afresh. */
-  forget(ids: readonly string[]): void {
+  forget(ids: readonly string[], probe = false): void {
     const { ledger } = this.#conductor;
     for (const id of ids) {
       const claim = this.#claims.get(id);
       this.#claims.delete(id);
       ledger.claimed.delete(id);
       // Whatever a command does to a message, it moved it into the tree before.
-      if (claim) ledger.noteInTree(claim.message.facts.handle);
+      if (!claim) continue;
+      ledger.noteInTree(claim.message.facts.handle);
+      if (probe) for (const { hop } of claim.facts) this.#conductor.probe(hop);
     }
   }
 

@@ -3,7 +3,7 @@
  * no message and starts no process. Memory holds a window of parts; the rest waits in the index.
  */
 import type { Done, Routed } from '../ipc/messages.ts';
-import type { Reply } from '../mail/outcome.ts';
+import type { Hop, Reply } from '../mail/outcome.ts';
 import { Bins, type Bin } from './bins.ts';
 import { Dispatcher, type LaneRules } from './dispatcher.ts';
 import { ageOut, decideFate, type FollowUp, type RetryRules } from './fate.ts';
@@ -152,6 +152,14 @@ export class Conductor {
       this.parking.park(part, bin, 0);
     }
     this.parking.binWaits(bin);
+  }
+
+  /** Ends the pause of a bin, so that it is tried at once. */
+  probe(hop: Hop): void {
+    const bin = this.bins.of(hop);
+    this.#endTrouble(bin);
+    this.dispatcher.dispatch(bin);
+    this.bins.tidy(bin);
   }
 
   /** The parts of a message in memory leave play without being finished: a command owns them now. */

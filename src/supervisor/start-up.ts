@@ -3,16 +3,17 @@
  * Each step that fails says what is wrong and what to do about it, and has its exit status. Root is given up by none
  * of them: every worker starts unprivileged instead.
  */
+import { fchownSync } from 'node:fs';
 import path from 'node:path';
 import { EX } from '../base/sysexits.ts';
 import { errorCode, errorText } from '../base/text.ts';
 import type { Config } from '../config/config.ts';
 import { loadConfig } from '../config/load.ts';
 import { formatProblem } from '../config/problem.ts';
+import { takeLock } from '../process/lock.ts';
 import { replaceFile } from '../process/replace-file.ts';
 import { readAliases, writeAliases } from './alias-copy.ts';
 import { nextGeneration } from './generation.ts';
-import { takeLock } from './lock.ts';
 import type { Options } from './options.ts';
 import { chooseUser, whyUnreadable, type User } from './privileges.ts';
 import { SocketTable } from './socket-table.ts';
@@ -62,6 +63,8 @@ export async function prepare(
   process.chdir(options.varDir);
   const lockFd = await lock(options, say);
   if (typeof lockFd !== 'number') return lockFd;
+  // Commands take it too, as the user of the workers, while no farm runs.
+  if (user) fchownSync(lockFd, user.uid, user.gid);
   const sockets = new SocketTable({ listen: !options.drain, owner: user });
   const unbound = sockets.adopt(config);
   if (unbound !== undefined) {

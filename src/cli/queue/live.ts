@@ -30,8 +30,8 @@ export interface Taken {
 /** The farm, from the point of view of a command that works on its queue. */
 export interface Farm {
   take(messages: readonly QueuedMessage[]): Promise<Taken>;
-  /** The scheduler forgets the message; what is left to do of it is handed on afresh. */
-  giveBack(id: string, now: QueuedMessage | undefined): Promise<void>;
+  /** The scheduler forgets the message; what is left to do of it is handed on afresh, with `probe` even where its bin waits. */
+  giveBack(id: string, now: QueuedMessage | undefined, probe: boolean): Promise<void>;
   /** Waits for what was handed on; the text tells when the farm did not take all of it. */
   close(): Promise<string | undefined>;
 }
@@ -83,8 +83,8 @@ class RunningFarm implements Farm {
     return { ours, refused };
   }
 
-  async giveBack(id: string, now: QueuedMessage | undefined): Promise<void> {
-    await this.#scheduler.request({ t: 'forget', ids: [id] }, REQUEST_MS);
+  async giveBack(id: string, now: QueuedMessage | undefined, probe: boolean): Promise<void> {
+    await this.#scheduler.request({ t: 'forget', ids: [id], probe }, REQUEST_MS);
     const resumed = now && resumeFrame(now);
     // It is in the queue whatever happens; close() waits for the answers.
     if (resumed) void this.#ways[resumed.to].send(resumed.frame);

@@ -3,10 +3,12 @@
  *
  * Messages are chosen by walking the files, then taken from the farm, then read again: what the walk saw may be old.
  */
+import { closeSync } from 'node:fs';
 import { EX } from '../../base/sysexits.ts';
 import { errorText, oneLine } from '../../base/text.ts';
 import type { Config } from '../../config/config.ts';
 import { openLogger, type Logger } from '../../log/logger.ts';
+import { takeLock, type Locked } from '../../process/lock.ts';
 import { openStore } from '../../queue/open-store.ts';
 import { QueueOperator } from '../../queue/operate.ts';
 import type { QueuedMessage } from '../../queue/walk.ts';
@@ -38,6 +40,8 @@ interface Told {
 }
 
 const BATCH = 100;
+/** How long the last workers of a farm that ended are waited for, in ms. */
+const LOCK_MS = 3000;
 
 /** `queue retry|hold|release|bounce|delete|restore`. */
 export async function operate(operation: Operation): Promise<number> {
@@ -47,6 +51,11 @@ export async function operate(operation: Operation): Promise<number> {
   if (operation.dryRun) return dryRun(operation, chosen);
   const worker = `queue-${process.pid}-${Date.now().toString(36)}`;
   const log = openLogger({ socket: 'run/log.sock', farm: 'cli', worker, level: config.log.level });
+  const lock = live ? undefined : await takeLock('lock', { waitMs: LOCK_MS });
+  if (lock && lock.kind !== 'locked') {
+    await operation.context.err.line(`queue: ${whyNotLocked(lock)}`);
+    return EX.TEMPFAIL;
+  }
   const farm = live ? await connectFarm(config) : NO_FARM;
   try {
     const store = await openStore({ config, worker, log, role: 'command' });
@@ -59,9 +68,18 @@ export async function operate(operation: Operation): Promise<number> {
   } finally {
     // Open connections would keep the command alive; a second close does nothing.
     await farm.close();
+    if (lock) closeSync(lock.fd);
     await log.flush(500);
     log.close();
   }
+}
+
+/** One owner: while no farm runs, a command that works on the queue holds its lock. */
+function whyNotLocked(lock: Exclude<Locked, { kind: 'locked' }>): string {
+  if (lock.kind === 'unable') return lock.why;
+  return lock.kind === 'running'
+    ? `a farm is just starting or stopping (pid ${lock.pid}): try again`
+    : `workers of the farm that was pid ${lock.pid} still finish what they hold: try again`;
 }
 
 async function workThrough(
@@ -117,7 +135,7 @@ async function workOnOne(
   if (why !== undefined || !message) return { id, why: why ?? '' };
   try {
     const after = await workOn(operator, verb, message, reason);
-    await farm.giveBack(id, after);
+    await farm.giveBack(id, after, verb === 'retry');
     return { id };
   } catch (error) {
     return { id, why: oneLine(errorText(error)), again: true };

@@ -40,10 +40,11 @@ export async function* findByIds(source: QueueSource, ids: ReadonlySet<string>):
   await walk.readOutcomes();
   const left = new Set(ids);
   for (const id of ids) {
-    const message = await walk.treeMessage(id as QueueId);
-    if (!message) continue;
+    const where = await walk.fileOf(id as QueueId);
+    if (where === undefined) continue;
     left.delete(id);
-    if (isUnfinished(message)) yield message;
+    const message = where === 'tree' ? await walk.treeMessage(id as QueueId) : undefined;
+    if (message && isUnfinished(message)) yield message;
   }
   if (left.size === 0) return;
   for await (const { messages } of walk.segments()) {
@@ -65,10 +66,11 @@ export async function rereadAll(
   const found = new Map<string, QueuedMessage>();
   const segments = new Map<string, Set<string>>();
   for (const { id, handle } of messages) {
-    const inTree = await walk.treeMessage(id);
+    const where = await walk.fileOf(id);
+    const inTree = where === 'tree' ? await walk.treeMessage(id) : undefined;
     const segment = parseHandle(handle)?.journal?.segment;
     if (inTree && isUnfinished(inTree)) found.set(id, inTree);
-    if (inTree || segment === undefined) continue;
+    if (where !== undefined || segment === undefined) continue;
     segments.set(segment, (segments.get(segment) ?? new Set()).add(id));
   }
   for (const [segment, ids] of segments) {

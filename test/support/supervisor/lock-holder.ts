@@ -1,6 +1,6 @@
 /** Takes the lock in argv as a supervisor does, starts a child that inherits it, and says `locked CHILD`. */
 import { spawn } from 'node:child_process';
-import { takeLock } from '../../../src/supervisor/lock.ts';
+import { takeLock } from '../../../src/process/lock.ts';
 
 process.title = 'mailfarm: supervisor';
 const locked = await takeLock(process.argv[2] ?? '', { waitMs: 0 });

@@ -3,7 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, it } from 'node:test';
-import { takeLock } from '../../../src/supervisor/lock.ts';
+import { takeLock } from '../../../src/process/lock.ts';
 import { isRunning } from '../../support/processes.ts';
 import { makeTemp } from '../../support/temp.ts';
 import { waitFor } from '../../support/wait.ts';

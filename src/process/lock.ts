@@ -12,7 +12,7 @@ import { errorCode } from '../base/text.ts';
 
 export type Locked =
   | { readonly kind: 'locked'; readonly fd: number }
-  /** Another supervisor runs. */
+  /** A supervisor runs. */
   | { readonly kind: 'running'; readonly pid: number }
   /** The supervisor that held it is dead, and its workers did not end in time. */
   | { readonly kind: 'finishing'; readonly pid: number }
