@@ -7,7 +7,7 @@ import { createIdSource } from '../../../src/queue/queue-id.ts';
 import { acceptLine, messageLine, outcomeLine } from '../../../src/queue/record.ts';
 import { scanSegment, type Scanned } from '../../../src/queue/scan-segment.ts';
 import { makeTemp } from '../../support/temp.ts';
-import { makeEnvelope } from './support.ts';
+import { gather, makeEnvelope } from './support.ts';
 
 const next = createIdSource();
 const folder = makeTemp('scan');
@@ -23,7 +23,7 @@ async function scan(bytes: Buffer, maxContent = 1_000_000): Promise<Scanned[]> {
   writeFileSync(path, bytes);
   const file = await createDisk().open(path);
   try {
-    return await Array.fromAsync(scanSegment(file, maxContent), (scanned) => ({ ...scanned }));
+    return await gather(scanSegment(file, maxContent));
   } finally {
     await file.close();
   }

@@ -93,3 +93,10 @@ export async function contentOf(store: Store, handle: Handle): Promise<string> {
   for await (const chunk of read.message.stream()) chunks.push(chunk as Buffer);
   return Buffer.concat(chunks).toString('latin1');
 }
+
+/** Everything that a walk tells. */
+export async function gather<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const item of items) all.push(item);
+  return all;
+}

@@ -28,7 +28,7 @@ import type { Handle, QueueId } from '../../../src/queue/store.ts';
 import { sweepTemporary } from '../../../src/queue/sweep.ts';
 import { appendState, moveToDeleted, restoreFromDeleted } from '../../../src/queue/tree.ts';
 import { QueueWalk, walkDeleted, walkQueue, type QueuedMessage } from '../../../src/queue/walk.ts';
-import { commit, makeEnvelope, openTestQueue, SPLIT, type TestQueue } from './support.ts';
+import { commit, gather, makeEnvelope, openTestQueue, SPLIT, type TestQueue } from './support.ts';
 
 const LARGE = 'Subject: large\r\n\r\n'.padEnd(20_000, 'x');
 const disk = createDisk();
@@ -42,7 +42,7 @@ function walk(
   split = SPLIT,
   onCorrupt?: (path: string, why: string) => void,
 ): Promise<QueuedMessage[]> {
-  return Array.fromAsync(walkQueue({ dir: queue.dir, split, ...(onCorrupt ? { onCorrupt } : {}) }));
+  return gather(walkQueue({ dir: queue.dir, split, ...(onCorrupt ? { onCorrupt } : {}) }));
 }
 
 const summary = (messages: readonly QueuedMessage[]): string[] =>
@@ -137,7 +137,7 @@ describe('walking the queue', () => {
           ? Promise.reject(Object.assign(new Error('EMFILE'), { code: 'EMFILE' }))
           : disk.open(path),
     };
-    const walking = Array.fromAsync(walkQueue({ dir: queue.dir, split: SPLIT, disk: busy }));
+    const walking = gather(walkQueue({ dir: queue.dir, split: SPLIT, disk: busy }));
     await assert.rejects(walking, { code: 'EMFILE' }, 'or it would be delivered again');
     assert.deepEqual(await walk(queue), []);
   });
@@ -185,9 +185,7 @@ describe('state files', () => {
     };
     await moveToDeleted({ disk: watched, layout }, id);
     assert.deepEqual(order, [id, `${id}.state`], 'a crash between leaves no message without its outcomes');
-    assert.deepEqual(summary(await Array.fromAsync(walkDeleted({ dir: queue.dir, split: SPLIT }))), [
-      'deleted: b@x waiting',
-    ]);
+    assert.deepEqual(summary(await gather(walkDeleted({ dir: queue.dir, split: SPLIT }))), ['deleted: b@x waiting']);
     await restoreFromDeleted({ disk: watched, layout }, id);
     assert.deepEqual(order.slice(2), [`${id}.state`, id]);
     assert.equal(existsSync(deletedPath(layout, id)), false);
@@ -280,7 +278,7 @@ describe('a walk', () => {
     await queue.store.record(done, [{ state: 'delivered', recipients: ['to@example.org'], at: 1 }]);
     const walking = new QueueWalk({ dir: queue.dir, split: SPLIT });
     await walking.readOutcomes();
-    const [segment] = await Array.fromAsync(walking.segments());
+    const [segment] = await gather(walking.segments());
     assert.deepEqual([segment?.total, segment?.finished, segment?.empty], [3, [0], [1]]);
     assert.deepEqual(
       segment?.messages.map(({ ordinal }) => ordinal),

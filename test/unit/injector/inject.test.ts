@@ -1,0 +1,127 @@
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { describe, it } from 'node:test';
+import { injectAll } from '../../../src/injector/inject.ts';
+import type { Frame } from '../../../src/ipc/messages.ts';
+import { idOfHandle } from '../../../src/queue/handle.ts';
+import { messagePath } from '../../../src/queue/layout.ts';
+import { createDisk } from '../../../src/queue/disk.ts';
+import { outcomeLine } from '../../../src/queue/record.ts';
+import { appendState } from '../../../src/queue/tree.ts';
+import { QueueWalk } from '../../../src/queue/walk.ts';
+import { commit, makeEnvelope, openTestQueue, SPLIT, type TestQueue } from '../queue/support.ts';
+import { listLog, openFarm, type Farm } from './support.ts';
+
+const LARGE = 'x'.repeat(20_000);
+const hop = { channel: 'smtp', next: 'mx:x' } as const;
+
+async function inject(
+  queue: TestQueue,
+  farm: Farm,
+  how: { mode?: 'start' | 'orphans'; live?: string[] } = {},
+): Promise<void> {
+  const walk = new QueueWalk({ dir: queue.dir, split: SPLIT });
+  const live = (): ReadonlySet<string> => new Set(how.live);
+  await injectAll({ ...farm, walk, live, log: listLog().log, stopped: () => false }, how.mode ?? 'start');
+}
+
+const handles = (frames: readonly Frame[]): string[] =>
+  frames.flatMap((frame) => (frame.t === 'accepted' || frame.t === 'routed' ? [frame.handle] : []));
+const notices = (farm: Farm): unknown[] =>
+  farm.toScheduler.flatMap((frame) =>
+    frame.t === 'segment' ? [[frame.segment.split('/')[0], frame.total, frame.finished]] : [],
+  );
+
+describe('the injector', () => {
+  it('hands each message to the stage that its state names', async () => {
+    await using queue = await openTestQueue();
+    await using farm = await openFarm();
+    const fresh = await commit(queue.store, 'fresh', makeEnvelope(['a@x', 'b@x']));
+    const tried = await commit(queue.store, LARGE, makeEnvelope(['a@x', 'b@x']));
+    const done = await commit(queue.store, LARGE);
+    const held = await commit(queue.store, LARGE);
+    await queue.store.record(fresh, [{ state: 'delivered', recipients: ['a@x'], at: 1 }]);
+    await queue.store.record(tried, [
+      { state: 'deferred', recipients: ['a@x', 'b@x'], at: 1, attempts: 1, until: 9, hop },
+    ]);
+    await queue.store.record(done, [{ state: 'delivered', recipients: ['to@example.org'], at: 1 }]);
+    await queue.store.record(held, [{ state: 'held', recipients: ['to@example.org'], at: 1 }]);
+    await inject(queue, farm);
+    assert.deepEqual(handles(farm.toRouter), [fresh]);
+    const [accepted] = farm.toRouter;
+    assert.deepEqual(accepted?.t === 'accepted' && accepted.only, ['b@x']);
+    assert.deepEqual(handles(farm.toScheduler), [tried]);
+    const there = (handle: string): boolean =>
+      existsSync(messagePath({ root: queue.dir, split: SPLIT }, idOfHandle(handle)));
+    assert.deepEqual([tried, done, held].map(there), [true, false, true], 'what is finished is removed');
+    const phases = farm.toScheduler.flatMap((frame) => (frame.t === 'walk' ? [[frame.phase, frame.injected]] : []));
+    assert.deepEqual(phases, [
+      ['begin', undefined],
+      ['end', 2],
+    ]);
+  });
+
+  it('tells of segments whose writer is gone how many records they hold, and which of them are done', async () => {
+    await using queue = await openTestQueue();
+    await using farm = await openFarm();
+    const first = await commit(queue.store, 'done');
+    const moved = await commit(queue.store, 'moved');
+    await commit(queue.store, 'left');
+    await queue.store.record(first, [{ state: 'delivered', recipients: ['to@example.org'], at: 1 }]);
+    await queue.store.moveToTree(moved);
+    await inject(queue, farm, { mode: 'orphans' });
+    assert.deepEqual(notices(farm), [
+      ['journal', 3, [0, 1]],
+      ['outcome', 1, []],
+    ]);
+    assert.equal(handles(farm.toRouter).length, 1, 'what is in the tree is left to a walk through the tree');
+  });
+
+  it('leaves the total of a segment to its writer while that lives', async () => {
+    await using queue = await openTestQueue();
+    await using farm = await openFarm();
+    await commit(queue.store, 'one');
+    await inject(queue, farm, { mode: 'orphans', live: ['acceptor-1-test'] });
+    assert.deepEqual([farm.toRouter, farm.toScheduler], [[], []]);
+    await inject(queue, farm, { live: ['acceptor-1-test'] });
+    assert.deepEqual(notices(farm), []);
+    assert.equal(farm.toRouter.length, 1);
+  });
+
+  it('tells of the older segments of a living writer: a scheduler that died knew of them', async () => {
+    await using queue = await openTestQueue({ settings: { segment: 10 } });
+    await using farm = await openFarm();
+    await commit(queue.store, 'one');
+    await commit(queue.store, 'two');
+    await inject(queue, farm, { live: ['acceptor-1-test'] });
+    assert.ok(notices(farm).length >= 1);
+    assert.equal(farm.toRouter.length, 2);
+  });
+
+  it('keeps what is under way within bounds', async () => {
+    await using queue = await openTestQueue();
+    await using farm = await openFarm();
+    await Promise.all(Array.from({ length: 1500 }, (_, i) => commit(queue.store, `message ${i}`)));
+    await inject(queue, farm);
+    assert.equal(farm.toRouter.length, 1500);
+    assert.ok(farm.most() <= 200, `${farm.most()} at a time`);
+  });
+
+  it('knows what state files say', async () => {
+    await using queue = await openTestQueue();
+    await using farm = await openFarm();
+    const handle = await commit(queue.store, LARGE, makeEnvelope(['a@x', 'b@x']));
+    const id = idOfHandle(handle);
+    const reply = { code: 550, status: '5.1.1', text: 'unknown' };
+    const lines = [
+      outcomeLine(id, [{ state: 'failed', recipients: ['a@x'], at: 1, reply }]),
+      outcomeLine(id, [{ state: 'held', recipients: ['b@x'], at: 1 }]),
+    ];
+    await appendState({ disk: createDisk(), layout: { root: queue.dir, split: SPLIT } }, id, lines);
+    await inject(queue, farm);
+    const frame = farm.toScheduler.find((one) => one.t === 'routed');
+    assert.ok(frame?.t === 'routed');
+    assert.equal(frame.stays, true);
+    assert.deepEqual(frame.parts, [{ hop: { channel: 'bounce', next: '' }, to: ['a@x'], attempts: 0, reply }]);
+  });
+});
