@@ -89,6 +89,14 @@ export function listLog(): { readonly log: Logger; readonly events: string[] } {
   const note = (event: string): void => void events.push(event);
   return {
     events,
-    log: { info: note, warn: note, error: note, debug: note, flush: async () => undefined, dropped: () => 0, close: async () => undefined },
+    log: {
+      info: note,
+      warn: note,
+      error: note,
+      debug: note,
+      flush: async () => undefined,
+      dropped: () => 0,
+      close: () => undefined,
+    },
   };
 }

@@ -113,6 +113,6 @@ describe('the shape of frames', () => {
 
   it('refuses strings and lists beyond any reason', () => {
     assert.equal(asFrame({ t: 'refused', n: 1, why: 'x'.repeat(100_000) }), undefined);
-    assert.equal(asFrame({ t: 'forget', n: 1, ids: new Array(100_001).fill('x') }), undefined);
+    assert.equal(asFrame({ t: 'forget', n: 1, ids: Array.from({ length: 100_001 }, () => 'x') }), undefined);
   });
 });

@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { journalHandle, stagedHandle } from '../../../src/queue/handle.ts';
+import { createIdSource } from '../../../src/queue/queue-id.ts';
+import { WaitingIndex } from '../../../src/queue/waiting-index.ts';
+import { Ledger } from '../../../src/scheduler/ledger.ts';
+import { Segments } from '../../../src/scheduler/segments.ts';
+import { newPart, type Message, type MessageFacts } from '../../../src/scheduler/work.ts';
+
+const next = createIdSource();
+const SEGMENT = `${next()}.acceptor-1-x`;
+const facts = (handle: string): MessageFacts => ({ handle, sender: '', received: 0, tenant: 'default', size: 1 });
+const inJournal = (ordinal: number): string =>
+  journalHandle(next(), { segment: SEGMENT, ordinal, offset: 0, length: 1 });
+
+function open(exists = true): { ledger: Ledger; segments: Segments; index: WaitingIndex; removed: string[] } {
+  const removed: string[] = [];
+  const index = new WaitingIndex(':memory:');
+  const segments = new Segments({ linger: 0, remove: (name) => void removed.push(name), begunAt: () => 0 });
+  const remove = (id: string): void => void removed.push(id);
+  const onFinished = (): void => undefined;
+  const ledger = new Ledger({ segments, index, remove, onFinished, segmentExists: () => exists });
+  return { ledger, segments, index, removed };
+}
+
+function finish(ledger: Ledger, message: Message): void {
+  const part = newPart(message, { hop: { channel: 'smtp', next: 'x' }, to: [], attempts: 0, warned: false });
+  ledger.dropPart(part);
+}
+
+describe('the ledger', () => {
+  it('takes a message of a journal once, for ever', () => {
+    const { ledger } = open();
+    const handle = inJournal(0);
+    const message = ledger.admit(facts(handle), false);
+    assert.ok(message);
+    assert.equal(ledger.admit(facts(handle), false), undefined);
+    finish(ledger, message);
+    assert.equal(ledger.admit(facts(handle), false), undefined, 'also when it is finished');
+  });
+
+  it('takes nothing of a segment that was removed, before or after a restart', () => {
+    const { ledger, segments, removed } = open();
+    const handle = inJournal(0);
+    const message = ledger.admit(facts(handle), false);
+    segments.close(`journal/${SEGMENT}`, 1, []);
+    finish(ledger, message!);
+    assert.deepEqual(removed, [`journal/${SEGMENT}`]);
+    assert.equal(ledger.admit(facts(handle), false), undefined);
+    assert.equal(open(false).ledger.admit(facts(handle), false), undefined);
+  });
+
+  it('takes no handle that is none, and none of a message that is only staged', () => {
+    const { ledger } = open();
+    for (const handle of ['', 'x', '../../etc/passwd', stagedHandle(next(), 'acceptor-1-x.1')]) {
+      assert.equal(ledger.admit(facts(handle), false), undefined);
+    }
+  });
+
+  it('knows a message of the tree while it is here, in the index, or claimed', () => {
+    const { ledger, index } = open();
+    const [here, parked, claimed] = [next(), next(), next()];
+    assert.ok(ledger.admit(facts(here), false));
+    index.add({ id: parked, bin: 'b', due: 1, data: '{}' });
+    ledger.claimed.add(claimed);
+    for (const id of [here, parked, claimed]) assert.equal(ledger.admit(facts(id), false), undefined);
+  });
+
+  it('remembers what was finished while the injector walks: it may have read it before', () => {
+    const { ledger, removed } = open();
+    const id = next();
+    ledger.walkBegins();
+    finish(ledger, ledger.admit(facts(id), false)!);
+    assert.deepEqual(removed, [id]);
+    assert.equal(ledger.admit(facts(id), false), undefined);
+    ledger.walkEnds();
+    assert.equal(ledger.walking, false);
+    assert.ok(ledger.admit(facts(id), false), 'and forgets it after');
+  });
+
+  it('finishes a message with its last part, not while others are here or in the index', () => {
+    const { ledger, index, removed } = open();
+    const id = next();
+    const message = ledger.admit(facts(id), false)!;
+    const part = { hop: { channel: 'smtp' as const, next: 'x' }, to: [], attempts: 0, warned: false };
+    const parts = [newPart(message, part), newPart(message, part)];
+    index.add({ id, bin: 'b', due: 1, data: '{}' });
+    message.parked = true;
+    for (const one of parts) ledger.dropPart(one);
+    assert.deepEqual(removed, []);
+    index.takeOfId(id);
+    finish(ledger, ledger.revive(id, facts(id), false));
+    assert.deepEqual(removed, [id]);
+  });
+
+  it('never finishes a message that stays', () => {
+    const { ledger, removed } = open();
+    finish(ledger, ledger.admit(facts(next()), true)!);
+    assert.deepEqual(removed, []);
+  });
+
+  it('removes the file of a message that moved out of its journal', () => {
+    const { ledger, removed } = open();
+    const handle = inJournal(0);
+    const message = ledger.admit(facts(handle), false)!;
+    ledger.noteInTree(handle);
+    finish(ledger, message);
+    assert.deepEqual(removed, [message.id]);
+  });
+});
