@@ -173,7 +173,7 @@ describe('the conductor', () => {
     delivered(rig.jobs[0]!);
     await waitFor(() => rig.jobs.length === 2);
     assert.equal(rig.jobs[1]?.lane.hop.next, third.next);
-    delivered(rig.jobs[1]!);
+    delivered(rig.jobs[1]);
     await waitFor(() => rig.conductor.counts.finished === 2);
   });
 });

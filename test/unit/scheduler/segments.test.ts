@@ -7,7 +7,7 @@ const LINGER = 60_000;
 interface Books {
   readonly segments: Segments;
   readonly removed: string[];
-  at(time: number): void;
+  readonly at: (time: number) => void;
 }
 
 /** Names of segments here are the times at which they were begun. */

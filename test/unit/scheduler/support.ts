@@ -22,7 +22,7 @@ export interface GivenJob {
   readonly job: Job;
   readonly lane: OpenLane;
   readonly peer: Peer;
-  done(outcomes: readonly Outcome[], more?: Partial<Done>): void;
+  readonly done: (outcomes: readonly Outcome[], more?: Partial<Done>) => void;
 }
 
 export interface Rig extends AsyncDisposable {

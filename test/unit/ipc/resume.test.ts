@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { resumeFrame } from '../../../src/ipc/resume.ts';
+import type { RecipientState } from '../../../src/queue/fold.ts';
+import type { Handle, QueueId } from '../../../src/queue/store.ts';
+import type { QueuedMessage } from '../../../src/queue/walk.ts';
+import { makeEnvelope } from '../queue/support.ts';
+
+const hop = { channel: 'smtp', next: 'mx:x' } as const;
+const BOUNCE = { channel: 'bounce', next: '' } as const;
+const reply = { code: 550, status: '5.1.1', text: 'unknown' };
+
+function message(recipients: readonly RecipientState[]): QueuedMessage {
+  const envelope = makeEnvelope(['a', 'b', 'c'], { sender: 'from@x' });
+  return { id: 'id' as QueueId, handle: 'id' as Handle, envelope, size: 5, where: 'tree', recipients };
+}
+
+describe('putting a message back to work', () => {
+  it('asks the router for hops, and hands along what has one', () => {
+    const resumed = resumeFrame(
+      message([
+        { address: 'a', state: 'waiting', attempts: 0 },
+        { address: 'b', state: 'deferred', attempts: 2, until: 9, hop, warned: true },
+      ]),
+    );
+    assert.equal(resumed?.to, 'router');
+    assert.ok(resumed?.frame.t === 'accepted');
+    assert.deepEqual(resumed.frame.only, ['a']);
+    assert.deepEqual(resumed.frame.parts, [{ hop, to: ['b'], attempts: 2, until: 9, warned: true }]);
+  });
+
+  it('goes straight to the scheduler when every recipient has a hop', () => {
+    const resumed = resumeFrame(
+      message([
+        { address: 'a', state: 'deferred', attempts: 1, until: 9, hop },
+        { address: 'b', state: 'deferred', attempts: 1, until: 9, hop },
+        { address: 'c', state: 'failed', attempts: 3, hop, until: 4, reply },
+      ]),
+    );
+    assert.equal(resumed?.to, 'scheduler');
+    assert.ok(resumed?.frame.t === 'routed' && resumed.frame.stays === undefined);
+    assert.deepEqual(resumed.frame.parts, [
+      { hop, to: ['a', 'b'], attempts: 1, until: 9 },
+      { hop: BOUNCE, to: ['c'], attempts: 3, reply },
+    ]);
+  });
+
+  it('leaves the held alone, and says that the message stays', () => {
+    const held: RecipientState = { address: 'a', state: 'held', attempts: 0 };
+    assert.equal(resumeFrame(message([held])), undefined);
+    const resumed = resumeFrame(message([held, { address: 'b', state: 'waiting', attempts: 0 }]));
+    assert.equal(resumed?.frame.stays, true);
+  });
+
+  it('has nothing to do when all is done', () => {
+    assert.equal(resumeFrame(message([])), undefined);
+  });
+});
