@@ -56,7 +56,7 @@ export const DEFAULTS = {
     family: 'any',
     allowPrivate: false,
   },
-  lanes: { perBin: 8, perChannel: { smtp: 100, lmtp: 20, maildir: 4, bounce: 2 }, depth: 2 },
+  lanes: { perBin: 8, perChannel: { smtp: 100, lmtp: 20, maildir: 4, bounce: 2 }, depth: 6 },
   maildir: { root: 'mail' },
   queue: {
     split: 64,

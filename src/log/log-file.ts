@@ -28,6 +28,8 @@ export interface LogFileOptions {
   readonly onTrouble: (why: string) => void;
 }
 
+/** How long lines are gathered for one write, in ms. */
+const GATHER_MS = 20;
 const BATCH = 256 * 1024;
 const NEWLINE = 0x0a;
 const FIRST_PAUSE = 50;
@@ -96,9 +98,9 @@ export class LogFile {
   }
 
   async #work(): Promise<void> {
-    // What comes in this turn of the event loop goes along.
-    await new Promise(setImmediate);
     while (this.#lines.length > 0) {
+      // Lines of many messages share a write: each write is a trip to the thread pool and back.
+      await pause(GATHER_MS);
       const batch = this.#takeBatch();
       await this.#store(batch);
       this.#waiting -= batch.length;

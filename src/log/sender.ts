@@ -23,6 +23,8 @@ export interface SenderOptions {
   readonly droppedLine: (count: number) => string;
 }
 
+/** How long lines are gathered for one write, in ms. */
+const GATHER_MS = 10;
 /** Back-off between attempts to connect, milliseconds. */
 const FIRST_PAUSE = 20;
 const LONGEST_PAUSE = 2000;
@@ -64,11 +66,12 @@ class SocketSender implements Sender {
     this.#size += line.length;
     if (this.#scheduled) return;
     this.#scheduled = true;
-    // Once per turn: the lines of all that happened in this turn go out in one write.
-    setImmediate(() => {
+    // Lines of many messages share a write and a wake-up of the log process. What a worker loses when it is killed in between
+    // is words about mail, never mail.
+    setTimeout(() => {
       this.#scheduled = false;
       this.#pump();
-    });
+    }, GATHER_MS).unref();
   }
 
   dropped(): number {

@@ -19,6 +19,7 @@ export interface ParsedHandle {
   readonly stagedBy?: string;
 }
 
+const ID_LENGTH = 19;
 const JOURNAL = /^([0-9a-z]{19})@([0-9a-z]{19}\.[a-z]+(?:-[a-z0-9]+)*):(\d{1,9}):(\d{1,12}):(\d{1,12})$/;
 const STAGED = /^([0-9a-z]{19})!([a-z]+(?:-[a-z0-9]+)*\.\d{1,9})$/;
 
@@ -42,9 +43,17 @@ export function idOfHandle(handle: string): QueueId {
 
 /** Takes a handle apart, or undefined when it is none (from a hostile frame). */
 export function parseHandle(handle: string): ParsedHandle | undefined {
-  if (isQueueId(handle)) return { id: handle };
+  if (handle.length === ID_LENGTH) return isQueueId(handle) ? { id: handle } : undefined;
+  return handle[ID_LENGTH] === '@' ? parseJournal(handle) : parseStaged(handle);
+}
+
+function parseStaged(handle: string): ParsedHandle | undefined {
   const staged = STAGED.exec(handle);
   if (staged?.[1] && staged[2] && isQueueId(staged[1])) return { id: staged[1], stagedBy: staged[2] };
+  return undefined;
+}
+
+function parseJournal(handle: string): ParsedHandle | undefined {
   const match = JOURNAL.exec(handle);
   if (!match?.[1] || !match[2] || !isQueueId(match[1])) return undefined;
   const [ordinal, offset, length] = [Number(match[3]), Number(match[4]), Number(match[5])];

@@ -3,6 +3,7 @@
  * src/process/worker.ts expects. The only place that starts processes for work; the scheduler has none such.
  */
 import { fork, type ChildProcess } from 'node:child_process';
+import { availableParallelism } from 'node:os';
 import { IDENTITY_VARIABLE, type Identity } from '../process/identity.ts';
 
 export interface ForkPlan {
@@ -24,13 +25,15 @@ export interface ForkPlan {
 /** stdin, stdout, stderr, IPC and the lock come first. */
 const FIRST_SOCKET = 5;
 const QUIET = '--disable-warning=ExperimentalWarning';
+/** Where cores are few, helpers of the garbage collector take them from other workers, and memory besides. */
+const LEAN = availableParallelism() <= 2 ? ['--single-threaded-gc'] : [];
 
 /** Forks. The child's `error` event tells when that failed; throws where Node does (out of descriptors). */
 export function forkWorker(plan: ForkPlan): ChildProcess {
   const names = [...plan.sockets.keys()];
   const fds = Object.fromEntries(names.map((name, index) => [name, FIRST_SOCKET + index]));
   return fork(plan.script, [...plan.args], {
-    execArgv: [QUIET, ...(plan.memory > 0 ? [`--max-old-space-size=${plan.memory}`] : [])],
+    execArgv: [QUIET, ...LEAN, ...(plan.memory > 0 ? [`--max-old-space-size=${plan.memory}`] : [])],
     stdio: ['ignore', 'inherit', 'inherit', 'ipc', plan.lockFd, ...plan.sockets.values()],
     env: {
       ...process.env,
