@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import { describe, it } from 'node:test';
+import type { Outcome } from '../../../src/mail/outcome.ts';
+import { createDisk, type Disk } from '../../../src/queue/disk.ts';
+import { Housekeeping } from '../../../src/queue/housekeeping.ts';
+import { idOfHandle, treeHandle } from '../../../src/queue/handle.ts';
+import { readKnownOutcomes } from '../../../src/queue/known-outcomes.ts';
+import { createIdSource } from '../../../src/queue/queue-id.ts';
+import type { Handle } from '../../../src/queue/store.ts';
+import { waitFor } from '../../support/wait.ts';
+import { commit, openTestQueue, SPLIT } from './support.ts';
+
+const next = createIdSource();
+const delivered = (address: string): Outcome => ({ state: 'delivered', recipients: [address], at: 1 });
+
+describe('the outcome journal', () => {
+  it('keeps at it until the disk takes an outcome: nothing goes on before', async () => {
+    const disk = createDisk();
+    let failing = true;
+    const flaky: Disk = {
+      ...disk,
+      datasync: (file) => (failing ? Promise.reject(new Error('EIO')) : disk.datasync(file)),
+    };
+    await using queue = await openTestQueue({ disk: flaky });
+    const handle = treeHandle(next());
+    let done = false;
+    const recording = queue.store.record(handle, [delivered('a@x')]).then(() => (done = true));
+    await waitFor(() => queue.complaints.length >= 1);
+    assert.equal(done, false);
+    failing = false;
+    await recording;
+    const known = await readKnownOutcomes({ disk, layout: { root: queue.dir, split: SPLIT } });
+    assert.deepEqual(known.get(idOfHandle(handle)), [delivered('a@x')]);
+  });
+
+  it('rejects at its end instead of waiting for ever', async () => {
+    const disk = createDisk();
+    let failing = false;
+    const broken: Disk = {
+      ...disk,
+      datasync: (file) => (failing ? Promise.reject(new Error('EIO')) : disk.datasync(file)),
+    };
+    const queue = await openTestQueue({ disk: broken });
+    failing = true;
+    const recording = assert.rejects(queue.store.record(treeHandle(next()), [delivered('a@x')]), /EIO/);
+    await waitFor(() => queue.complaints.length >= 1);
+    await queue.store.close();
+    await recording;
+  });
+
+  it('takes no handle that is none', async () => {
+    await using queue = await openTestQueue();
+    await assert.rejects(queue.store.record('../x' as Handle, []), TypeError);
+  });
+});
+
+describe('housekeeping', () => {
+  it('removes what it is told to, and goes on where it cannot', async () => {
+    await using queue = await openTestQueue();
+    const layout = { root: queue.dir, split: SPLIT };
+    const complaints: string[] = [];
+    const complain = (event: string): void => void complaints.push(event);
+    const keeping = new Housekeeping(layout, { warn: complain, error: complain });
+    const handles = await Promise.all(Array.from({ length: 20 }, () => commit(queue.store, 'x'.repeat(20_000))));
+    await commit(queue.store, 'small');
+    await queue.store.close();
+    const [segment] = readdirSync(`${queue.dir}/journal`);
+    assert.equal(keeping.segmentExists(segment ?? ''), true);
+    for (const handle of handles) keeping.removeMessage(handle);
+    keeping.removeSegment('nonsense');
+    keeping.removeSegment(`journal/${segment}`);
+    keeping.removeSegment(`journal/${segment}`);
+    await keeping.finish();
+    assert.deepEqual(complaints, ['removal-failed']);
+    assert.equal(keeping.segmentExists(segment ?? ''), false);
+    const left = readdirSync(`${queue.dir}/mess`).flatMap((bucket) => readdirSync(`${queue.dir}/mess/${bucket}`));
+    assert.deepEqual(left, []);
+  });
+});
