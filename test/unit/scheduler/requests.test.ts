@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { connectPeer } from '../../../src/ipc/connect.ts';
+import { makeHello } from '../../../src/ipc/hello.ts';
+import { listenForPeers } from '../../../src/ipc/listen.ts';
+import type { Peer } from '../../../src/ipc/peer.ts';
+import { Claims } from '../../../src/scheduler/claims.ts';
+import { serveRequests } from '../../../src/scheduler/requests.ts';
+import { makeTemp } from '../../support/temp.ts';
+import { waitFor } from '../../support/wait.ts';
+import { delivered, openRig, routed, type Rig, type RigOptions } from './support.ts';
+
+interface Served extends AsyncDisposable {
+  readonly rig: Rig;
+  readonly connect: () => Promise<Peer>;
+}
+
+async function serve(options: RigOptions = {}): Promise<Served> {
+  const rig = await openRig(options);
+  const { conductor, segments, index } = rig;
+  const claims = new Claims(conductor);
+  const path = `${makeTemp('requests')}/x.sock`;
+  const parked = (): number => index.size;
+  const onEvent = (): void => undefined;
+  const server = await listenForPeers({
+    path,
+    self: makeHello({ farm: 'scheduler', worker: 'scheduler-1-test' }),
+    onPeer: (peer) => serveRequests(peer, { conductor, claims, segments, parked, onEvent }),
+  });
+  const self = makeHello({ farm: 'cli', worker: 'cli-1-test' });
+  return {
+    rig,
+    connect: () => connectPeer({ address: path, self, deadlineMs: 5000 }),
+    async [Symbol.asyncDispose]() {
+      await server.close();
+      await rig[Symbol.asyncDispose]();
+    },
+  };
+}
+
+describe('requests to the scheduler', () => {
+  it('take messages over, and know them when they come again', async () => {
+    await using served = await serve({ work: delivered });
+    const peer = await served.connect();
+    const { id: _id, ...frame } = routed();
+    for (let i = 0; i < 3; i += 1) assert.equal((await peer.request(frame, 5000)).t, 'taken');
+    await waitFor(() => served.rig.conductor.counts.finished === 1);
+    assert.equal(served.rig.jobs.length, 1);
+    peer.close();
+  });
+
+  it('are refused where they make no sense, and the connection stays', async () => {
+    await using served = await serve();
+    const peer = await served.connect();
+    const answer = await peer.request({ t: 'job', handle: 'x', to: [], attempts: 0 }, 5000);
+    assert.equal(answer.t, 'refused');
+    assert.equal((await peer.request({ t: 'plan?' }, 5000)).t, 'plan');
+    peer.close();
+  });
+
+  it('give claimed messages back when whoever claimed them is gone', async () => {
+    await using served = await serve();
+    const message = routed([], {
+      parts: [{ hop: { channel: 'smtp', next: 'x' }, to: ['a@x'], until: Date.now() + 1e6 }],
+    });
+    served.rig.conductor.take(message);
+    const peer = await served.connect();
+    const claimed = await peer.request({ t: 'claim', ids: [message.id] }, 5000);
+    assert.deepEqual(claimed.t === 'claimed' && claimed.ids, [message.id]);
+    peer.close();
+    await waitFor(() => served.rig.jobs.length === 1);
+    delivered(served.rig.jobs[0]!);
+    await waitFor(() => served.rig.conductor.counts.finished === 1);
+  });
+
+  it('forget only what the same connection claimed', async () => {
+    await using served = await serve();
+    const until = Date.now() + 1e6;
+    const message = routed([], { parts: [{ hop: { channel: 'smtp', next: 'x' }, to: ['a@x'], until }] });
+    served.rig.conductor.take(message);
+    const [mine, other] = [await served.connect(), await served.connect()];
+    await mine.request({ t: 'claim', ids: [message.id] }, 5000);
+    await other.request({ t: 'forget', ids: [message.id] }, 5000);
+    assert.ok(served.rig.conductor.ledger.claimed.has(message.id));
+    await mine.request({ t: 'forget', ids: [message.id] }, 5000);
+    assert.equal(served.rig.conductor.ledger.claimed.has(message.id), false);
+    mine.close();
+    other.close();
+  });
+
+  it('tell figures, and whether the injector walks', async () => {
+    await using served = await serve();
+    const peer = await served.connect();
+    await peer.request({ t: 'walk', phase: 'begin' }, 5000);
+    served.rig.conductor.take(routed());
+    const stats = await peer.request({ t: 'stats?' }, 5000);
+    assert.ok(stats.t === 'stats');
+    assert.deepEqual([stats.active, stats.parked, stats.walking, stats.bins.length], [1, 0, true, 1]);
+    await peer.request({ t: 'walk', phase: 'end' }, 5000);
+    assert.equal(served.rig.conductor.ledger.walking, false);
+    peer.close();
+  });
+});
