@@ -118,6 +118,8 @@ export interface SmtpOut {
   readonly family: 'any' | 'ipv4' | 'ipv6';
   /** Connect to MX hosts that resolve to private or loopback addresses. */
   readonly allowPrivate: boolean;
+  /** DNS servers to ask for MX and addresses; empty: those of the machine. */
+  readonly resolvers: readonly string[];
 }
 
 export interface Lanes {

@@ -55,6 +55,7 @@ export const DEFAULTS = {
     tls: 'opportunistic',
     family: 'any',
     allowPrivate: false,
+    resolvers: [],
   },
   lanes: { perBin: 8, perChannel: { smtp: 100, lmtp: 20, maildir: 4, bounce: 2 }, depth: 6 },
   maildir: { root: 'mail' },

@@ -1,5 +1,6 @@
 /** Schemas of what mailfarm.yaml says of limits, retries, sending, the queue and the log. */
-import { duration, flag, listOf, oneOf, section, size, whole } from './leaf.ts';
+import { isIP } from 'node:net';
+import { duration, flag, listOf, oneOf, section, size, text, whole } from './leaf.ts';
 import { filePath } from './schema-mail.ts';
 
 const SECOND = 1000;
@@ -43,6 +44,14 @@ const retry = section({
   bounceLifetime: duration(0, 365 * DAY),
 });
 
+/** As Node's dns.setServers() takes it: an address, with or without a port. */
+const resolver = text('an IP address of a DNS server, such as 192.0.2.53, 192.0.2.53:5353 or [::1]:53', (value) => {
+  const [, bracketed, port] = /^\[([^\]]+)\](?::(\d{1,5}))?$/.exec(value) ?? [];
+  const [, plain, plainPort] = /^([0-9.]+)(?::(\d{1,5}))?$/.exec(value) ?? [];
+  const host = bracketed ?? plain ?? value;
+  return isIP(host) !== 0 && Number(port ?? plainPort ?? 53) <= 65_535 ? value : undefined;
+});
+
 const smtp = section({
   connectTimeout: wait,
   greetingTimeout: wait,
@@ -54,6 +63,7 @@ const smtp = section({
   tls: oneOf('opportunistic', 'none'),
   family: oneOf('any', 'ipv4', 'ipv6'),
   allowPrivate: flag,
+  resolvers: listOf(resolver, 'DNS servers'),
 }).transform(({ connectTimeout, greetingTimeout, commandTimeout, dataTimeout, idleTimeout, ...rest }) => ({
   ...rest,
   connectMs: connectTimeout,

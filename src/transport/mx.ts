@@ -35,7 +35,7 @@ export class MxResolver {
   constructor(settings: MxSettings) {
     this.#settings = settings;
     const { resolvers } = settings;
-    if (resolvers !== undefined && resolvers.length > 0) this.#resolver.setServers([...resolvers]);
+    if (resolvers.length > 0) this.#resolver.setServers([...resolvers]);
   }
 
   /** The hosts that take mail for a domain, best first. */

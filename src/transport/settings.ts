@@ -19,5 +19,5 @@ export interface SessionSettings {
   /** Deliver also where MX records lead to loopback or private addresses. */
   readonly allowPrivate: boolean;
   /** DNS servers, as `192.0.2.1:53`; empty: those of the system. */
-  readonly resolvers?: readonly string[] | undefined;
+  readonly resolvers: readonly string[];
 }

@@ -24,6 +24,7 @@ export const SETTINGS: SessionSettings = {
   tls: 'opportunistic',
   family: 'any',
   allowPrivate: true,
+  resolvers: [],
 };
 
 export function makeJob(to: readonly string[], fields: Partial<Job> = {}): Job {
