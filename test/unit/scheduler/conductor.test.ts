@@ -49,21 +49,16 @@ describe('the conductor', () => {
 
   it('lets a bin in trouble wait as a whole, and probes it with one lane', async () => {
     let down = true;
-    const open = new Set<string>();
-    let most = 0;
     await using rig = await openRig({
       work(given) {
         if (down) return given.done([deferral(given)], { trouble });
-        if (given.job.attempts === 0) open.add(given.lane.lane);
-        most = Math.max(most, open.size);
         delivered(given);
       },
     });
     for (let i = 0; i < 50; i += 1) rig.conductor.take(routed());
     await waitFor(() => rig.conductor.counts.troubles >= 1);
-    const tried = rig.jobs.length;
-    assert.ok(tried <= 8, `${tried} tries of a dead site`);
-    assert.equal(rig.conductor.active, rig.jobs.length > tried ? rig.conductor.active : 0);
+    const [tried, { troubles }] = [rig.jobs.length, rig.conductor.counts];
+    assert.ok(tried <= 4 + 2 * troubles, `${tried} tries of a dead site, ${troubles} troubles`);
     down = false;
     await waitFor(() => rig.conductor.counts.finished === 50);
     assert.equal(rig.conductor.active, 0);
