@@ -67,8 +67,9 @@ function judgeSize(value: string | true | undefined, messageSize: number): Refus
 }
 
 function judgeEnvid(value: string | true | undefined): Refusal | undefined {
-  const good = value === undefined || (typeof value === 'string' && /^[\x20-\x7e]+$/.test(value));
-  return good && (value ?? '').toString().length <= MAX_ENVID ? undefined : syntax('5.5.4', 'Bad value of ENVID');
+  if (value === undefined) return undefined;
+  const good = typeof value === 'string' && value.length <= MAX_ENVID && /^[\x20-\x7e]+$/.test(value);
+  return good ? undefined : syntax('5.5.4', 'Bad value of ENVID');
 }
 
 function oneOf(parameters: Parameters, key: string, words: readonly string[]): Refusal | undefined {

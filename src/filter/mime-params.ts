@@ -20,7 +20,7 @@ export interface Parameterised {
 }
 
 /** Parameters of one header that are looked at: more serve no honest purpose. */
-export const MAX_PARAMS = 2000;
+const MAX_PARAMS = 2000;
 
 /** `text`: the unfolded value, one character per byte. */
 export function parseParams(text: string): Parameterised {

@@ -34,7 +34,7 @@ export interface Structure {
   readonly violation?: Violation;
 }
 
-export const HEADERS_TOTAL = 16;
+const HEADERS_TOTAL = 16;
 
 const NEWLINE = 0x0a;
 const CR = 0x0d;

@@ -13,7 +13,7 @@ import { removeSegment } from '../queue/open-store.ts';
 import { removeFromTree } from '../queue/tree.ts';
 import { isUnfinished, type QueuedMessage, type QueueWalk, type WalkedSegment } from '../queue/walk.ts';
 import { rehash } from '../queue/rehash.ts';
-import { sweepTemporary } from '../queue/sweep.ts';
+import { sweepCompanions, sweepTemporary } from '../queue/sweep.ts';
 
 export interface Injection {
   readonly scheduler: Peer;
@@ -99,6 +99,7 @@ async function injectTree(injection: Injection, window: Window): Promise<void> {
   const { walk } = injection;
   const disk = createDisk();
   await sweepTemporary(walk.layout, injection.live);
+  await sweepCompanions(walk.layout);
   const { rehomed } = await rehash({ disk, layout: walk.layout });
   if (rehomed > 0) injection.log.warn('rehashed', { files: rehomed });
   for await (const message of walk.tree()) {

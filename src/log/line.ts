@@ -11,7 +11,7 @@ export type Level = 'debug' | 'info' | 'warn' | 'error';
 export type Fields = Record<string, unknown>;
 
 /** Longest line made here, in characters. Up to three bytes each still fit the log process's cap of 64 KiB. */
-export const MAX_LINE = 20_000;
+const MAX_LINE = 20_000;
 
 /** Characters that are kept of each field of a line that is too long. */
 const KEPT = 500;

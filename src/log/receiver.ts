@@ -7,7 +7,7 @@ import { oneLine } from '../base/text.ts';
 import { LineSplitter } from './line-splitter.ts';
 
 /** Longest line taken from a client, bytes. */
-export const LINE_CAP = 64 * 1024;
+const LINE_CAP = 64 * 1024;
 
 /** Of a malformed line, this many characters are kept. */
 const SHOWN = 500;

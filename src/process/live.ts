@@ -9,7 +9,7 @@ import { readFileSync } from 'node:fs';
 import { replaceFile } from './replace-file.ts';
 
 /** Relative to var, the working directory of every worker. */
-export const LIVE_FILE = 'run/live.json';
+const LIVE_FILE = 'run/live.json';
 
 /** Instance names of the running workers; empty when the supervisor never wrote any. Throws what the disk throws. */
 export function readLive(file = LIVE_FILE): ReadonlySet<string> {

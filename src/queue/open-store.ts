@@ -56,7 +56,7 @@ export interface OpenStoreOptions {
 }
 
 /** Makes the queue's folders where they are missing, durably. */
-export async function createQueue(dir: string): Promise<void> {
+async function createQueue(dir: string): Promise<void> {
   const disk = createDisk();
   for (const name of FOLDERS) await fs.mkdir(`${dir}/${name}`, { recursive: true, mode: 0o700 });
   await disk.syncFolder(dir);

@@ -16,7 +16,7 @@ import type { Outcome } from '../mail/outcome.ts';
 import { isQueueId } from './queue-id.ts';
 import type { QueueId } from './store.ts';
 
-export const RECORD_VERSION = 1;
+const RECORD_VERSION = 1;
 /** Longest first line: an envelope with 10,000 recipients fits. */
 export const MAX_RECORD_LINE = 4 * 1024 * 1024;
 

@@ -1,4 +1,4 @@
-/** Removes what writers that died left in the temporary folder: never acknowledged, so never missed. */
+/** Removes what a crash left lying about: temporary files that were never acknowledged, and state files without a message. */
 import fs from 'node:fs/promises';
 import { errorCode } from '../base/text.ts';
 import { folder, temporaryPath, type Layout } from './layout.ts';
@@ -32,3 +32,24 @@ export async function sweepTemporary(layout: Layout, running: () => ReadonlySet<
   }
   return removed;
 }
+
+/** A companion may come a moment before its message (quarantine), or stay behind when a crash parted a removal. */
+export async function sweepCompanions(layout: Layout): Promise<number> {
+  const mess = folder(layout, 'mess');
+  let removed = 0;
+  for (const bucket of await fs.readdir(mess, { withFileTypes: true })) {
+    if (!bucket.isDirectory()) continue;
+    const names = new Set(await fs.readdir(`${mess}/${bucket.name}`));
+    for (const name of names) {
+      if (!name.endsWith(STATE) || names.has(name.slice(0, -STATE.length))) continue;
+      const path = `${mess}/${bucket.name}/${name}`;
+      const { mtimeMs } = await fs.lstat(path);
+      if (Date.now() - mtimeMs < COMMAND_MS) continue;
+      await fs.unlink(path);
+      removed += 1;
+    }
+  }
+  return removed;
+}
+
+const STATE = '.state';

@@ -40,8 +40,8 @@ export class WaitingIndex {
     if (path !== ':memory:')
       for (const suffix of ['', '-journal', '-wal', '-shm']) rmSync(path + suffix, { force: true });
     this.#db = new Database(path);
-    // A crash throws the index away, so nothing in it needs to be safe from one.
-    this.#db.pragma('journal_mode = OFF');
+    // A crash throws the index away, so nothing in it needs to be safe from one; a full disk must leave it whole.
+    this.#db.pragma('journal_mode = MEMORY');
     this.#db.pragma('synchronous = OFF');
     this.#db.pragma('locking_mode = EXCLUSIVE');
     this.#db.pragma('cache_size = -8192');

@@ -52,6 +52,7 @@ export class Conductor {
       ledger,
       bins,
       onDue: (part) => this.#enqueue(part),
+      onTrouble: (why) => options.onEvent('index-trouble', { why }),
       onBinDue: (bin) => {
         bin.until = 0;
         this.dispatcher.dispatch(bin);

@@ -53,6 +53,7 @@ export class LostLanes {
     if (part.crashes < SUSPECT_CRASHES) return conductor.redo(flight);
     const why = `${part.crashes} workers ended while they delivered it`;
     await this.#options.hold(part, why);
+    this.#options.onEvent('held', { id: part.message.id, to: part.to, why });
     const outcome: Outcome = { state: 'held', recipients: part.to, at: Date.now(), why };
     conductor.report(part, { outcomes: [outcome], moved: true });
   }

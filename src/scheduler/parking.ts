@@ -2,6 +2,7 @@
  * Parts that leave memory for the index, and their way back: when their time has come, or when their bin has room. One timer for
  * all of them; none when nothing waits.
  */
+import { errorText } from '../base/text.ts';
 import type { WaitingIndex, WaitingRow } from '../queue/waiting-index.ts';
 import type { Bin, Bins } from './bins.ts';
 import type { Ledger } from './ledger.ts';
@@ -13,12 +14,16 @@ export interface ParkingOptions {
   readonly bins: Bins;
   /** A part is back in memory because its time has come. */
   readonly onDue: (part: WorkPart) => void;
+  /** The index cannot be written. */
+  readonly onTrouble: (why: string) => void;
   /** A bin's time of trouble is over. */
   readonly onBinDue: (bin: Bin) => void;
 }
 
 /** Rows taken back in one turn of the event loop. */
 const BATCH = 500;
+/** When the index could not be written, it is tried again after this time. */
+const FULL_MS = 5000;
 /** setTimeout takes no more. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
@@ -42,12 +47,24 @@ export class Parking {
   park(part: WorkPart, bin: Bin, due: number): void {
     const { message } = part;
     const data: RowData = { m: message.facts, p: stripPart(part), ...(message.stays ? { s: true } : {}) };
-    this.#options.index.add({ id: message.id, bin: bin.key, due, data: JSON.stringify(data) });
+    try {
+      this.#options.index.add({ id: message.id, bin: bin.key, due, data: JSON.stringify(data) });
+    } catch (error) {
+      return this.#parkLater(part, { bin, due, why: errorText(error) });
+    }
     if (due === 0) bin.parked += 1;
     else this.#wakeAt(due);
     message.parked = true;
     part.gone = true;
     this.#options.ledger.dropPart(part);
+  }
+
+  /** The disk is full: the part stays in memory meanwhile. */
+  #parkLater(part: WorkPart, how: { bin: Bin; due: number; why: string }): void {
+    this.#options.onTrouble(how.why);
+    setTimeout(() => {
+      if (!part.gone) this.park(part, how.bin, how.due);
+    }, FULL_MS);
   }
 
   /** Takes up to `limit` parts of a bin back into memory. */

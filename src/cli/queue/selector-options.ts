@@ -30,7 +30,7 @@ export function addSelectors<T extends CommonArgs>(verb: Argv<T>): Argv<T & Sele
       type: 'number',
       requiresArg: true,
       describe: 'At most so many messages (summary: rows)',
-    }) as unknown as Argv<T & SelectorOptions>;
+    });
 }
 
 /** The values as lists. */

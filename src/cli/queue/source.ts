@@ -35,7 +35,7 @@ function candidates(source: QueueSource, selector: Selector): AsyncIterable<Queu
 }
 
 /** Looks at the tree first, where a name is a path; then through the journals, which are small. */
-export async function* findByIds(source: QueueSource, ids: ReadonlySet<string>): AsyncGenerator<QueuedMessage> {
+async function* findByIds(source: QueueSource, ids: ReadonlySet<string>): AsyncGenerator<QueuedMessage> {
   const walk = new QueueWalk({ split: source.split });
   await walk.readOutcomes();
   const left = new Set(ids);

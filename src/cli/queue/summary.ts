@@ -28,7 +28,7 @@ export interface SummaryRow {
 }
 
 /** Counts while messages pass by. */
-export class Summary {
+class Summary {
   readonly total: SummaryRow = emptyRow('TOTAL');
   readonly #rows = new Map<string, SummaryRow>();
   readonly #by: SummaryBy;

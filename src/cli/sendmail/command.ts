@@ -24,7 +24,7 @@ import type { Report } from './report.ts';
 import { relaySession } from './session.ts';
 
 /** Runs the command; resolves with the exit status. */
-export async function runSendmail(context: Context): Promise<number> {
+async function runSendmail(context: Context): Promise<number> {
   const parsed = parseSendmailOptions(context.argv);
   if (!parsed.ok) return fail(context, EX.USAGE, [parsed.why, 'try sendmail --help']);
   const { options } = parsed;

@@ -48,7 +48,7 @@ describe('FinishedBefore', () => {
       >[0];
       const store = await openStore({ ...options, role: 'writer' });
       const draft = store.draft(store.nextId());
-      draft.write(Buffer.from('Subject: hi\r\n\r\nhi\r\n'));
+      await draft.write(Buffer.from('Subject: hi\r\n\r\nhi\r\n'));
       const addresses = ['done@y.example', 'later@y.example', 'failed@y.example'];
       const handle = await draft.commit({
         sender: 'a@b.example',

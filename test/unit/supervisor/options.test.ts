@@ -42,8 +42,8 @@ describe('parseOptions', () => {
   it('says what is wrong in one line', () => {
     for (const args of [['--nonsense'], ['stray'], ['--set'], ['--var'], ['--check=yes']]) {
       const wrong = parseOptions(args, {}, '/code');
-      assert.equal(typeof wrong, 'string', args.join(' '));
-      assert.doesNotMatch(String(wrong), /\n/);
+      assert.ok(typeof wrong === 'string', args.join(' '));
+      assert.doesNotMatch(wrong, /\n/);
     }
   });
 });

@@ -9,7 +9,7 @@ import type { StoredMessage } from '../../../queue/store.ts';
 import { settleLineEnds } from '../smtp/dot-stuffing.ts';
 
 /** Largest message that goes back whole, and most of a header that does, in bytes. */
-export const MAX_QUOTED = 50_000;
+const MAX_QUOTED = 50_000;
 
 export interface Quote {
   readonly type: 'message/rfc822' | 'text/rfc822-headers';

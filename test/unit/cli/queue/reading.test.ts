@@ -145,6 +145,7 @@ test('stored mail cannot steer the terminal', async () => {
   ]) {
     const { stdout } = await queue.queue(...args);
     assert.ok(stdout.length > 0);
+    // oxlint-disable-next-line no-control-regex -- control characters are what this is about
     assert.ok(!/[\u001b\u0007\u202e]/.test(stdout), args.join(' '));
   }
 });

@@ -60,7 +60,7 @@ test('what stands in angle brackets comes out, whatever the name before it says'
 
 test('never throws', () => {
   fc.assert(
-    fc.property(fc.string({ unit: fc.constantFrom(...'ab@<>()"\\,;:[]. \t') }), (value) => {
+    fc.property(fc.string({ unit: fc.constantFrom(...'ab@<>()"\\,;:[]. \t'.split('')) }), (value) => {
       for (const address of listAddresses(value)) assert.notEqual(address, '');
     }),
   );
