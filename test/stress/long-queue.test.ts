@@ -29,7 +29,7 @@ async function fillQueue(dir: string): Promise<void> {
   const store = await openStore(options as unknown as Parameters<typeof openStore>[0]);
   const one = async (n: number): Promise<void> => {
     const draft = store.draft(store.nextId());
-    draft.write(Buffer.from(makeContent(`old-${n}`, { size: 800 })));
+    await draft.write(Buffer.from(makeContent(`old-${n}`, { size: 800 })));
     await draft.commit({
       sender: `sender-${n}@test.example`,
       recipients: [{ address: `r-${n}@far-${n % 10}.example` }],

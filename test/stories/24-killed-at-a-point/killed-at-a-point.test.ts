@@ -121,9 +121,18 @@ describe('a transport worker that dies at a step of the delivery', () => {
     };
     const underWay = new Set<string>();
     const sinkOptions: SinkOptions = {
-      onConnect: () => void dieOnce('connect'),
-      onMail: (from) => void (from === 'mail@test.example' && dieOnce('mail')),
-      onRcpt: (to) => void (to === 'rcpt@far.example' && dieOnce('rcpt')),
+      onConnect: () => {
+        dieOnce('connect');
+        return undefined;
+      },
+      onMail: (from) => {
+        if (from === 'mail@test.example') dieOnce('mail');
+        return undefined;
+      },
+      onRcpt: (to) => {
+        if (to === 'rcpt@far.example') dieOnce('rcpt');
+        return undefined;
+      },
       onData: (to, content) => {
         if (to !== 'data@far.example' || died.includes('data')) return undefined;
         underWay.add(/X-Test-Id: (\S+)/.exec(content.toString('latin1'))?.[1] ?? '');
