@@ -31,6 +31,9 @@ import { SessionLimits } from './session-limits.ts';
 
 /** How long the sessions of a draining worker go on as before: a reload must not cut off a client between two commands. */
 const GRACE_MS = 2000;
+/** Sessions are told to go when the deadline is nearer than this, in ms. */
+const LAST_CALL_MS = 60_000;
+const LINGER_POLL_MS = 100;
 /** Kept for closing the store when the deadline of a drain is near. */
 const CLOSING_MS = 500;
 const POLL_MS = 10;
@@ -73,16 +76,19 @@ export async function startAcceptor(worker: Worker): Promise<Role> {
     servers.push(server);
     await server.start(whereToListen(worker, listener, index));
   }
+  let deadline = Infinity;
   return {
-    async drain(deadline) {
+    async drain(first) {
+      deadline = first;
       for (const server of servers) server.stopListening();
       const sessions = (): FarmConnection[] => servers.flatMap(sessionsOf);
-      await finishSessions(sessions, intake, deadline - CLOSING_MS);
+      await finishSessions(sessions, intake, () => deadline - CLOSING_MS);
       filters.close();
       await handOn.close(deadline - CLOSING_MS);
       await store.close();
       await notices.settle(deadline);
     },
+    hurry: (nearer) => void (deadline = nearer),
     stats: () => ({
       busy: Math.max(intake.underWay, state.limits.total),
       sessions: state.limits.total,
@@ -156,7 +162,10 @@ function sessionsOf(server: FarmServer): FarmConnection[] {
 }
 
 /** Lets sessions go on for a moment, then ends idle ones and waits for transactions; cuts off at the deadline what goes on. */
-async function finishSessions(sessions: () => FarmConnection[], intake: Intake, deadline: number): Promise<void> {
+async function finishSessions(sessions: () => FarmConnection[], intake: Intake, until: () => number): Promise<void> {
+  // Replaced while the farm goes on: the sessions may take their time.
+  while (sessions().length > 0 && until() - Date.now() > LAST_CALL_MS) await pause(LINGER_POLL_MS);
+  const deadline = until();
   const grace = Date.now() + Math.min(GRACE_MS, Math.max(0, (deadline - Date.now()) / 2));
   const done = (async () => {
     while (sessions().length > 0 && Date.now() < grace) await pause(POLL_MS);

@@ -16,6 +16,8 @@ export interface FarmTraits {
   readonly writes?: boolean;
   /** Its workers hold lanes of the scheduler: they are replaced before a new scheduler starts (rule 4). */
   readonly lanes?: boolean;
+  /** Clients hold sessions with it: one that is replaced keeps them until they end, for this many milliseconds at most. */
+  readonly lingers?: number;
   /** Gets the listening sockets of clients. */
   readonly listens?: boolean;
   /** Runs once and exits: started by need, not kept. */
@@ -35,5 +37,5 @@ export const FARMS: Readonly<Record<FarmName, FarmTraits>> = {
   maildir: { main: 'transport/main', lanes: true, stopRank: 3 },
   bounce: { main: 'transport/main', lanes: true, writes: true, stopRank: 3 },
   injector: { main: 'injector/main', once: true, stopRank: 1 },
-  acceptor: { main: 'acceptor/main', listens: true, writes: true, stopRank: 1 },
+  acceptor: { main: 'acceptor/main', listens: true, lingers: 60 * 60_000, writes: true, stopRank: 1 },
 };

@@ -40,6 +40,8 @@ export interface Worker {
 export interface Role {
   /** Stops taking work, finishes what is held, at most until the deadline (milliseconds since 1970). */
   drain(deadline: number): Promise<void>;
+  /** The deadline of a drain under way moved nearer. */
+  hurry?(deadline: number): void;
   /** The configuration changed. A role without it is replaced by a new worker. */
   reload?(config: Config): void;
   /** Short figures for `mailfarm status`, asked for once a second. `busy` above 0: not to be retired as idle. */
@@ -173,7 +175,7 @@ class Skeleton {
     this.#deadline = deadline;
     clearTimeout(this.#overrun);
     this.#overrun = setTimeout(() => this.#leave(EX.TEMPFAIL, 'overrun'), Math.max(0, deadline - Date.now()) + 100);
-    if (!first) return;
+    if (!first) return void this.#role?.then((role) => role.hurry?.(deadline));
     (this.#role ?? Promise.reject(new Error('no role')))
       .then((role) => role.drain(deadline))
       .then(() => this.#leave(EX.OK, 'drained'))

@@ -189,7 +189,7 @@ export class Farm {
 
   #drain(member: Member, why: string): void {
     this.#host.log('info', why, { farm: this.name, worker: member.name, jobs: member.jobs });
-    member.drain(Date.now() + this.#bounds.drain);
+    member.drain(Date.now() + Math.max(this.#bounds.drain, this.traits.lingers ?? 0));
   }
 
   #bury(member: Member, end: End): void {

@@ -45,6 +45,7 @@ function checkAll(sink: Sink, ledger: SenderLedger): void {
   );
   assert.deepEqual(ledger.unsure, []);
   assert.equal(ledger.setbacks, 0, 'no connection was refused or dropped');
+  assert.equal(ledger.dismissals, 0, 'no session was asked to go');
 }
 
 function toSink(sink: Sink): string {
