@@ -11,6 +11,7 @@ import { isSealed, listSegments } from '../queue/known-outcomes.ts';
 import { parseSegmentName } from '../queue/layout.ts';
 import { removeSegment } from '../queue/open-store.ts';
 import { removeFromTree } from '../queue/tree.ts';
+import { makerOf } from '../queue/queue-id.ts';
 import { isUnfinished, type QueuedMessage, type QueueWalk, type WalkedSegment } from '../queue/walk.ts';
 import { rehash } from '../queue/rehash.ts';
 import { sweepCompanions, sweepTemporary } from '../queue/sweep.ts';
@@ -55,6 +56,7 @@ export async function injectAll(injection: Injection, mode: 'start' | 'orphans')
     if (closed) await tellClosed(injection, `outcome/${name}`, 1, []);
   }
   if (mode === 'start') await injectTree(injection, window);
+  else await injectUnrouted(injection, { window, live: names.filter(isLive) });
   await window.drain();
   if (mode === 'start') await scheduler.request({ t: 'walk', phase: 'end', injected: window.count }, ANSWER_MS);
   log.info('injection-done', { mode, injected: window.count, ms: Date.now() - begun });
@@ -106,6 +108,25 @@ async function injectTree(injection: Injection, window: Window): Promise<void> {
     if (injection.stopped()) return;
     if (isUnfinished(message)) await inject(injection, message, window);
     else await removeFromTree({ disk, layout: walk.layout }, message.id);
+  }
+}
+
+/**
+ * A dead acceptor may have left large messages that no router ever saw. What its stage knows already is handed on without
+ * effect; ids say which process made them, so those of living writers that have a segment are not even read.
+ */
+async function injectUnrouted(
+  injection: Injection,
+  how: { readonly window: Window; readonly live: readonly string[] },
+): Promise<void> {
+  const makers = new Set(how.live.map(makerOf));
+  for await (const id of injection.walk.treeIds()) {
+    if (injection.stopped()) return;
+    if (makers.has(makerOf(id))) continue;
+    const message = await injection.walk.treeMessage(id);
+    if (message && isUnfinished(message) && resumeFrame(message)?.to === 'router') {
+      await inject(injection, message, how.window);
+    }
   }
 }
 

@@ -47,6 +47,11 @@ export function timeOfId(id: string): number {
   return time;
 }
 
+/** Which process made an id: the same text for all of its ids, and for the names of its segments. */
+export function makerOf(id: string): string {
+  return id.slice(TIME_DIGITS, TIME_DIGITS + PROCESS_DIGITS);
+}
+
 /** The hash bucket of an id: FNV-1a over its characters, so that ids of one moment spread over all buckets. */
 export function bucketOf(id: QueueId, split: number): number {
   let hash = 0x811c9dc5;

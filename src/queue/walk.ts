@@ -139,6 +139,14 @@ export class QueueWalk {
     }
   }
 
+  /** Ids of messages in the tree, by name alone. */
+  async *treeIds(): AsyncGenerator<QueueId> {
+    const mess = folder(this.layout, 'mess');
+    for (const bucket of await listFolder(mess)) {
+      for (const name of await listFolder(`${mess}/${bucket}`)) if (isQueueId(name)) yield name;
+    }
+  }
+
   /** The deleted queue. */
   async *deleted(): AsyncGenerator<QueuedMessage> {
     for (const name of await listFolder(folder(this.layout, 'deleted'))) {

@@ -74,7 +74,7 @@ describe('the injector', () => {
       ['journal', 3, [0, 1]],
       ['outcome', 1, []],
     ]);
-    assert.equal(handles(farm.toRouter).length, 1, 'what is in the tree is left to a walk through the tree');
+    assert.equal(handles(farm.toRouter).length, 2, 'also what is in the tree, and no router ever saw');
   });
 
   it('leaves the total of a segment to its writer while that lives', async () => {
@@ -86,6 +86,17 @@ describe('the injector', () => {
     await inject(queue, farm, { live: ['acceptor-1-test'] });
     assert.deepEqual(notices(farm), []);
     assert.equal(farm.toRouter.length, 1);
+  });
+
+  it('hands on what a dead writer left in the tree unrouted, and not what a living one made', async () => {
+    await using queue = await openTestQueue();
+    await using farm = await openFarm();
+    const handle = await commit(queue.store, 'large');
+    await queue.store.moveToTree(handle);
+    await inject(queue, farm, { mode: 'orphans', live: ['acceptor-1-test'] });
+    assert.deepEqual(farm.toRouter, []);
+    await inject(queue, farm, { mode: 'orphans' });
+    assert.deepEqual(handles(farm.toRouter).map(idOfHandle), [idOfHandle(handle)]);
   });
 
   it('tells of the older segments of a living writer: a scheduler that died knew of them', async () => {
