@@ -19,7 +19,7 @@ import { makeRandom, type Random } from './random.ts';
 
 const MESSAGES = Number(process.env['MAILFARM_STRESS_MESSAGES'] ?? 5000);
 const SESSIONS = 8;
-const VICTIMS = ['acceptor', 'router', 'smtp', 'filter', 'log'];
+const VICTIMS = ['acceptor', 'router', 'smtp', 'filter', 'log', 'injector'];
 /** From the next hop's answer to the outcome on disk, with a loaded machine between them. */
 const UNDER_WAY_MS = 5000;
 
@@ -57,6 +57,8 @@ class Ordeal {
     if (victim === undefined) return;
     signal(victim.pid, 'SIGKILL');
     this.note(victim.farm, victim.farm === 'smtp');
+    // It comes again when there is need, and may be done before we see it.
+    if (victim.farm === 'injector') return;
     await waitFor(() => this.#farm.workers(victim.farm).some((worker) => worker.pid !== victim.pid), {
       deadline: 60_000,
       what: () => `a new ${victim.farm}\n${this.#farm.tail()}`,
