@@ -7,7 +7,7 @@
  */
 import type { Logger } from '../log/logger.ts';
 import type { Envelope } from '../mail/envelope.ts';
-import { countHeader, hasHeader } from '../mail/headers.ts';
+import { countHeader, hasHeader, lacksHeader } from '../mail/headers.ts';
 import { dateHeader, messageIdHeader, receivedHeader, type Trace } from '../mail/trace.ts';
 import { errorText } from '../base/text.ts';
 import { StorageFull, type Draft, type Store } from '../queue/store.ts';
@@ -127,6 +127,7 @@ class Reception implements MessageSink {
     let top = receivedHeader({ ...this.#incoming.trace, id: this.#draft.id });
     if (submission && !hasHeader(header, 'Message-ID')) top += messageIdHeader(this.#draft.id, hostname);
     if (submission && !hasHeader(header, 'Date')) top += dateHeader(this.#incoming.envelope.received);
+    if (lacksHeader(header)) top += '\r\n';
     const wait = this.#store(Buffer.from(top));
     return wait === undefined ? this.#store(content) : wait.then(() => this.#store(content));
   }

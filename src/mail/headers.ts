@@ -17,6 +17,19 @@ export function findHeaderEnd(bytes: Buffer): number {
   return at === -1 ? -1 : at + BLANK_LINE.length;
 }
 
+/** Bytes of a first line that are searched for the colon of a field; a line has at most 998 (RFC 5322 section 2.1.1). */
+const FIRST_LINE = 1000;
+
+/**
+ * True when a message begins with its body: its first line has no colon, so it is no field. Lines put on top of it need
+ * a blank line behind them, else they take the body for more header. A line such as "From anna Mon May 2", which mail
+ * folders put above the header, counts as header: nothing may come between it and the fields below.
+ */
+export function lacksHeader(content: Buffer): boolean {
+  const line = content.toString('latin1', 0, FIRST_LINE).split('\r\n', 1)[0] ?? '';
+  return line !== '' && line.length < FIRST_LINE && !line.includes(':') && !/^>?From /.test(line);
+}
+
 /** True when the block has a field of that name, in any case. */
 export function hasHeader(headerBlock: Buffer, name: string): boolean {
   return countHeader(headerBlock, name, 1) > 0;

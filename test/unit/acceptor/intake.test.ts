@@ -215,6 +215,7 @@ describe('a submission', () => {
       ['Subject: x\r\n\r\n', /Message-ID: <\w+@mx\.test>\r\nDate: Thu, 01 Jan 1970 00:00:00 \+0000\r\nSubject: x/],
       ['DATE: now\r\nmessage-id: <a@b>\r\n\r\n', /1970 00:00:00 \+0000\r\nDATE: now\r\n/],
       ['X-Date: now\r\n\r\nDate: body\r\n', /Date: Thu.*\r\nX-Date: now/],
+      ['No header\r\nat all\r\n', /Date: Thu.*\r\n\r\nNo header\r\nat all\r\n$/],
     ] as const;
     for (const [text, expected] of cases) {
       assert.equal(await send(makeIntake(), [text], { submission: true }), '250');
@@ -245,6 +246,17 @@ describe('a verdict', () => {
       assert.equal(handed.length, count);
     });
   }
+
+  it('that changes a large message, on a disk that is full by then, leaves no file', async () => {
+    const intake = makeIntake({ t: 'verdict', n: 1, verdict: 'accept', prepend: 'X-Seen: yes\r\n' });
+    const disk = createDisk();
+    let files = 0;
+    // The first file is the message as it came, the second would be the changed one.
+    trouble.create = (path) => (path.includes('/tmp/') && ++files > 1 ? failing('ENOSPC')() : disk.create(path));
+    assert.equal(await send(intake, LARGE, { filters }), '452 4.3.1');
+    assert.equal(handed.length, 0);
+    assert.deepEqual(await readdir(join(folder, 'queue', 'tmp')), []);
+  });
 
   it('of no use on a full disk is a 452', async () => {
     const intake = makeIntake({ t: 'verdict', n: 1, verdict: 'accept' });

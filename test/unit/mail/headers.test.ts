@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { countHeader, findHeaderEnd, hasHeader, headerValues } from '../../../src/mail/headers.ts';
+import { countHeader, findHeaderEnd, hasHeader, headerValues, lacksHeader } from '../../../src/mail/headers.ts';
 
 const MESSAGE = Buffer.from(
   [
@@ -63,6 +63,22 @@ test('an 8-bit or broken block costs nothing but its bytes', () => {
   const folded = Buffer.from(`A:${'\r\n x'.repeat(200_000)}\r\nB: c\r\n`);
   assert.ok(hasHeader(folded, 'B'));
   assert.equal(headerValues(folded, 'A')[0]?.startsWith('x x'), true);
+});
+
+test('a message whose first line is no field begins with its body', () => {
+  for (const text of ['no header', 'no header\r\nTo: you', ' folded', '\u00e4\r\n']) {
+    assert.equal(lacksHeader(Buffer.from(text)), true, text);
+  }
+  const others = [
+    '',
+    '\r\nbody',
+    'A: b',
+    'A : b\r\n',
+    'From anna Mon May 2\r\nA: b',
+    '>From anna\r\n',
+    'x'.repeat(2000),
+  ];
+  for (const text of others) assert.equal(lacksHeader(Buffer.from(text)), false, text);
 });
 
 test('names are taken literally, also those with a meaning elsewhere', () => {
