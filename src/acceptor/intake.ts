@@ -75,8 +75,16 @@ export class Intake {
       return answer;
     } catch (error) {
       log.error('storage', { id: draft.id, why: errorText(error) });
+      await this.#discard(draft);
       return storageRefusal(error);
     }
+  }
+
+  /** On a full disk, what a refused message has in tmp/ is just what is missing. */
+  async #discard(draft: Draft): Promise<void> {
+    await draft.discard().catch((error: unknown) => {
+      this.#services.log.warn('discard-failed', { id: draft.id, why: errorText(error) });
+    });
   }
 
   async #commit(

@@ -89,16 +89,24 @@ export class MessageDraft implements Draft {
   async #commitChanged(envelope: Envelope, changes: Changes): Promise<Handle> {
     if (this.#staged) this.#committer.abandonStaged(this.#staged);
     this.#staged = undefined;
-    const before = changes.prepend ? [Buffer.from(changes.prepend)] : [];
     const old = this.#large;
-    this.#large = undefined;
     const fresh = new MessageDraft(this.id, this.#committer);
-    for (const chunk of before) await fresh.write(chunk);
-    for await (const chunk of await this.#contentAfter(changes, old)) await fresh.write(chunk);
-    const handle = await fresh.commit(envelope);
-    await old?.discard();
-    await this.#committer.dropReplacement(this.id);
+    const handle = await this.#fill(fresh, changes)
+      .then(() => fresh.commit(envelope))
+      .catch(async (error: unknown) => {
+        await fresh.discard();
+        throw error;
+      });
+    this.#large = undefined;
+    // Accepted by now: what cannot be removed any more is left to the sweep.
+    await old?.discard().catch(() => undefined);
+    await this.#committer.dropReplacement(this.id).catch(() => undefined);
     return handle;
+  }
+
+  async #fill(fresh: MessageDraft, changes: Changes): Promise<void> {
+    if (changes.prepend) await fresh.write(Buffer.from(changes.prepend));
+    for await (const chunk of await this.#contentAfter(changes, this.#large)) await fresh.write(chunk);
   }
 
   async #contentAfter(

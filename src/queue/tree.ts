@@ -55,7 +55,7 @@ export async function appendState(
   await disk.syncFolder(where === 'tree' ? bucketFolder(layout, id) : folder(layout, 'deleted'));
 }
 
-/** Removes message and companion. Not synced: the outcomes that made it finished outlive the removal, see outcomes.ts. */
+/** Removes message and companion. Not synced: the outcomes that made it finished outlive the removal (rule 4 of README.md). */
 export async function removeFromTree(options: TreeOptions, id: QueueId): Promise<void> {
   const { disk, layout } = options;
   await disk.unlink(messagePath(layout, id));
