@@ -139,7 +139,7 @@ export interface Verdict {
   readonly reply?: Reply;
   /** Header lines to put on top, each ended by CRLF. */
   readonly prepend?: string;
-  /** The whole content was replaced: Store.takeReplacement(id) has it. */
+  /** The whole content was replaced, by Store.writeReplacement(): Draft.commit() takes it with `replaced`. */
   readonly replaced?: boolean;
 }
 

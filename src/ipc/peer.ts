@@ -6,7 +6,7 @@
  */
 import type { Socket } from 'node:net';
 import { DeadlineExceeded } from '../base/deadline.ts';
-import { encodeLine, type FrameDecoder } from './codec.ts';
+import { encodeLine, MAX_LINE, type FrameDecoder } from './codec.ts';
 import type { Frame, Hello } from './messages.ts';
 
 /** The connection ended before the answer came. */
@@ -26,6 +26,8 @@ interface Waiting {
 
 /** Requests to one peer that may wait for an answer at a time. */
 const MAX_REQUESTS = 100_000;
+/** Characters that go into one line, but for a frame that is longer: a character may be three bytes. */
+const ONE_LINE = MAX_LINE / 4;
 
 export class Peer {
   /** What the other end said of itself. */
@@ -148,10 +150,12 @@ export class Peer {
   #flush(): void {
     this.#flushing = false;
     if (this.#outgoing.length === 0) return;
-    const line = encodeLine(this.#outgoing);
+    const frames = this.#outgoing;
+    const lines = this.#outgoingLength <= ONE_LINE ? [frames] : splitFrames(frames);
     this.#outgoing = [];
     this.#outgoingLength = 0;
-    if (!this.#socket.destroyed) this.#socket.write(line);
+    if (this.#socket.destroyed) return;
+    for (const line of lines) this.#socket.write(encodeLine(line));
   }
 
   #end(why: string): void {
@@ -176,6 +180,21 @@ const ANSWERS: ReadonlySet<string> = new Set([
   'claimed',
   'stats',
 ]);
+
+/** Frames that come together, after a reconnect above all, may be more than the other end takes as one line. */
+function splitFrames(frames: readonly string[]): string[][] {
+  const lines: string[][] = [];
+  let room = 0;
+  for (const frame of frames) {
+    room -= frame.length;
+    if (room < 0) {
+      lines.push([]);
+      room = ONE_LINE - frame.length;
+    }
+    lines.at(-1)?.push(frame);
+  }
+  return lines;
+}
 
 function isAnswer(frame: Frame): boolean {
   return ANSWERS.has(frame.t);

@@ -112,6 +112,19 @@ describe('a peer', () => {
     assert.equal(frames.length, 1);
   });
 
+  it('may have more to say at a time than goes into one line', async () => {
+    await using pair = await openPair();
+    const frames = collect(pair.server);
+    const closed: string[] = [];
+    pair.server.onClose = (why) => void closed.push(why);
+    const ids = Array.from({ length: 10_000 }, (_, i) => `${i}`.padStart(100, 'x'));
+    const many = Array.from({ length: 9 }, () => ids).flat();
+    for (let n = 1; n <= 40; n += 1) pair.client.send({ t: 'claim', n, ids: n === 7 ? many : ids });
+    await waitFor(() => frames.length === 40 || closed.length > 0);
+    assert.deepEqual(closed, []);
+    assert.ok(frames.every((frame, i) => 'n' in frame && frame.n === i + 1));
+  });
+
   it('loses its connection, and nothing else, for a bad frame', async () => {
     const path = socketPath();
     const closed: string[] = [];
