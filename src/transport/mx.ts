@@ -9,7 +9,7 @@ import { isIP } from 'node:net';
 import { errorCode } from '../base/text.ts';
 import type { Reply } from '../mail/outcome.ts';
 import type { Target } from './channels/smtp/dial.ts';
-import { isPrivateAddress } from './private-addresses.ts';
+import { isPrivateAddress } from '../mail/private-address.ts';
 import { reply } from './replies.ts';
 import type { SessionSettings } from './settings.ts';
 
