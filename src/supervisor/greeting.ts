@@ -20,10 +20,24 @@ export function firstSteps({ config }: GreetingOptions): string[] {
   const user = config.mailboxes === '*' ? 'me' : config.mailboxes[0]?.split('@')[0];
   if (domain === undefined || user === undefined) return [];
   const bin = path.join(config.paths.code, 'bin');
+  const here = whereabouts(config);
   const maildir = path.resolve(config.paths.var, config.maildir.root, domain, user);
   return [
-    `mailfarmd: send a first message:  printf 'Subject: hello\\n\\nIt works.\\n' | ${bin}/sendmail ${user}@${domain}`,
+    `mailfarmd: send a first message:  printf 'Subject: hello\\n\\nIt works.\\n' | ${bin}/sendmail${here} ${user}@${domain}`,
     `mailfarmd: and look for it in     ${maildir}/new`,
-    `mailfarmd: then                   ${bin}/mailfarm status, ${bin}/queue list; stop with Ctrl-C`,
+    `mailfarmd: then                   ${bin}/mailfarm status${here}, ${bin}/queue list${here}; stop with Ctrl-C`,
   ];
+}
+
+/** The options without which the commands would look for another farm: those whose folders are not beside bin/. */
+function whereabouts({ paths }: Config): string {
+  return (['etc', 'var'] as const)
+    .filter((name) => paths[name] !== path.join(paths.code, name))
+    .map((name) => ` --${name} ${quote(paths[name])}`)
+    .join('');
+}
+
+/** For a shell. */
+function quote(text: string): string {
+  return /^[\w./:@%+,-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }

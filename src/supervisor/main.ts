@@ -6,17 +6,19 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { EX } from '../base/sysexits.ts';
-import type { FarmName } from '../config/config.ts';
+import type { Config, FarmName } from '../config/config.ts';
 import { codeRoot } from '../config/paths.ts';
 import { openLogger } from '../log/logger.ts';
 import { CONTROL_SOCKET } from '../process/control.ts';
 import { FARMS } from '../process/farms.ts';
 import { readIpcTls } from '../process/ipc-tls.ts';
+import { readAliases } from './alias-copy.ts';
 import { serveControl } from './control-server.ts';
 import { Desk } from './desk.ts';
 import { untilQueueEmpty } from './empty-queue.ts';
 import { firstSteps, readyLine } from './greeting.ts';
 import { parseOptions, USAGE, type Options } from './options.ts';
+import { chooseUser } from './privileges.ts';
 import { cacheOf, load, prepare, type Prepared } from './start-up.ts';
 import { Supervisor } from './supervisor.ts';
 import { echoTroubles } from './echo-troubles.ts';
@@ -37,10 +39,19 @@ async function main(): Promise<void> {
   if (options.version) return print(EX.OK, `mailfarmd ${readVersion()}`);
   const loaded = await load(options);
   if ('problems' in loaded) return leave(EX.CONFIG, loaded.problems, '');
-  if (options.check) return print(EX.OK, 'ok');
+  if (options.check) return check(loaded.config);
   const prepared = await prepare(loaded.config, options, say);
   if ('status' in prepared) return leave(prepared.status, prepared.lines);
   await run(prepared, options);
+}
+
+/** A start goes on without wrong lines of the alias file, and so does this; a reload keeps the old file. */
+function check(config: Config): void {
+  const choice = chooseUser(config.user);
+  if (!choice.ok) return leave(EX.CONFIG, [choice.why], '');
+  const { problems } = readAliases(config);
+  for (const problem of problems) process.stderr.write(`${problem}\n`);
+  print(EX.OK, problems.length === 0 ? 'ok' : 'ok, but for lines of the alias file: a start leaves them out');
 }
 
 async function run(prepared: Prepared, options: Options): Promise<void> {
@@ -87,9 +98,17 @@ async function run(prepared: Prepared, options: Options): Promise<void> {
 function watchSignals(desk: Desk): void {
   process.on('SIGTERM', () => desk.stop());
   process.on('SIGINT', () => desk.stop());
-  process.on('SIGHUP', () => void desk.reload());
+  process.on('SIGHUP', () => void reloadAloud(desk));
   // SIGUSR1 would open Node's debugger, SIGUSR2 would end us.
   for (const signal of ['SIGUSR1', 'SIGUSR2', 'SIGQUIT'] as const) process.on(signal, () => {});
+}
+
+/** A signal gets no answer: what is wrong goes to stderr, unless a terminal shows the log, which has it too. */
+async function reloadAloud(desk: Desk): Promise<void> {
+  const problems = await desk.reload();
+  if (process.stdout.isTTY || problems.length === 0) return;
+  for (const problem of problems) say(problem);
+  say('the configuration is wrong; the farm goes on with the one it has');
 }
 
 function greet(supervisor: Supervisor, version: string, drain: boolean): void {

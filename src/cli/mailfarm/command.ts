@@ -28,7 +28,7 @@ function addVerbs(parser: Parser, context: Context, choose: Choose): Parser {
     .usage('$0: look at the running mail farm, and change it\n\nUsage: $0 VERB [options]')
     .example('$0 status', 'farms, workers, and what waits for whom')
     .example('$0 reload', 'take over what changed in etc; no session is lost')
-    .example('$0 resize acceptor 4', 'exactly four workers, until the next start')
+    .example('$0 resize acceptor 4', 'exactly four workers, until the next reload or start')
     .example('$0 resize smtp 0:20', 'none when idle, at most twenty')
     .command(
       'status',

@@ -24,8 +24,18 @@ describe('the greeting', () => {
     const text = firstSteps(
       await greeting(['mailboxes=["anna@example.org","bob"]', 'domains.local=["example.org"]']),
     ).join('\n');
-    assert.match(text, /sendmail anna@example\.org/);
+    assert.match(text, /sendmail .*anna@example\.org/);
     assert.match(text, /\/srv\/mail farm\/mail\/example\.org\/anna\/new/);
+  });
+
+  it('names folders that the commands would not find by themselves, in a form for the shell', async () => {
+    const { config, ...rest } = await greeting([]);
+    const [send = '', , then = ''] = firstSteps({ config, ...rest });
+    assert.match(send, /sendmail --etc \S+ --var '\/srv\/mail farm' me@localhost$/);
+    assert.match(then, /queue list --etc \S+ --var '\/srv\/mail farm';/);
+    const { code } = config.paths;
+    const paths = { etc: `${code}/etc`, var: `${code}/var`, code };
+    assert.match(firstSteps({ config: { ...config, paths }, ...rest })[0] ?? '', /\/bin\/sendmail me@localhost$/);
   });
 
   it('is silent about mailboxes where there are none', async () => {

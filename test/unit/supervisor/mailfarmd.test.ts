@@ -25,6 +25,21 @@ describe('mailfarmd, before it starts anything', () => {
     }
   });
 
+  it('checks the alias file, whose wrong lines stop no start', async () => {
+    const { etc, var: varDir } = makeFolders();
+    writeFileSync(join(etc, 'aliases'), 'anna: bob\nanna bob\n');
+    const ran = await run('bin/mailfarmd', ['--check', '--etc', etc, '--var', varDir]);
+    assert.equal(ran.status, 0);
+    assert.match(ran.stderr, /^\S+\/aliases:2: anna bob: expected .*\n$/);
+    assert.match(ran.stdout, /^ok, but for lines of the alias file/);
+  });
+
+  it('checks that there is such a user', { skip: AS_ROOT ? false : 'needs root' }, async () => {
+    const { etc, var: varDir } = makeFolders();
+    const ran = await run('bin/mailfarmd', ['--check', '--etc', etc, '--var', varDir, '--set', 'user=no-such-user']);
+    assert.deepEqual([ran.status, ran.stderr], [78, 'user: there is no user no-such-user on this machine\n']);
+  });
+
   it('explains its usage', async () => {
     assert.match((await run('bin/mailfarmd', ['--help'])).stdout, /usage: mailfarmd/);
     assert.match((await run('bin/mailfarmd', ['--version'])).stdout, /^mailfarmd \d+\.\d+\.\d+/);
@@ -95,7 +110,7 @@ describe('a running farm', () => {
   it('tells its version, pid, addresses and var in one line', () => {
     const line = farm.stdout.split('\n')[0] ?? '';
     assert.match(line, /^mailfarmd: ready version=\d\S+ pid=\d+ listen=127\.0\.0\.1:\d+ var=\//);
-    assert.match(farm.stdout, /send a first message: .*sendmail me@localhost/);
+    assert.match(farm.stdout, /send a first message: .*sendmail .*me@localhost/);
   });
 
   it('runs each worker under a telling title, and none as root', () => {
@@ -132,6 +147,10 @@ describe('a running farm', () => {
     const answer = JSON.parse(await control(farm.var, '{"verb":"reload"}')) as { ok: boolean; problems: string[] };
     assert.equal(answer.ok, false);
     assert.match(answer.problems[0] ?? '', /limits\.recipients/);
+    process.kill(farm.pid, 'SIGHUP');
+    await waitFor(() => /mailfarm\.yaml:1: limits\.recipients: [^]* goes on with/.test(farm.stderr), {
+      what: 'stderr',
+    });
     rmSync(join(farm.etc, 'mailfarm.yaml'));
     process.kill(farm.pid, 'SIGHUP');
     assert.equal(isRunning(farm.pid), true);
