@@ -11,10 +11,10 @@ import { isSealed, listSegments } from '../queue/known-outcomes.ts';
 import { parseSegmentName } from '../queue/layout.ts';
 import { removeSegment } from '../queue/open-store.ts';
 import { removeFromTree } from '../queue/tree.ts';
-import { makerOf } from '../queue/queue-id.ts';
+import { makerOf, timeOfId } from '../queue/queue-id.ts';
 import { isUnfinished, type QueuedMessage, type QueueWalk, type WalkedSegment } from '../queue/walk.ts';
 import { rehash } from '../queue/rehash.ts';
-import { sweepCompanions, sweepTemporary } from '../queue/sweep.ts';
+import { mayBeCommand, sweepCompanions, sweepTemporary } from '../queue/sweep.ts';
 
 export interface Injection {
   readonly scheduler: Peer;
@@ -75,12 +75,18 @@ async function injectSegment(
   const { walk } = injection;
   const segment = await walk.segment(how.name);
   const grows = how.live && !segment.sealed;
-  if (segment.total === 0 && !grows) return removeSegment(createDisk(), walk.layout, `journal/${how.name}`);
+  if (segment.total === 0 && !grows) return removeEmpty(walk, how.name);
   const { here, moved } = await separateMoved(walk, segment);
   // A writer that goes on tells the total itself, and which of its staged messages came to nothing.
   const finished = grows ? segment.finished : [...segment.finished, ...segment.empty];
   await tellClosed(injection, `journal/${how.name}`, grows ? 0 : segment.total, [...finished, ...moved]);
   for (const message of here) await inject(injection, message, how.window);
+}
+
+/** A command that queues a message at this moment is about to write it here: its own hand-on tells of it. */
+async function removeEmpty(walk: QueueWalk, name: string): Promise<void> {
+  if (mayBeCommand(parseSegmentName(name)?.worker ?? '', timeOfId(name))) return;
+  await removeSegment(createDisk(), walk.layout, `journal/${name}`);
 }
 
 /** Messages that have a file in the tree already are injected from there. */

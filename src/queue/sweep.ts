@@ -6,6 +6,11 @@ import { folder, temporaryPath, type Layout } from './layout.ts';
 /** The longest that a command (sendmail without a farm) may take to write one message; its name is in no list of the living. */
 const COMMAND_MS = 60 * 60_000;
 
+/** What this writer began at that time (ms since 1970) may be a command's that is still at it. */
+export function mayBeCommand(writer: string, begun: number): boolean {
+  return writer.startsWith('sendmail') && Date.now() - begun < COMMAND_MS;
+}
+
 /**
  * `running` tells the instance names of the workers that run now; their files stay. It is asked after the folder was read, so
  * that a worker which began meanwhile loses nothing.
@@ -21,8 +26,8 @@ export async function sweepTemporary(layout: Layout, running: () => ReadonlySet<
     try {
       const { mtimeMs } = await fs.lstat(path);
       // The name of a replacement does not say whose it is; both are gone long after this.
-      const unknown = writer === 'replacement' || writer?.startsWith('sendmail') === true;
-      if (unknown && Date.now() - mtimeMs < COMMAND_MS) continue;
+      if (writer === 'replacement' && Date.now() - mtimeMs < COMMAND_MS) continue;
+      if (writer !== undefined && mayBeCommand(writer, mtimeMs)) continue;
       await fs.unlink(path);
       removed += 1;
     } catch (error) {

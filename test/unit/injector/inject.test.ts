@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { injectAll } from '../../../src/injector/inject.ts';
 import type { Frame } from '../../../src/ipc/messages.ts';
 import { idOfHandle } from '../../../src/queue/handle.ts';
 import { messagePath } from '../../../src/queue/layout.ts';
 import { createDisk } from '../../../src/queue/disk.ts';
+import { createIdSource } from '../../../src/queue/queue-id.ts';
 import { outcomeLine } from '../../../src/queue/record.ts';
 import { appendState } from '../../../src/queue/tree.ts';
 import { QueueWalk } from '../../../src/queue/walk.ts';
@@ -107,6 +108,17 @@ describe('the injector', () => {
     await inject(queue, farm, { live: ['acceptor-1-test'] });
     assert.ok(notices(farm).length >= 1);
     assert.equal(farm.toRouter.length, 2);
+  });
+
+  it('leaves a segment that a sendmail has just begun, and clears away those of writers that are gone', async () => {
+    await using queue = await openTestQueue();
+    await using farm = await openFarm();
+    const nextId = createIdSource();
+    const old = createIdSource(() => Date.now() - 2 * 60 * 60_000);
+    const [begun, left, gone] = [`${nextId()}.sendmail-7-x`, `${old()}.sendmail-8-x`, `${nextId()}.acceptor-9-x`];
+    for (const name of [begun, left, gone]) writeFileSync(`${queue.dir}/journal/${name}`, '{"sum":"');
+    await inject(queue, farm);
+    assert.deepEqual(readdirSync(`${queue.dir}/journal`), [begun]);
   });
 
   it('keeps what is under way within bounds', async () => {
