@@ -7,7 +7,8 @@ import { errorCode, errorText, oneLine } from '../../base/text.ts';
 import type { Config } from '../../config/config.ts';
 import { connectPeer } from '../../ipc/connect.ts';
 import { makeHello } from '../../ipc/hello.ts';
-import { openLogger } from '../../log/logger.ts';
+import { SegmentNotices } from '../../ipc/segment-notices.ts';
+import { openLogger, type Logger } from '../../log/logger.ts';
 import { isAsciiAddress } from '../../mail/address.ts';
 import type { Envelope } from '../../mail/envelope.ts';
 import { DEFAULT_TENANT } from '../../mail/envelope.ts';
@@ -29,6 +30,9 @@ export interface QueueOnDisk {
   readonly fields: readonly Field[];
 }
 
+/** What a store tells of a segment that it closed. */
+type Closed = Parameters<SegmentNotices['post']>;
+
 /** What the router of a farm that is just starting gets to answer. */
 const HAND_ON_MS = 5000;
 
@@ -37,16 +41,25 @@ export async function enqueue(message: OutgoingMessage, queue: QueueOnDisk): Pro
   const worker = `sendmail-${process.pid}-${Date.now().toString(36)}`;
   const { config } = queue;
   const log = openLogger({ socket: 'run/log.sock', farm: 'cli', worker, level: config.log.level });
+  const closed: Closed[] = [];
+  let taken = false;
   try {
-    const store = await openStore({ config, worker, log, role: 'command' });
+    const store = await openStore({
+      config,
+      worker,
+      log,
+      role: 'command',
+      onSegmentClosed: (...segment) => void closed.push(segment),
+    });
     try {
       if (!store.hasRoom()) return failed('the disk of the queue is full', EX.TEMPFAIL);
       const { handle, envelope, id } = await commit(store, message, queue);
       log.info('received', { id, sender: envelope.sender, recipients: message.recipients.length, via: 'sendmail' });
-      await handOn(config, { handle, envelope }, worker);
+      taken = await handOn(config, { handle, envelope }, worker);
       return { lines: [`queued as ${id}; the farm delivers it when it runs`], status: EX.OK };
     } finally {
       await store.close();
+      if (taken) await tellClosed(config, closed, { worker, log });
     }
   } catch (error) {
     return failed(whyNotQueued(error), EX.TEMPFAIL);
@@ -105,25 +118,43 @@ function traceHeader(id: string, envelope: Envelope, queue: QueueOnDisk): Buffer
   return Buffer.from(lines.join(''), 'latin1');
 }
 
-/** Nobody there is the usual case: the injector finds the message at the start. */
+/** Nobody there is the usual case: the injector finds the message at the start. True when a router took it. */
 async function handOn(
   config: Config,
   message: { readonly handle: Handle; readonly envelope: Envelope },
   worker: string,
-): Promise<void> {
+): Promise<boolean> {
   try {
-    if (!(await isLive())) return;
+    if (!(await isLive())) return false;
     const peer = await connectPeer({
       address: config.farms.router.socket,
       tls: readIpcTls(config),
       self: makeHello({ farm: 'cli', worker }),
       deadlineMs: HAND_ON_MS,
     });
-    await peer.request({ t: 'accepted', ...message }, HAND_ON_MS);
+    const answer = await peer.request({ t: 'accepted', ...message }, HAND_ON_MS);
     peer.close();
+    return answer.t === 'taken';
   } catch {
     // No router, or none that answers: the message is in the queue, and that was the promise.
+    return false;
   }
+}
+
+/** A farm that runs would else keep the segment, and outcomes younger than it, until its next start. */
+async function tellClosed(
+  config: Config,
+  closed: readonly Closed[],
+  from: { readonly worker: string; readonly log: Logger },
+): Promise<void> {
+  const notices = new SegmentNotices({
+    address: config.farms.scheduler.socket,
+    self: makeHello({ farm: 'cli', worker: from.worker }),
+    tls: readIpcTls(config),
+    log: from.log,
+  });
+  for (const segment of closed) notices.post(...segment);
+  await notices.settle(Date.now() + HAND_ON_MS);
 }
 
 function whyNotQueued(error: unknown): string {

@@ -1,5 +1,6 @@
 /** The first five minutes: a message by SMTP and one by bin/sendmail are in a Maildir, and the queue is empty again. */
 import assert from 'node:assert/strict';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { makeContent, testId } from '../../support/content.ts';
@@ -59,6 +60,8 @@ describe('a first message', () => {
     const folders = makeFolders();
     try {
       const env = { MAILFARM_ETC: folders.etc, MAILFARM_VAR: folders.var };
+      // Not the shipped port: another farm of this machine may listen there.
+      writeFileSync(join(folders.etc, 'mailfarm.yaml'), 'listen: [{ address: "127.0.0.1:0", role: submission }]\n');
       const ran = await run('bin/sendmail', ['anna@localhost'], { input: makeContent('early'), env });
       assert.equal(ran.status, 0, ran.stderr);
       await using farm = await startFarm({ set: SUBMISSION, folders });
@@ -67,6 +70,17 @@ describe('a first message', () => {
     } finally {
       removeTemp(folders.root);
     }
+  });
+
+  it('comes by bin/sendmail where no listener is for own mail, and leaves no journal behind', async () => {
+    await using farm = await startFarm({ set: ['listen.0.role=mx', 'domains.local=[localhost]'] });
+    const ran = await farm.command('sendmail', ['-v', 'anna@localhost'], { input: 'Subject: hello\n\nIt works.\n' });
+    assert.equal(ran.status, 0, ran.stderr);
+    assert.match(ran.stderr, /queued as/);
+    await arrived(farm);
+    const journal = join(farm.var, 'queue', 'journal');
+    const left = (): string[] => readdirSync(journal).filter((name) => name.includes('.sendmail-'));
+    await waitFor(() => left().length === 0, { what: () => `no segment of sendmail in ${journal}: ${left().join()}` });
   });
 
   it('is not taken for a stranger who wants it relayed, nor for nobody', async () => {
