@@ -17,13 +17,17 @@ export interface LedgerOptions {
   readonly segmentExists: (segment: string) => boolean;
 }
 
+/** Messages that were finished in the tree and are remembered without a walk. */
+const REMEMBERED = 10_000;
+
 export class Ledger {
   readonly #options: LedgerOptions;
   readonly #messages = new Map<string, Message>();
   /** Taken out of play by a command, by queue id. */
   readonly claimed = new Set<string>();
-  /** Finished while the injector walks: it may have read them before, and hand them on after. */
-  #finishedInWalk: Set<string> | undefined;
+  /** Finished in the tree of late, all since a walk began: the injector may have read them before, and hand them on after. */
+  readonly #finishedInTree = new Set<string>();
+  #walking = false;
 
   constructor(options: LedgerOptions) {
     this.#options = options;
@@ -34,7 +38,7 @@ export class Ledger {
   }
 
   get walking(): boolean {
-    return this.#finishedInWalk !== undefined;
+    return this.#walking;
   }
 
   get(id: string): Message | undefined {
@@ -42,11 +46,12 @@ export class Ledger {
   }
 
   walkBegins(): void {
-    this.#finishedInWalk ??= new Set();
+    this.#walking = true;
   }
 
   walkEnds(): void {
-    this.#finishedInWalk = undefined;
+    this.#walking = false;
+    this.#forgetOldest();
   }
 
   /** Takes a message in, or undefined when it is known, or no handle. */
@@ -60,7 +65,7 @@ export class Ledger {
       const { segment } = journal;
       if (!segments.has(segment) && (segments.wasRemoved(segment) || !segmentExists(segment))) return undefined;
       if (!segments.note(journal.segment, journal.ordinal)) return undefined;
-    } else if (this.#finishedInWalk?.has(id) || this.#options.index.hasId(id)) return undefined;
+    } else if (this.#finishedInTree.has(id) || this.#options.index.hasId(id)) return undefined;
     return this.#add({ id, facts, parts: new Set(), parked: false, stays });
   }
 
@@ -94,6 +99,14 @@ export class Ledger {
     if (journal) this.#options.segments.noteMoved(journal.segment, journal.ordinal);
   }
 
+  /** Outside of a walk, only what dead writers left is looked for: one message at a time, handed on within a moment. */
+  #forgetOldest(): void {
+    for (const id of this.#finishedInTree) {
+      if (this.#walking || this.#finishedInTree.size <= REMEMBERED) return;
+      this.#finishedInTree.delete(id);
+    }
+  }
+
   #add(message: Message): Message {
     this.#messages.set(message.id, message);
     return message;
@@ -105,7 +118,8 @@ export class Ledger {
     const journal = parseHandle(message.facts.handle)?.journal;
     const inJournal = journal !== undefined && segments.finish(journal.segment, journal.ordinal);
     if (!inJournal) {
-      this.#finishedInWalk?.add(message.id);
+      this.#finishedInTree.add(message.id);
+      this.#forgetOldest();
       remove(message.id);
     }
     onFinished(message);

@@ -75,7 +75,22 @@ describe('the ledger', () => {
     assert.equal(ledger.admit(facts(id), false), undefined);
     ledger.walkEnds();
     assert.equal(ledger.walking, false);
-    assert.ok(ledger.admit(facts(id), false), 'and forgets it after');
+    assert.equal(ledger.admit(facts(id), false), undefined, 'it may be on its way still');
+  });
+
+  it('remembers what was finished of late without a walk, within bounds', () => {
+    const { ledger } = open();
+    const ids = Array.from({ length: 10_001 }, next);
+    for (const id of ids) finish(ledger, ledger.admit(facts(id), false)!);
+    assert.equal(ledger.admit(facts(ids[1]!), false), undefined);
+    assert.equal(ledger.admit(facts(ids.at(-1)!), false), undefined);
+    assert.ok(ledger.admit(facts(ids[0]!), false));
+    ledger.walkBegins();
+    const more = Array.from({ length: 10_001 }, next);
+    for (const id of more) finish(ledger, ledger.admit(facts(id), false)!);
+    assert.equal(ledger.admit(facts(more[0]!), false), undefined, 'all of a walk');
+    ledger.walkEnds();
+    assert.ok(ledger.admit(facts(more[0]!), false));
   });
 
   it('finishes a message with its last part, not while others are here or in the index', () => {
