@@ -10,7 +10,7 @@ import { binHop, binKey, type WorkPart } from './work.ts';
 export class Bin {
   readonly key: string;
   readonly hop: Hop;
-  readonly lanes = new Set<Lane>();
+  readonly lanes = new Set<Lane<Bin>>();
   /** Rows of this bin that wait in the index for room or for the end of trouble. */
   parked = 0;
   /** The bin waits as a whole until then, ms since 1970; 0 when it does not. */

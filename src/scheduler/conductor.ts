@@ -21,9 +21,9 @@ export interface ConductorRules {
 
 export interface ConductorOptions extends Omit<LedgerOptions, 'onFinished'> {
   readonly rules: () => ConductorRules;
-  readonly owner: Pick<LaneOwner, 'connect'> & {
+  readonly owner: Pick<LaneOwner<Bin>, 'connect'> & {
     /** Looks after a lane that ended with work in hand; calls back with reports found on disk and what is to be redone. */
-    lost: LaneOwner['lost'];
+    lost: LaneOwner<Bin>['lost'];
   };
   readonly onEvent: (event: string, fields: Record<string, unknown>) => void;
 }

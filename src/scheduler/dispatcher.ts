@@ -21,7 +21,7 @@ export interface LaneRules {
 
 export interface DispatcherOptions {
   readonly rules: () => LaneRules;
-  readonly owner: LaneOwner;
+  readonly owner: LaneOwner<Bin>;
   /** The next part of the bin that may be worked on now; takes from the index what memory had no room for. */
   readonly next: (bin: Bin) => WorkPart | undefined;
   /** A bin may have become empty. */
@@ -36,7 +36,7 @@ const SWEEP_MS = 500;
 
 export class Dispatcher {
   readonly #options: DispatcherOptions;
-  readonly #lanes = new Set<Lane>();
+  readonly #lanes = new Set<Lane<Bin>>();
   readonly #perChannel = new Map<Channel, number>();
   readonly #starving = new Map<Channel, Deque<Bin>>();
   #sweeper: NodeJS.Timeout | undefined;
@@ -47,7 +47,7 @@ export class Dispatcher {
     this.#options = options;
   }
 
-  get lanes(): ReadonlySet<Lane> {
+  get lanes(): ReadonlySet<Lane<Bin>> {
     return this.#lanes;
   }
 
@@ -68,7 +68,7 @@ export class Dispatcher {
   }
 
   /** Fills one lane, as long as its bin has work. */
-  feed(lane: Lane): void {
+  feed(lane: Lane<Bin>): void {
     if (!lane.open || this.#stopped) return;
     const { bin } = lane;
     const depth = bin.troubles > 0 ? 1 : this.#options.rules().depth;
@@ -82,7 +82,7 @@ export class Dispatcher {
   }
 
   /** The lane is gone. */
-  forget(lane: Lane): void {
+  forget(lane: Lane<Bin>): void {
     if (!this.#lanes.delete(lane)) return;
     const { bin } = lane;
     const { channel } = bin.hop;
@@ -141,7 +141,7 @@ export class Dispatcher {
     return (this.#starving.get(channel)?.length ?? 0) > 0;
   }
 
-  #retire(lane: Lane): void {
+  #retire(lane: Lane<Bin>): void {
     lane.close();
     this.forget(lane);
   }

@@ -7,7 +7,7 @@
 import { errorText } from '../base/text.ts';
 import type { Done, Hello } from '../ipc/messages.ts';
 import type { Peer } from '../ipc/peer.ts';
-import type { Bin } from './bins.ts';
+import type { Hop } from '../mail/outcome.ts';
 import type { WorkPart } from './work.ts';
 
 export interface InFlight {
@@ -16,23 +16,28 @@ export interface InFlight {
   readonly since: number;
 }
 
-export interface LaneOwner {
-  connect(bin: Bin): Promise<Peer>;
-  opened(lane: Lane): void;
-  done(lane: Lane, part: WorkPart, done: Done): void;
+/** What a lane needs to know of its bin. */
+interface LaneBin {
+  readonly hop: Hop;
+}
+
+export interface LaneOwner<B extends LaneBin> {
+  connect(bin: B): Promise<Peer>;
+  opened(lane: Lane<B>): void;
+  done(lane: Lane<B>, part: WorkPart, done: Done): void;
   /** A worker that ends gave this back, untouched. */
-  returned(lane: Lane, flight: InFlight): void;
+  returned(lane: Lane<B>, flight: InFlight): void;
   /** The worker died or closed with these in hand, oldest first; `hello` is absent when no worker ever answered. */
   lost(
-    lane: Lane,
+    lane: Lane<B>,
     lost: { readonly inFlight: readonly InFlight[]; readonly hello?: Hello; readonly why: string },
   ): void;
 }
 
-export class Lane {
+export class Lane<B extends LaneBin> {
   readonly name: string;
-  readonly bin: Bin;
-  readonly #owner: LaneOwner;
+  readonly bin: B;
+  readonly #owner: LaneOwner<B>;
   readonly #inFlight = new Map<number, InFlight>();
   #peer: Peer | undefined;
   #closed = false;
@@ -41,7 +46,7 @@ export class Lane {
   /** Since when it has nothing to do, ms since 1970. */
   idleSince = Date.now();
 
-  constructor(name: string, bin: Bin, owner: LaneOwner) {
+  constructor(name: string, bin: B, owner: LaneOwner<B>) {
     this.name = name;
     this.bin = bin;
     this.#owner = owner;

@@ -7,7 +7,7 @@
 import type { Hello } from '../ipc/messages.ts';
 import type { Outcome } from '../mail/outcome.ts';
 import type { Conductor } from './conductor.ts';
-import type { InFlight, Lane } from './lane.ts';
+import type { InFlight } from './lane.ts';
 import type { WorkPart } from './work.ts';
 
 export interface LostLanesOptions {
@@ -31,7 +31,10 @@ export class LostLanes {
     this.#options = options;
   }
 
-  async recover(lane: Lane, lost: { inFlight: readonly InFlight[]; hello?: Hello; why: string }): Promise<void> {
+  async recover(
+    lane: { readonly name: string },
+    lost: { inFlight: readonly InFlight[]; hello?: Hello; why: string },
+  ): Promise<void> {
     const { inFlight, hello, why } = lost;
     const [suspect] = inFlight;
     if (!suspect) return;
