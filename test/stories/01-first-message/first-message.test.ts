@@ -35,6 +35,7 @@ describe('a first message', () => {
 
   it('leaves its whole story in the log, one line a step', async () => {
     await using farm = await startFarm({ set: SUBMISSION });
+    assert.deepEqual(farm.workers('maildir'), [], 'a farm whose least is 0 has no worker before its first job');
     await sendMail({ port: farm.port, to: ['anna@localhost'] });
     const removed = await farm.waitForLog((line) => line.event === 'removed');
     const events = farm
@@ -44,6 +45,9 @@ describe('a first message', () => {
     for (const event of ['received', 'routed', 'attempt', 'removed']) {
       assert.equal(events.filter((one) => one === event).length, 1, `${event} in ${events.join(', ')}`);
     }
+    assert.equal(farm.workers('maildir').length, 1);
+    assert.ok(!events.includes('filtered'), 'own mail takes the shortest way');
+    assert.deepEqual(farm.workers('filter'), [], 'for which no filter is started');
   });
 
   it('comes by bin/sendmail', async () => {
@@ -58,6 +62,8 @@ describe('a first message', () => {
 
   it('is kept by bin/sendmail while no farm runs, and delivered when one does', async () => {
     const folders = makeFolders();
+    // A port of its own: at the default one, another farm of this machine may listen.
+    writeFileSync(join(folders.etc, 'mailfarm.yaml'), 'listen: [{ address: "127.0.0.1:0", role: submission }]\n');
     try {
       const env = { MAILFARM_ETC: folders.etc, MAILFARM_VAR: folders.var };
       // Not the shipped port: another farm of this machine may listen there.

@@ -81,11 +81,13 @@ function logger(): Logger {
   } as Logger;
 }
 
-function makeIntake(answer: FilterAnswer = { t: 'failed', why: 'none' }): Intake {
+type Check = (what: { readonly handle: string }) => Promise<FilterAnswer>;
+
+function makeIntake(answer: FilterAnswer | Check = { t: 'failed', why: 'none' }): Intake {
   return new Intake({
     store,
     handOn: { send: (frame) => Promise.resolve(void handed.push(frame)) },
-    filters: { check: () => Promise.resolve(answer) },
+    filters: { check: (what) => (typeof answer === 'function' ? answer(what) : Promise.resolve(answer)) },
     log: logger(),
     jobDone: () => undefined,
   });
@@ -244,6 +246,34 @@ describe('a verdict', () => {
     it(`${answer.t === 'failed' ? 'that failed' : answer.verdict} is answered ${expected}`, async () => {
       assert.equal(await send(makeIntake(answer), SMALL, { filters }), expected);
       assert.equal(handed.length, count);
+    });
+  }
+
+  for (const [size, chunks] of [
+    ['small', SMALL],
+    ['large', LARGE],
+  ] as const) {
+    it(`may put lines on top of a ${size} message, or other content in its place`, async () => {
+      const content = async (): Promise<string> => {
+        const found = await store.read(handed.at(-1)?.handle as Parameters<Store['read']>[0]);
+        assert.ok(found.kind === 'found');
+        const parts: Buffer[] = [];
+        for await (const part of found.message.stream()) parts.push(part as Buffer);
+        return Buffer.concat(parts).toString();
+      };
+      const mark = { t: 'verdict', n: 1, verdict: 'accept', prepend: 'X-Seen: yes\r\n' } as const;
+      assert.equal(await send(makeIntake(mark), chunks, { filters }), '250');
+      const marked = await content();
+      assert.match(marked, /^X-Seen: yes\r\nReceived: /);
+      assert.ok(marked.endsWith(chunks.join('')));
+      const replaced = Buffer.from(`Subject: other\r\n\r\n${'y'.repeat(chunks.join('').length)}\r\n`);
+      const check = async ({ handle }: { handle: string }): Promise<FilterAnswer> => {
+        await store.writeReplacement(handle as Parameters<Store['read']>[0], replaced);
+        return { t: 'verdict', n: 1, verdict: 'accept', replaced: true };
+      };
+      assert.equal(await send(makeIntake(check), chunks, { filters }), '250');
+      assert.equal(await content(), replaced.toString());
+      assert.deepEqual(await readdir(join(folder, 'queue', 'tmp')), []);
     });
   }
 

@@ -44,7 +44,7 @@ test('sendmail hands over to the farm, and the queue is empty soon', async () =>
   await farm.drained();
 });
 
-test('hold keeps a message from the farm until release; bounce and delete end it', async () => {
+test('hold keeps a message from the farm until release; bounce ends it', async () => {
   await using farm = await start();
   const id = await sendDeferred(farm);
   assert.equal((await farm.queueCli(['hold', id, '--reason', 'wait'])).stdout, `${id}  held\n1 message held\n`);
@@ -60,6 +60,22 @@ test('hold keeps a message from the farm until release; bounce and delete end it
   for (const event of ['received', 'routed', 'attempt', 'held', 'released', 'retried', 'given-up', 'bounced']) {
     assert.match(trace.stdout, new RegExp(` ${event} ${id}`), event);
   }
+});
+
+test('delete takes a message out of the running farm, restore gives it back to work', async () => {
+  await using farm = await start();
+  const id = await sendDeferred(farm);
+  const deleted = await farm.queueCli(['delete', id]);
+  assert.equal(deleted.status, EX.OK, deleted.stderr);
+  assert.deepEqual(await list(farm), []);
+  await farm.drained();
+  const restored = await farm.queueCli(['restore', id]);
+  assert.equal(restored.status, EX.OK, restored.stderr);
+  assert.equal((await list(farm, id))[0]?.id, id);
+  const tries = (): number => farm.logLines().filter((line) => line.event === 'attempt' && line.id === id).length;
+  const before = tries();
+  assert.equal((await farm.queueCli(['retry', id])).status, EX.OK);
+  await waitFor(() => tries() > before, { what: () => `another attempt\n${farm.tail()}` });
 });
 
 test('status tells of farms, workers and bins', async () => {

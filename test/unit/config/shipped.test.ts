@@ -80,3 +80,9 @@ test('the systemd unit starts, reloads and stops what we ship', () => {
     assert.match(unit, line);
   }
 });
+
+test('what runs before a change lands is the test command of README', () => {
+  const [command] = /^npm test\b/m.exec(read('../README.md')) ?? [];
+  assert.equal(command, 'npm test');
+  assert.match(read('../.ci/run'), /^npm test$/m);
+});

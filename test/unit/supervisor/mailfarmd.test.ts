@@ -82,6 +82,17 @@ describe('the launchers', () => {
     assert.match(ran.stdout, /^mailfarmd \d/);
   });
 
+  it('take the Node that npm ci brought, not an older one of the machine', async () => {
+    const dir = makeTemp();
+    // As Node 20 would: it answers what it is asked for its version, and could not run a line of ours.
+    writeFileSync(join(dir, 'node'), '#!/bin/sh\necho false\n', { mode: 0o755 });
+    for (const name of ['mailfarmd', 'mailfarm', 'queue', 'sendmail']) {
+      const ran = await run(`bin/${name}`, ['--version'], { env: { PATH: `${dir}:/usr/bin:/bin` } });
+      assert.equal(ran.status, 0, `${name}: ${ran.stderr}`);
+      assert.match(ran.stdout, /\d+\.\d+\.\d+/, name);
+    }
+  });
+
   it('say what to do where there is no Node that is new enough', async () => {
     const dir = makeTemp();
     cpSync(`${ROOT}bin`, join(dir, 'bin'), { recursive: true });
