@@ -144,7 +144,11 @@ async function ask(
       await context.err.line(`mailfarm: the supervisor does not answer: ${result.why}`);
       return EX.TEMPFAIL;
     case 'down':
-      await context.err.line(result.permitted ? `mailfarm: no farm runs on ${places.var}` : 'mailfarm: not permitted');
+      await context.err.line(
+        result.permitted
+          ? `mailfarm: no farm runs on ${places.var}`
+          : `mailfarm: the farm in ${places.var} is closed to this user; use its owner, or root`,
+      );
       return result.permitted ? EX.UNAVAILABLE : EX.NOPERM;
   }
 }

@@ -195,7 +195,9 @@ async function withQueue(
     becomeOwner();
     return await work(settings);
   } catch (error) {
-    await context.err.line(`queue: ${oneLine(errorText(error))}`);
-    return errorCode(error) === 'EACCES' || errorCode(error) === 'EPERM' ? EX.NOPERM : EX.TEMPFAIL;
+    const barred = errorCode(error) === 'EACCES' || errorCode(error) === 'EPERM';
+    const why = barred ? `the queue in ${places.var} is closed to this user; use its owner, or root` : errorText(error);
+    await context.err.line(`queue: ${oneLine(why)}`);
+    return barred ? EX.NOPERM : EX.TEMPFAIL;
   }
 }

@@ -6,6 +6,7 @@ import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { startFarm } from '../../support/farm.ts';
+import { ROOT as CODE } from '../../support/run.ts';
 import { sendMail } from '../../support/send-mail.ts';
 
 const ROOT = userInfo().uid === 0;
@@ -45,6 +46,23 @@ describe('other users', () => {
         cwd: '/',
       });
       assert.equal(ran.stdout.toString().trim(), 'EACCES', `${name}: ${ran.stderr.toString()}`);
+    }
+  });
+
+  it('hear from the commands why', { skip: ROOT ? false : 'only root can be somebody else' }, async (t) => {
+    await using farm = await startFarm();
+    for (const [name, verb] of [
+      ['mailfarm', 'status'],
+      ['queue', 'list'],
+    ] as const) {
+      const ran = spawnSync(join(CODE, 'bin', name), [verb, '--var', farm.var], {
+        uid: STRANGER,
+        gid: STRANGER,
+        cwd: '/',
+      });
+      if (ran.error !== undefined || ran.status === 126) return t.skip('the checkout is closed to other users');
+      assert.match(ran.stderr.toString(), /^\w+: .* (?:is closed to|may not be entered by) this user.*\n$/);
+      assert.equal(ran.status, 77);
     }
   });
 });

@@ -39,6 +39,10 @@ const ADVICE: readonly (readonly [string, string])[] = [
   ],
 ];
 
+/** Instead of the last advice, where no other system has spoken: an operator gave the message up, or we did. */
+const GIVEN_UP_HERE =
+  'It was given up here; the words below say why. Ask the administrator of this mail system for more.';
+
 /** Text with CRLF line ends, UTF-8. */
 export function explain(report: Report): string {
   const paragraphs = [opening(report), ...report.recipients.map(aboutRecipient), closing(report)];
@@ -73,11 +77,12 @@ function closing({ kind, envelope, lifetime }: Report): string {
 }
 
 /** For a delayed message, and one that waited too long, only the reason is of use, not the class. */
-function adviceFor({ status }: Reply): string {
+function adviceFor({ status, remote }: Reply): string {
   const detail = status.slice(2);
   const fits = ([prefix]: readonly [string, string]): boolean =>
     prefix === '' || detail === prefix || detail.startsWith(`${prefix}.`);
-  return ADVICE.find(fits)?.[1] ?? '';
+  const [prefix, advice] = ADVICE.find(fits) ?? ['', ''];
+  return prefix === '' && remote === undefined ? GIVEN_UP_HERE : advice;
 }
 
 function paragraph(text: string): string {

@@ -126,6 +126,7 @@ describe('a report of failure', () => {
     assert.equal(result.verdicts.length, 3);
     assert.match(text, /Final-Recipient: rfc822; c@b\.test\r\nAction: failed\r\nStatus: 5\.2\.2\r\n/);
     assert.match(text, /The mailbox is full/);
+    assert.match(text, /<d@b\.test>\r\n    It was given up here; /);
     assert.match(text, /Final-Recipient: rfc822; d@b\.test\r\nAction: failed\r\nStatus: 5\.0\.0\r\n/);
   });
 
