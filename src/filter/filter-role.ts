@@ -4,7 +4,6 @@
  * It holds no promise: stopped, killed or hung, it costs the clients a 451 by the acceptor's own deadline, and nothing
  * is to be put right after it. What an acceptor no longer waits for is given up.
  */
-import type { Config } from '../config/config.ts';
 import { makeHello } from '../ipc/hello.ts';
 import { listenForPeers } from '../ipc/listen.ts';
 import type { Check, Frame } from '../ipc/messages.ts';
@@ -30,13 +29,13 @@ export async function startFilter(worker: FilterWorker): Promise<Role> {
   const store = await openStore({ config, worker: worker.instance, log, role: 'reader' });
   const threads = Math.max(1, config.farms.filter.threads);
   const pool = new StructurePool({ threads });
-  const benchOf = ({ filters, filter }: Config): Bench => ({
+  const bench: Bench = {
     store,
     log,
-    filters: buildFilters(filters, { pool }),
-    timeoutMs: filter.timeoutMs,
-  });
-  const desk = new FilterDesk(worker, { bench: benchOf(config), limit: OUTSTANDING * threads });
+    filters: buildFilters(config.filters, { pool }),
+    timeoutMs: config.filter.timeoutMs,
+  };
+  const desk = new FilterDesk(worker, { bench, limit: OUTSTANDING * threads });
   const fd = worker.fd('farm');
   const server = await listenForPeers({
     ...(fd === undefined ? { path: config.farms.filter.socket } : { fd }),
@@ -53,17 +52,12 @@ export async function startFilter(worker: FilterWorker): Promise<Role> {
       await pool.close();
       await store.close();
     },
-    reload(fresh) {
-      desk.bench = benchOf(fresh);
-      log.info('reloaded', { filters: Object.keys(fresh.filters) });
-    },
     stats: () => ({ ...desk.figures, threads: pool.threads }),
   };
 }
 
 class FilterDesk {
-  /** Taken by the next check; those under way keep theirs. */
-  bench: Bench;
+  readonly #bench: Bench;
   readonly figures = { busy: 0, accept: 0, reject: 0, defer: 0, quarantine: 0 };
   readonly #worker: FilterWorker;
   readonly #limit: number;
@@ -71,7 +65,7 @@ class FilterDesk {
 
   constructor(worker: FilterWorker, options: { readonly bench: Bench; readonly limit: number }) {
     this.#worker = worker;
-    this.bench = options.bench;
+    this.#bench = options.bench;
     this.#limit = options.limit;
   }
 
@@ -96,7 +90,7 @@ class FilterDesk {
     }
     this.figures.busy += 1;
     const began = performance.now();
-    const answer = await runFilters(check, this.bench, gone);
+    const answer = await runFilters(check, this.#bench, gone);
     this.figures.busy -= 1;
     this.figures[answer.verdict] += 1;
     peer.send({ t: 'verdict', n: check.n, ...answer });

@@ -38,7 +38,7 @@ const bin = shape({
 });
 
 const SHAPES: Readonly<Record<FrameType, Check>> = {
-  hello: shape({ v: count, farm: text, worker: text, pid: count, outcomes: optional(text) }),
+  hello: shape({ v: count, farm: text, worker: text, pid: count }),
   accepted: shape({
     n: count,
     handle: text,

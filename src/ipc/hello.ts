@@ -11,10 +11,8 @@ import { Peer } from './peer.ts';
 export const HELLO_MS = 5000;
 
 /** This process's own hello. */
-export function makeHello(self: { readonly farm: string; readonly worker: string; readonly outcomes?: string }): Hello {
-  const { farm, worker, outcomes } = self;
-  const hello = { t: 'hello', v: PROTOCOL_VERSION, farm, worker, pid: process.pid } as const;
-  return outcomes === undefined ? hello : { ...hello, outcomes };
+export function makeHello({ farm, worker }: { readonly farm: string; readonly worker: string }): Hello {
+  return { t: 'hello', v: PROTOCOL_VERSION, farm, worker, pid: process.pid };
 }
 
 /** Says hello and waits for the other's; resolves with the peer or with the reason why there is none. */

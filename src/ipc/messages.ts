@@ -18,8 +18,6 @@ export interface Hello {
   /** Worker of the sender, as `acceptor-3`: unique for the life of the supervisor. */
   readonly worker: string;
   readonly pid: number;
-  /** The outcome journal segment that this worker writes at hello, where it writes one. */
-  readonly outcomes?: string;
 }
 
 /** To the router: a committed message with recipients to route. */

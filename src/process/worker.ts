@@ -42,7 +42,7 @@ export interface Role {
   drain(deadline: number): Promise<void>;
   /** The deadline of a drain under way moved nearer. */
   hurry?(deadline: number): void;
-  /** The configuration changed. A role without it is replaced by a new worker. */
+  /** The configuration changed. Only for farms that FARMS says are told in place; workers of the others are replaced. */
   reload?(config: Config): void;
   /** Short figures for `mailfarm status`, asked for once a second. `busy` above 0: not to be retired as idle. */
   stats?(): Figures;

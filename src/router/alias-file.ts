@@ -2,7 +2,7 @@
  * The alias file as routers read it: the copy that the supervisor put into run/ when it started or reloaded.
  *
  * So all routers of one generation read the same text, whatever an editor does to the file in etc/ meanwhile. No file
- * means no aliases. It never throws: trouble is a value, and the caller keeps what it had.
+ * means no aliases. It never throws: trouble is a value.
  */
 import { readFileSync, statSync } from 'node:fs';
 import { errorCode, errorText } from '../base/text.ts';

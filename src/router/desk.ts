@@ -27,8 +27,7 @@ export interface DeskOptions {
 const LOGGED_PARTS = 20;
 
 export class Desk {
-  /** Replaced on reload. */
-  rules: PlanRules;
+  readonly #rules: PlanRules;
   readonly #options: DeskOptions;
   readonly #peers = new Set<Peer>();
   #inHand = 0;
@@ -39,7 +38,7 @@ export class Desk {
   #onIdle: (() => void) | undefined;
 
   constructor(rules: PlanRules, options: DeskOptions) {
-    this.rules = rules;
+    this.#rules = rules;
     this.#options = options;
   }
 
@@ -75,7 +74,7 @@ export class Desk {
     if (handle === undefined) return this.#refuse(peer, frame.n, 'not a handle');
     this.#inHand += 1;
     if (this.#inHand >= this.#options.limit) this.#pause();
-    const plan = planMessage(frame.envelope, frame.only, this.rules);
+    const plan = planMessage(frame.envelope, frame.only, this.#rules);
     if (plan.expansions.length === 0) this.#forward(peer, frame, handle, plan);
     else void this.#expand(peer, frame, handle, plan);
   }

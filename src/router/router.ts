@@ -45,8 +45,7 @@ export async function startRouter(worker: Worker): Promise<Role> {
     onPoison: (frame, why) => holdPoison(store, log, frame, why),
     onTrouble: (why) => log.debug('scheduler-away', { why }),
   });
-  let rules = makeRules(config, NO_ALIASES, log);
-  const desk = new Desk(rules, {
+  const desk = new Desk(makeRules(config, log), {
     store,
     handOn,
     log,
@@ -70,26 +69,20 @@ export async function startRouter(worker: Worker): Promise<Role> {
       await store.close();
       await notices.settle(deadline);
     },
-    reload(fresh) {
-      rules = makeRules(fresh, rules.aliases.aliases, log);
-      desk.rules = rules;
-      log.info('reloaded', { aliases: rules.aliases.aliases.size });
-    },
     stats: () => desk.figures,
   };
 }
 
-/** The rules of a configuration. An alias file that cannot be read, or has a bad line, leaves `former` in place. */
-function makeRules(config: Config, former: AliasTable, log: Logger): PlanRules {
-  const loaded = loadAliases();
-  for (const problem of loaded.problems) log.error('bad-alias', { problem });
-  const keep = loaded.table === undefined || (loaded.problems.length > 0 && former.size > 0);
+/** The rules of a configuration. Bad lines of the alias file are left out; the supervisor lets no reload bring them. */
+function makeRules(config: Config, log: Logger): PlanRules {
+  const { table: aliases = NO_ALIASES, problems } = loadAliases();
+  for (const problem of problems) log.error('bad-alias', { problem });
   const { domains, mailboxes, routes } = config;
   const table = new RoutingTable({ domains, mailboxes, routes, allowPrivate: config.smtp.allowPrivate });
   return {
     table,
     aliases: {
-      aliases: keep ? former : (loaded.table ?? former),
+      aliases,
       isLocal: (domain) => table.isLocal(domain),
       depth: config.limits.aliasDepth,
       fanout: config.limits.aliasFanout,

@@ -24,8 +24,7 @@ const CLOSING_MS = 500;
 
 /** Starts the role; resolves when the worker takes lanes. Rejects when the socket or the queue cannot be opened. */
 export async function startTransport(worker: Worker): Promise<Role> {
-  const { log, farm } = worker;
-  let { config } = worker;
+  const { config, log, farm } = worker;
   const channel = CHANNELS.find((name) => name === farm);
   if (channel === undefined) throw new Error(`farm ${farm} is no transport channel`);
   const self = makeHello({ farm, worker: worker.name });
@@ -34,7 +33,7 @@ export async function startTransport(worker: Worker): Promise<Role> {
   const store = await openWorkerStore(worker, channel, notices);
   const handOn = openRouter(worker, self, store);
   const lanes = new Set<Lane>();
-  let makeDeliverer = channelMaker({ config, store, log, handOn });
+  const makeDeliverer = channelMaker({ config, store, log, handOn });
   const figures = { jobs: 0 };
   const open = (peer: Peer): void => {
     const lane: Lane = new Lane({
@@ -67,10 +66,6 @@ export async function startTransport(worker: Worker): Promise<Role> {
       await handOn.close(deadline - CLOSING_MS);
       await store.close();
       await notices.settle(deadline);
-    },
-    reload(fresh) {
-      config = fresh;
-      makeDeliverer = channelMaker({ config, store, log, handOn });
     },
     stats: () => ({ ...figures, lanes: lanes.size, busy: [...lanes].filter(({ busy }) => busy).length }),
   };

@@ -32,7 +32,7 @@ const outcome = {
 
 /** One of each, with every optional field. */
 const EVERY: { readonly [T in FrameType]: Extract<Frame, { t: T }> } = {
-  hello: { t: 'hello', v: 1, farm: 'router', worker: 'router-1', pid: 7, outcomes: 'x' },
+  hello: { t: 'hello', v: 1, farm: 'router', worker: 'router-1', pid: 7 },
   accepted: { t: 'accepted', n: 1, handle: 'h', envelope, only: ['x'], parts: [part], stays: true, size: 9 },
   routed: { t: 'routed', n: 1, handle: 'h', sender: '', received: 1, tenant: 't', size: 2, parts: [part], stays: true },
   taken: { t: 'taken', n: 1 },

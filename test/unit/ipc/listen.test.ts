@@ -98,8 +98,8 @@ describe('listening for peers', () => {
 });
 
 describe('a hello', () => {
-  it('names an outcome journal only where there is one', () => {
-    assert.equal('outcomes' in makeHello({ farm: 'router', worker: 'r' }), false);
-    assert.equal(makeHello({ farm: 'smtp', worker: 's', outcomes: 'o' }).outcomes, 'o');
+  it('says who speaks, and which version', () => {
+    const hello = makeHello({ farm: 'router', worker: 'r' });
+    assert.deepEqual(hello, { t: 'hello', v: 1, farm: 'router', worker: 'r', pid: process.pid });
   });
 });

@@ -20,7 +20,7 @@ describe('loadAliases', () => {
     assert.deepEqual(problems, ['etc/aliases:2: bad: expected `name: address, address`']);
   });
 
-  it('gives no table when the file cannot be read, so that the caller keeps his', () => {
+  it('gives no table when the file cannot be read', () => {
     mkdirSync(join(dir, 'folder'));
     const { table, problems } = loadAliases(join(dir, 'folder'));
     assert.equal(table, undefined);
