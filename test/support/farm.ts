@@ -66,6 +66,8 @@ export function makeFolders(): Folders {
   const folders = { root, var: join(root, 'var'), etc: join(root, 'etc') };
   mkdirSync(folders.var, { mode: 0o700 });
   mkdirSync(folders.etc);
+  // At the default port another farm of this machine may listen, and a sendmail of ours would hand it our mail.
+  writeFileSync(join(folders.etc, 'mailfarm.yaml'), 'listen: [{ address: "127.0.0.1:0", role: submission }]\n');
   return folders;
 }
 
