@@ -60,6 +60,9 @@ test('hold keeps a message from the farm until release; bounce ends it', async (
   for (const event of ['received', 'routed', 'attempt', 'held', 'released', 'retried', 'given-up', 'bounced']) {
     assert.match(trace.stdout, new RegExp(` ${event} ${id}`), event);
   }
+  const same = await farm.command('mailfarm', ['trace', id]);
+  assert.equal(same.status, EX.OK, same.stderr);
+  assert.match(same.stdout, new RegExp(` bounced ${id}`), 'mailfarm trace shows the same');
 });
 
 test('delete takes a message out of the running farm, restore gives it back to work', async () => {
