@@ -41,6 +41,8 @@ const FENCE_MS = 10_000;
 /** Acceptors wait this long for router and scheduler, then they start without. */
 const PATIENCE_MS = 5000;
 const RETIRE_EVERY_MS = 10_000;
+/** A SIGTERM to the whole group may reach the workers before us: then it is a stop, and the scheduler goes last. */
+const TERM_MS = 500;
 
 export class Supervisor implements FarmHost {
   readonly farms: ReadonlyMap<FarmName, Farm>;
@@ -118,7 +120,7 @@ export class Supervisor implements FarmHost {
   }
 
   onReport(farm: Farm | undefined, member: Member, report: Report): void {
-    if (report.report === 'term') this.#letGo(farm, member);
+    if (report.report === 'term') setTimeout(() => this.#letGo(farm, member), TERM_MS).unref();
     if (report.report === 'wake') this.farms.get(report.farm)?.wake();
     if (report.report === 'settle') this.injections.request('settle');
     if (report.report === 'kill') this.#killByPid(report.pid, `${member.name}: ${report.why}`);
@@ -220,6 +222,7 @@ export class Supervisor implements FarmHost {
 
   /** SIGTERM to one worker: another takes its place. To all of them at once: our own stop comes in its order. */
   #letGo(farm: Farm | undefined, member: Member): void {
+    if (member.gone) return;
     if (this.#stopping) member.stay();
     else if (farm === undefined || farm.traits.single) member.drain(Date.now() + this.config.farms[member.farm].drain);
     else farm.replace(member);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { pause } from '../../../src/base/deadline.ts';
 import { stopInOrder } from '../../../src/supervisor/stop.ts';
 import { startStandIns, tell, until } from '../../support/supervisor/stand-in-farm.ts';
 
@@ -48,6 +49,20 @@ describe('stopInOrder', () => {
       .map((line) => line.split(' ')[1]?.split('-')[0]);
     assert.equal(order[0], 'acceptor');
     assert.deepEqual(order.slice(-2), ['scheduler', 'log']);
+    await run.stop();
+  });
+
+  it('knows a SIGTERM to the group also when it hears of it last', async () => {
+    const run = await startStandIns([], { acceptor: 'slow' });
+    await run.ready;
+    await until('injector', () => run.supervisor.injections.isDone('start'));
+    const before = run.history('drain').length;
+    for (const member of run.supervisor.members()) process.kill(member.pid, 'SIGTERM');
+    await pause(100);
+    await stopInOrder(run.supervisor);
+    const order = run.history('drain').slice(before);
+    assert.match(order[0] ?? '', /^drain acceptor-/);
+    assert.match(order.at(-2) ?? '', /^drain scheduler-/);
     await run.stop();
   });
 });
