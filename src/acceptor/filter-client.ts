@@ -29,6 +29,10 @@ export type FilterAnswer = Verdict | { readonly t: 'failed'; readonly why: strin
 interface Line {
   readonly peer: Promise<Peer>;
   inHand: number;
+  /** When its worker last gave a verdict; monotonic, in ms. */
+  answeredAt: number;
+  /** Its worker ends: nothing new over this line, and it is closed with its last answer. */
+  leaving: boolean;
 }
 
 export class FilterClient {
@@ -45,18 +49,24 @@ export class FilterClient {
     const line = this.#pickLine();
     line.inHand += 1;
     let peer: Peer | undefined;
+    let asked = until;
     try {
       peer = await line.peer;
+      asked = performance.now();
       const answer = await peer.request({ t: 'check', ...what }, Math.max(1, until - performance.now()));
+      line.answeredAt = performance.now();
       if (answer.t === 'verdict') return answer;
       return failed(answer.t === 'refused' ? answer.why : `a filter answered ${answer.t}`);
     } catch (error) {
-      if (error instanceof DeadlineExceeded && peer !== undefined) {
+      // A worker that answered others meanwhile is busy, not stuck.
+      const stuck = error instanceof DeadlineExceeded && line.answeredAt < asked;
+      if (stuck && peer !== undefined && performance.now() - asked >= this.#options.timeoutMs / 2) {
         this.#options.kill(peer.hello.pid, `no verdict within ${this.#options.timeoutMs} ms`);
       }
       return failed(errorText(error));
     } finally {
       line.inHand -= 1;
+      if (line.leaving && line.inHand === 0) peer?.close();
     }
   }
 
@@ -81,12 +91,19 @@ export class FilterClient {
 
   #openLine(): Line {
     const { address, self, tls, timeoutMs, wake } = this.#options;
-    const line: Line = { peer: connectPeer({ address, self, tls, deadlineMs: timeoutMs, onWait: wake }), inHand: 0 };
+    const peer = connectPeer({ address, self, tls, deadlineMs: timeoutMs, onWait: wake });
+    const line: Line = { peer, inHand: 0, answeredAt: 0, leaving: false };
     this.#lines.add(line);
     const drop = (): boolean => this.#lines.delete(line);
-    line.peer.then((peer) => {
-      if (peer.closed) drop();
-      peer.onClose = drop;
+    peer.then((open) => {
+      if (open.closed) drop();
+      open.onClose = drop;
+      open.onFrame = (frame) => {
+        if (frame.t !== 'leaving') return;
+        drop();
+        line.leaving = true;
+        if (line.inHand === 0) open.close();
+      };
     }, drop);
     return line;
   }

@@ -4,6 +4,7 @@
  * It holds no promise: stopped, killed or hung, it costs the clients a 451 by the acceptor's own deadline, and nothing
  * is to be put right after it. What an acceptor no longer waits for is given up.
  */
+import { pause } from '../base/deadline.ts';
 import { makeHello } from '../ipc/hello.ts';
 import { listenForPeers } from '../ipc/listen.ts';
 import type { Check, Frame } from '../ipc/messages.ts';
@@ -22,6 +23,8 @@ export type FilterWorker = Pick<Worker, 'name' | 'instance' | 'farm' | 'config' 
 
 /** Checks that one worker has in hand at a time, per thread; more are told to come again. */
 const OUTSTANDING = 100;
+/** How often a draining worker looks whether its clients are gone, in ms. */
+const POLL_MS = 20;
 
 /** Resolves when checks are taken; rejects when the socket or the store cannot be opened. */
 export async function startFilter(worker: FilterWorker): Promise<Role> {
@@ -45,9 +48,11 @@ export async function startFilter(worker: FilterWorker): Promise<Role> {
     onRefused: (why) => log.warn('peer-refused', { why }),
   });
   return {
-    async drain() {
+    async drain(deadline) {
       await server.stopListening();
-      await desk.idle();
+      for (const peer of server.peers) peer.send({ t: 'leaving' });
+      // Who asked before it heard is answered; the acceptors close when they have all their answers.
+      while (server.peers.size > 0 && Date.now() < deadline) await pause(POLL_MS);
       await server.close();
       await pool.close();
       await store.close();
@@ -61,7 +66,6 @@ class FilterDesk {
   readonly figures = { busy: 0, accept: 0, reject: 0, defer: 0, quarantine: 0 };
   readonly #worker: FilterWorker;
   readonly #limit: number;
-  #onIdle: (() => void)[] = [];
 
   constructor(worker: FilterWorker, options: { readonly bench: Bench; readonly limit: number }) {
     this.#worker = worker;
@@ -76,11 +80,6 @@ class FilterDesk {
       if (frame.t === 'check') void this.#check(frame, peer, gone.signal);
       else if ('n' in frame) peer.send({ t: 'refused', n: frame.n, why: `a filter takes no ${frame.t}` });
     };
-  }
-
-  /** Resolves when no check is in hand. */
-  idle(): Promise<void> {
-    return this.figures.busy === 0 ? Promise.resolve() : new Promise((resolve) => this.#onIdle.push(resolve));
   }
 
   async #check(check: Check, peer: Peer, gone: AbortSignal): Promise<void> {
@@ -99,6 +98,5 @@ class FilterDesk {
     // The acceptor logs what became of the message, also when nobody here could.
     this.#worker.log.debug('checked', { id: idOfHandle(check.handle), verdict, by, ms });
     this.#worker.jobDone();
-    if (this.figures.busy === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
   }
 }

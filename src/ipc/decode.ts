@@ -80,6 +80,7 @@ const SHAPES: Readonly<Record<FrameType, Check>> = {
     prepend: optional(text),
     replaced: optional(flag),
   }),
+  leaving: shape({}),
   segment: shape({ n: count, segment: text, total: count, finished: optional(counts) }),
   'plan?': shape({ n: count }),
   plan: shape({ n: count, segments: list(shape({ segment: text, ordinals: counts })), outcomes: texts }),

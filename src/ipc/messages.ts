@@ -141,6 +141,11 @@ export interface Verdict {
   readonly replaced?: boolean;
 }
 
+/** A worker that is to end: answers what it has, and wants no more over this connection. */
+export interface Leaving {
+  readonly t: 'leaving';
+}
+
 /** A journal writer closed a segment that holds `total` messages; or the injector found one. */
 export interface SegmentClosed {
   readonly t: 'segment';
@@ -263,6 +268,7 @@ export type Frame =
   | Done
   | Check
   | Verdict
+  | Leaving
   | SegmentClosed
   | PlanRequest
   | Plan

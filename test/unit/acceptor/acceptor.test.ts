@@ -1,6 +1,7 @@
 /** The role as a whole: durability before 250, hand-on, limits, slow clients, storage trouble, filters, draining. */
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
+import type { Config } from '../../../src/config/config.ts';
 import { waitFor } from '../../support/wait.ts';
 import { runAcceptor, type RunningAcceptor, type RunOptions } from './run-acceptor.ts';
 import { SmtpClient } from './smtp-client.ts';
@@ -260,6 +261,11 @@ describe('slow clients', () => {
   });
 });
 
+/** One line to one worker, so that all checks go over it. */
+function oneFilter(farms: Config['farms']): Config['farms'] {
+  return { ...farms, filter: { ...farms.filter, most: 1 } };
+}
+
 describe('filters', () => {
   it('are asked before the answer, with the staged message', async () => {
     const acceptor = await start({
@@ -299,6 +305,40 @@ describe('filters', () => {
     assert.match(await (await greeted(acceptor)).send(MESSAGE), /^451 4\.7\.0/);
     assert.equal(acceptor.killed[0]?.pid, process.pid);
     assert.equal(acceptor.accepted.length, 0);
+  });
+
+  it('that end in order cost nothing: what they have is answered, the next goes to another', async () => {
+    let asked = 0;
+    const acceptor = await start({
+      yaml: FILTERED,
+      verdict: (_check, peer) => {
+        asked += 1;
+        // It says so while the acceptor waits for this very verdict.
+        if (asked === 1) peer.send({ t: 'leaving' });
+        return { verdict: 'accept' };
+      },
+    });
+    const client = await greeted(acceptor);
+    for (let n = 0; n < 3; n += 1) assert.match(await client.send(MESSAGE), /^250/);
+    await waitFor(() => acceptor.accepted.length === 3);
+  });
+
+  it('that are busy, not stuck, are not killed', async () => {
+    let asked = 0;
+    const acceptor = await start({
+      yaml: FILTERED,
+      verdict: () => {
+        asked += 1;
+        return asked === 1 ? undefined : { verdict: 'accept' };
+      },
+      change: (config) => ({ ...config, filter: { timeoutMs: 1000 }, farms: oneFilter(config.farms) }),
+    });
+    const [late, early] = await Promise.all([greeted(acceptor), greeted(acceptor)]);
+    const waiting = late.send(MESSAGE);
+    await waitFor(() => asked === 1);
+    assert.match(await early.send(MESSAGE), /^250/);
+    assert.match(await waiting, /^451 4\.7\.0/);
+    assert.deepEqual(acceptor.killed, []);
   });
 
   it('that are not there cost a 451, and one is asked for', async () => {

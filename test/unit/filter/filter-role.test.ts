@@ -8,7 +8,7 @@ import { FARM_NAMES, type Config, type Farm, type Filter as Settings } from '../
 import { startFilter } from '../../../src/filter/filter-role.ts';
 import { connectPeer } from '../../../src/ipc/connect.ts';
 import { makeHello } from '../../../src/ipc/hello.ts';
-import type { Check, Verdict } from '../../../src/ipc/messages.ts';
+import type { Check, Frame, Verdict } from '../../../src/ipc/messages.ts';
 import type { Peer } from '../../../src/ipc/peer.ts';
 import type { Envelope } from '../../../src/mail/envelope.ts';
 import type { Role } from '../../../src/process/worker.ts';
@@ -80,6 +80,10 @@ async function start(filters: Record<string, Settings> = {}, timeoutMs = 60_000)
   });
   const self = makeHello({ farm: 'acceptor', worker: 'acceptor-1' });
   const peer = await connectPeer({ address: socket, self, deadlineMs: DEADLINE });
+  const leave = (frame: Frame): void => {
+    if (frame.t === 'leaving') peer.close();
+  };
+  peer.onFrame = leave;
   cleanups.push(
     () => role.drain(Date.now() + DEADLINE),
     () => peer.close(),
@@ -172,12 +176,19 @@ describe('filter role', () => {
     }
   });
 
-  it('finishes what it holds when it is told to stop, and takes no more', async () => {
+  it('says that it leaves, answers what it is asked until its clients are gone, and ends then', async () => {
     const running = await start({ structure: STRUCTURE });
-    const verdict = running.check(await stage('Subject: x\r\n\r\n'));
-    await waitFor(() => running.role.stats?.()['busy'] === 1);
-    await running.role.drain(Date.now() + DEADLINE);
-    assert.equal((await verdict).verdict, 'accept');
+    const handle = await stage('Subject: x\r\n\r\n');
+    const left = new Promise<void>((resolve) => {
+      running.peer.onFrame = (frame) => void (frame.t === 'leaving' && resolve());
+    });
+    const first = running.check(handle);
+    const drained = running.role.drain(Date.now() + DEADLINE);
+    await left;
+    assert.equal((await running.check(handle)).verdict, 'accept', 'a question that crossed the word of leaving');
+    assert.equal((await first).verdict, 'accept');
+    running.peer.close();
+    await drained;
     cleanups.shift();
   });
 });

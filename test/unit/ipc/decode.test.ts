@@ -42,6 +42,7 @@ const EVERY: { readonly [T in FrameType]: Extract<Frame, { t: T }> } = {
   done: { t: 'done', n: 1, outcomes: [outcome], moved: true, trouble: reply },
   check: { t: 'check', n: 1, handle: 'h', envelope, filters: ['structure'] },
   verdict: { t: 'verdict', n: 1, verdict: 'reject', by: 'f', reply, prepend: 'X: y\r\n', replaced: true },
+  leaving: { t: 'leaving' },
   segment: { t: 'segment', n: 1, segment: 'journal/x', total: 3, finished: [1] },
   'plan?': { t: 'plan?', n: 1 },
   plan: { t: 'plan', n: 1, segments: [{ segment: 's', ordinals: [1, 2] }], outcomes: ['o'] },
