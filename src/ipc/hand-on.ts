@@ -53,6 +53,10 @@ class Handing implements HandOn {
   readonly #entries = new Map<number, Entry>();
   /** Wait to be sent alone, one at a time. */
   readonly #suspects: Entry[] = [];
+  /** A suspect that is in hand by itself. */
+  #alone: Entry | undefined;
+  /** Wait until the suspects had their turn. */
+  #held: Entry[] = [];
   #peer: Peer | undefined;
   #connecting = false;
   #closed = false;
@@ -64,7 +68,7 @@ class Handing implements HandOn {
   }
 
   get outstanding(): number {
-    return this.#entries.size + this.#suspects.length;
+    return this.#entries.size + this.#suspects.length + this.#held.length;
   }
 
   send(frame: HandedOn): Promise<void> {
@@ -84,10 +88,23 @@ class Handing implements HandOn {
 
   #post(entry: Entry): void {
     if (entry.losses >= POISON_LOSSES) return this.#giveUp(entry, 'the next stage kept failing over this message');
-    if (entry.losses >= SUSPECT_LOSSES && this.#entries.size > 0) {
-      this.#suspects.push(entry);
-      return;
-    }
+    if (entry.losses >= SUSPECT_LOSSES) this.#suspects.push(entry);
+    else if (this.#suspects.length > 0 || this.#alone) this.#held.push(entry);
+    else return this.#hand(entry);
+    this.#goOn();
+  }
+
+  /** When nothing is in hand: the next suspect alone, or after the last all that waited for them. */
+  #goOn(): void {
+    if (this.#entries.size > 0) return;
+    this.#alone = this.#suspects.shift();
+    if (this.#alone) return this.#hand(this.#alone);
+    const held = this.#held;
+    this.#held = [];
+    for (const entry of held) this.#hand(entry);
+  }
+
+  #hand(entry: Entry): void {
     this.#lastId += 1;
     this.#entries.set(this.#lastId, entry);
     if (this.#peer) this.#peer.send({ ...entry.frame, n: this.#lastId });
@@ -138,10 +155,7 @@ class Handing implements HandOn {
 
   #finish(entry: Entry): void {
     entry.resolve();
-    if (this.#entries.size === 0) {
-      const suspect = this.#suspects.shift();
-      if (suspect) this.#post(suspect);
-    }
+    this.#goOn();
     if (this.outstanding === 0) this.#onIdle?.();
   }
 
@@ -151,8 +165,9 @@ class Handing implements HandOn {
     if (this.outstanding > 0) this.#options.onTrouble?.(why);
     const entries = [...this.#entries.values()];
     this.#entries.clear();
+    this.#alone = undefined;
     for (const entry of entries) entry.losses += 1;
-    // The innocent first: a suspect waits in its own line until nothing else is in hand.
+    // The innocent first: they need not wait for suspects that are new.
     entries.sort((a, b) => Number(a.losses >= SUSPECT_LOSSES) - Number(b.losses >= SUSPECT_LOSSES));
     for (const entry of entries) this.#post(entry);
   }

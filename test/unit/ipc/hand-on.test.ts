@@ -87,6 +87,41 @@ describe('handing on', () => {
     await stage.server.close();
   });
 
+  it('gives a suspect its turn alone also when messages never stop coming', async () => {
+    const path = socketPath();
+    const poisoned: string[] = [];
+    const company: number[] = [];
+    let inHand = 0;
+    const stage = await openStage(path, (frame, peer) => {
+      if (!('handle' in frame)) return;
+      if (frame.handle === 'bad') {
+        company.push(inHand);
+        inHand = 0;
+        peer.close();
+        return;
+      }
+      inHand += 1;
+      setImmediate(() => {
+        inHand = Math.max(0, inHand - 1);
+        peer.send({ t: 'taken', n: frame.n });
+      });
+    });
+    const handOn = open(path, { onPoison: async (frame) => void poisoned.push(frame.handle) });
+    let sent = 0;
+    let taken = 0;
+    const traffic = setInterval(() => {
+      sent += 1;
+      void handOn.send(message(`good-${sent}`)).then(() => (taken += 1));
+    }, 1);
+    await handOn.send(message('bad'));
+    clearInterval(traffic);
+    await waitFor(() => taken === sent);
+    assert.deepEqual(poisoned, ['bad']);
+    assert.deepEqual(company.slice(3), [0, 0], 'alone the last two times');
+    await handOn.close(soon());
+    await stage.server.close();
+  });
+
   it('gives up at once what the stage refuses', async () => {
     const path = socketPath();
     const poisoned: string[] = [];
