@@ -10,7 +10,7 @@ import { LargeFile } from './large-file.ts';
 import { folder, segmentName, temporaryPath, type Layout } from './layout.ts';
 import { acceptLine, endLine, messageLine, outcomeLine } from './record.ts';
 import type { Handle, QueueId } from './store.ts';
-import { appendState, placeInTree } from './tree.ts';
+import { AlreadyInTree, appendState, placeInTree, removeFromTree } from './tree.ts';
 
 export interface CommitterOptions {
   readonly disk: Disk;
@@ -123,6 +123,8 @@ export class Committer {
       await file.close();
       await this.#guard(placeInTree(this.#options, id, file.path));
     } catch (error) {
+      // Its name may be there, only not durably: the client hears no, so it must not come to life later.
+      if (!(error instanceof AlreadyInTree)) await removeFromTree(this.#options, id);
       await file.discard();
       throw error;
     }

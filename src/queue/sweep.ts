@@ -1,7 +1,8 @@
 /** Removes what a crash left lying about: temporary files that were never acknowledged, and state files without a message. */
 import fs from 'node:fs/promises';
 import { errorCode } from '../base/text.ts';
-import { folder, temporaryPath, type Layout } from './layout.ts';
+import { deletedPath, folder, temporaryPath, type Layout } from './layout.ts';
+import { isQueueId } from './queue-id.ts';
 
 /** The longest that a command (sendmail without a farm) may take to write one message; its name is in no list of the living. */
 const COMMAND_MS = 60 * 60_000;
@@ -48,6 +49,7 @@ export async function sweepCompanions(layout: Layout): Promise<number> {
     for (const name of names) {
       if (!name.endsWith(STATE) || names.has(name.slice(0, -STATE.length))) continue;
       const path = `${mess}/${bucket.name}/${name}`;
+      if (await followDeleted(layout, name.slice(0, -STATE.length), path)) continue;
       const { mtimeMs } = await fs.lstat(path);
       if (Date.now() - mtimeMs < COMMAND_MS) continue;
       await fs.unlink(path);
@@ -55,6 +57,23 @@ export async function sweepCompanions(layout: Layout): Promise<number> {
     }
   }
   return removed;
+}
+
+/** A crash in the middle of a deletion parts a message from its outcomes: they follow it. */
+async function followDeleted(layout: Layout, id: string, path: string): Promise<boolean> {
+  if (!isQueueId(id) || !(await isThere(deletedPath(layout, id)))) return false;
+  if (!(await isThere(deletedPath(layout, id, true)))) await fs.rename(path, deletedPath(layout, id, true));
+  return true;
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await fs.access(path);
+    return true;
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return false;
+    throw error;
+  }
 }
 
 const STATE = '.state';

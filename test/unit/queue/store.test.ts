@@ -119,6 +119,9 @@ describe('the store', () => {
         await assert.rejects(commit(queue.store, content), { name: 'StorageFull' }, step);
         assert.equal(queue.store.hasRoom(), false);
         failing = false;
+        for (const bucket of readdirSync(`${queue.dir}/mess`)) {
+          assert.deepEqual(readdirSync(`${queue.dir}/mess/${bucket}`), [], `${step}: refused, so nowhere`);
+        }
         assert.equal(await contentOf(queue.store, await commit(queue.store, content)), content, `${step}: heals`);
         assert.deepEqual(readdirSync(`${queue.dir}/tmp`), [], step);
       }

@@ -3,10 +3,11 @@ import {
   appendFileSync,
   existsSync,
   mkdirSync,
-  readdirSync,
   readFileSync,
+  readdirSync,
   renameSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { execFileSync } from 'node:child_process';
@@ -25,7 +26,7 @@ import { createIdSource } from '../../../src/queue/queue-id.ts';
 import { outcomeLine } from '../../../src/queue/record.ts';
 import { rehash } from '../../../src/queue/rehash.ts';
 import type { Handle, QueueId } from '../../../src/queue/store.ts';
-import { sweepTemporary } from '../../../src/queue/sweep.ts';
+import { sweepCompanions, sweepTemporary } from '../../../src/queue/sweep.ts';
 import { appendState, moveToDeleted, restoreFromDeleted } from '../../../src/queue/tree.ts';
 import { QueueWalk, walkDeleted, walkQueue, type QueuedMessage } from '../../../src/queue/walk.ts';
 import { commit, gather, makeEnvelope, openTestQueue, SPLIT, type TestQueue } from './support.ts';
@@ -237,6 +238,23 @@ describe('the sweep of temporary files', () => {
     });
     assert.equal(removed, 1);
     assert.deepEqual(readdirSync(`${queue.dir}/tmp`).sort(), [alive, ...fresh, late].sort());
+  });
+});
+
+describe('the sweep of state files', () => {
+  it('leaves the young, removes the old, and takes those of deleted messages to them', async () => {
+    await using queue = await openTestQueue();
+    const layout = layoutOf(queue);
+    const [young, old, deleted] = [next(), next(), next()];
+    for (const id of [young, old, deleted]) await appendState({ disk, layout }, id, [delivered(id, 'a@x')]);
+    writeFileSync(deletedPath(layout, deleted), 'the message');
+    utimesSync(statePath(layout, old), 1, 1);
+    assert.equal(await sweepCompanions(layout), 1);
+    assert.deepEqual(
+      [young, old, deleted].map((id) => existsSync(statePath(layout, id))),
+      [true, false, false],
+    );
+    assert.ok(existsSync(deletedPath(layout, deleted, true)), 'what was delivered before the deletion is known');
   });
 });
 
