@@ -88,6 +88,16 @@ function isMailfarm(pid: number): boolean {
   }
 }
 
+/** True when there is no such process any more, or only its exit status is left of it. */
+export function hasEnded(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return isZombie(pid);
+  } catch (error) {
+    return errorCode(error) !== 'EPERM';
+  }
+}
+
 function isZombie(pid: number): boolean {
   return /^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'latin1'));
 }

@@ -7,6 +7,7 @@
 import type { ChildProcess } from 'node:child_process';
 import type { FarmName } from '../config/config.ts';
 import { errorText } from '../base/text.ts';
+import { hasEnded } from '../process/lock.ts';
 import { decodeReport, type Figures, type Order, type Report } from '../process/orders.ts';
 
 /** How a worker ended. */
@@ -42,6 +43,8 @@ export interface MemberOptions {
 const START_MS = 60_000;
 /** What a worker that drained until its deadline gets to exit. */
 const GRACE_MS = 1000;
+/** How often a worker whose channel closed is looked at until its exit is told, in ms. */
+const UNTOLD_MS = 2000;
 
 export class Member {
   readonly farm: FarmName;
@@ -111,10 +114,21 @@ export class Member {
     this.#child = child;
     child.on('message', (message) => this.#hear(decodeReport(message)));
     child.on('exit', (code, signal) => this.#end(code, signal));
+    child.on('disconnect', () => setTimeout(() => this.#watchForEnd(), UNTOLD_MS).unref());
     child.on('error', (error) => {
       // After a fork that worked, the error is of a message that could not be sent: the exit tells the rest.
       if (child.pid === undefined) this.#failToFork(error);
     });
+  }
+
+  /**
+   * A dying process closes its channel. Should nobody tell us of its exit (a debugger held it when it died, and the signal
+   * is lost), the farm would wait for it for ever.
+   */
+  #watchForEnd(): void {
+    if (this.#gone) return;
+    if (hasEnded(this.pid)) return this.#end(null, 'SIGKILL');
+    setTimeout(() => this.#watchForEnd(), UNTOLD_MS).unref();
   }
 
   #failToFork(error: unknown): void {
