@@ -140,3 +140,14 @@ export function asStorageError(error: unknown): Error {
   if (code !== undefined && FULL.has(code)) return new StorageFull((error as Error).message, { cause: error });
   return error instanceof Error ? error : new Error(String(error));
 }
+
+/** Whether there is such a file. Trouble with looking is no answer: it is thrown. */
+export async function exists(path: string): Promise<boolean> {
+  try {
+    await fs.access(path);
+    return true;
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return false;
+    throw error;
+  }
+}

@@ -1,6 +1,7 @@
 /** Removes what a crash left lying about: temporary files that were never acknowledged, and state files without a message. */
 import fs from 'node:fs/promises';
 import { errorCode } from '../base/text.ts';
+import { exists } from './disk.ts';
 import { deletedPath, folder, temporaryPath, type Layout } from './layout.ts';
 import { isQueueId } from './queue-id.ts';
 
@@ -61,19 +62,9 @@ export async function sweepCompanions(layout: Layout): Promise<number> {
 
 /** A crash in the middle of a deletion parts a message from its outcomes: they follow it. */
 async function followDeleted(layout: Layout, id: string, path: string): Promise<boolean> {
-  if (!isQueueId(id) || !(await isThere(deletedPath(layout, id)))) return false;
-  if (!(await isThere(deletedPath(layout, id, true)))) await fs.rename(path, deletedPath(layout, id, true));
+  if (!isQueueId(id) || !(await exists(deletedPath(layout, id)))) return false;
+  if (!(await exists(deletedPath(layout, id, true)))) await fs.rename(path, deletedPath(layout, id, true));
   return true;
-}
-
-async function isThere(path: string): Promise<boolean> {
-  try {
-    await fs.access(path);
-    return true;
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT') return false;
-    throw error;
-  }
 }
 
 const STATE = '.state';

@@ -6,7 +6,7 @@ import fs from 'node:fs/promises';
 import type { Envelope } from '../mail/envelope.ts';
 import type { Outcome } from '../mail/outcome.ts';
 import { errorCode, errorText } from '../base/text.ts';
-import { createDisk, isForeign, type Disk } from './disk.ts';
+import { createDisk, isForeign, type Disk, exists } from './disk.ts';
 import { foldOutcomes, type RecipientState } from './fold.ts';
 import { journalHandle, treeHandle } from './handle.ts';
 import { deletedPath, folder, messagePath, parseSegmentName, statePath, type Layout } from './layout.ts';
@@ -241,16 +241,6 @@ export function isUnfinished(message: QueuedMessage): boolean {
 function acceptStaged(ordinal: number, staged: Map<number, QueuedMessage>, found: Map<number, QueuedMessage>): void {
   const message = staged.get(ordinal);
   if (message) found.set(ordinal, message);
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await fs.access(path);
-    return true;
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT') return false;
-    throw error;
-  }
 }
 
 async function listFolder(path: string): Promise<string[]> {

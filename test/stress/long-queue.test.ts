@@ -67,7 +67,7 @@ function watchMemory(farm: Farm): { readonly peaks: Map<string, number>; stop():
 }
 
 describe(`a queue of ${WAITING} messages`, () => {
-  it('is worked from the first second, delays no new mail, needs no memory of its length, and is delivered once', async () => {
+  it('is worked from the first second, delays no new mail, stays below a fixed bound of memory, and is delivered once', async () => {
     const folders = makeFolders();
     try {
       mkdirSync(join(folders.var, 'queue'), { recursive: true, mode: 0o700 });

@@ -9,6 +9,22 @@ export interface WaitOptions {
 
 const PAUSE_MS = 10;
 
+/** Resolves when a figure stayed the same over so many looks in a row; rejects when the deadline passes before. */
+export async function waitForQuiet(
+  figure: () => number,
+  options: WaitOptions & { readonly looks?: number } = {},
+): Promise<void> {
+  const { looks = 50 } = options;
+  let last = Number.NaN;
+  let same = 0;
+  await waitFor(() => {
+    const now = figure();
+    same = now === last ? same + 1 : 0;
+    last = now;
+    return same >= looks;
+  }, options);
+}
+
 /** Resolves with the first value that is neither false nor undefined; rejects when the deadline passes before. */
 export async function waitFor<T>(
   condition: () => T | false | undefined | Promise<T | false | undefined>,

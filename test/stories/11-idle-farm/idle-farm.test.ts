@@ -8,7 +8,7 @@ import { startFarm, type Farm } from '../../support/farm.ts';
 import { cpuMs } from '../../support/processes.ts';
 import { sendMail } from '../../support/send-mail.ts';
 import { startSink } from '../../support/sink.ts';
-import { waitFor } from '../../support/wait.ts';
+import { waitFor, waitForQuiet } from '../../support/wait.ts';
 
 const IDLE_MS = 3000;
 
@@ -79,7 +79,7 @@ describe('an idle farm', () => {
     const pids = [farm.pid, ...farm.workers().map((worker) => worker.pid)];
     const used = (): number => pids.reduce((sum, pid) => sum + cpuMs(pid), 0);
     // What the mail left behind (garbage, idle timers) is done first.
-    await new Promise((resolve) => setTimeout(resolve, 1500));
+    await waitForQuiet(used, { what: 'the work after the last mail', looks: 100 });
     const before = used();
     await new Promise((resolve) => setTimeout(resolve, IDLE_MS));
     const share = (used() - before) / IDLE_MS;

@@ -5,7 +5,7 @@ import { startFarm, type Farm } from '../../support/farm.ts';
 import { signal } from '../../support/processes.ts';
 import { sendMail } from '../../support/send-mail.ts';
 import { startSink, type Sink } from '../../support/sink.ts';
-import { waitFor } from '../../support/wait.ts';
+import { waitFor, waitForQuiet } from '../../support/wait.ts';
 
 const MESSAGES = 400;
 
@@ -32,7 +32,8 @@ describe('a stopped worker', () => {
         },
       });
       await waitFor(() => stopped !== undefined, { what: 'the stop' });
-      await new Promise((resolve) => setTimeout(resolve, 2000));
+      // All that goes on without it has gone on.
+      await waitForQuiet(() => sink.ledger.length, { what: 'the farm to come to rest', looks: 100 });
       signal(victim.pid, 'SIGCONT');
       const ledger = await sending;
       await farm.drained();
