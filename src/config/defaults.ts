@@ -57,7 +57,7 @@ export const DEFAULTS = {
     allowPrivate: false,
     resolvers: [],
   },
-  lanes: { perBin: 8, perChannel: { smtp: 100, lmtp: 20, maildir: 4, bounce: 2 }, depth: 6 },
+  lanes: { perBin: 8, perChannel: { smtp: 100, lmtp: 20, maildir: 4, bounce: 2 }, depth: 20 },
   maildir: { root: 'mail' },
   queue: {
     split: 64,

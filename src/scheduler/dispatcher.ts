@@ -71,7 +71,7 @@ export class Dispatcher {
   feed(lane: Lane<Bin>): void {
     if (!lane.open || this.#stopped) return;
     const { bin } = lane;
-    const depth = bin.troubles > 0 ? 1 : this.#options.rules().depth;
+    const depth = bin.troubles > 0 ? 1 : lane.depth(this.#options.rules().depth);
     const yields = lane.served >= QUANTUM && this.#isStarving(bin.hop.channel);
     while (!yields && lane.inFlight < depth && bin.until <= Date.now()) {
       const part = this.#options.next(bin);

@@ -34,6 +34,13 @@ export interface LaneOwner<B extends LaneBin> {
   ): void;
 }
 
+/** Work that a lane is given ahead, in ms: a quick one has many jobs that share flushes and writes, a slow one leaves them to others. */
+const AHEAD_MS = 25;
+/** How much of a new measurement goes into the average. */
+const WEIGHT = 0.2;
+/** One whose answer is awaited, and one that is being sent. */
+const LEAST_DEPTH = 2;
+
 export class Lane<B extends LaneBin> {
   readonly name: string;
   readonly bin: B;
@@ -45,6 +52,9 @@ export class Lane<B extends LaneBin> {
   served = 0;
   /** Since when it has nothing to do, ms since 1970. */
   idleSince = Date.now();
+  /** Average time of a job, ms; unknown at first. */
+  #jobMs: number | undefined;
+  #lastReport = 0;
 
   constructor(name: string, bin: B, owner: LaneOwner<B>) {
     this.name = name;
@@ -64,6 +74,12 @@ export class Lane<B extends LaneBin> {
   /** Process id of its worker, while it has one. */
   get pid(): number | undefined {
     return this.#peer?.hello.pid;
+  }
+
+  /** How many jobs it may have in hand, `most` at most. */
+  depth(most: number): number {
+    const quick = this.#jobMs === undefined ? LEAST_DEPTH : Math.floor(AHEAD_MS / Math.max(this.#jobMs, 0.1));
+    return Math.min(most, Math.max(LEAST_DEPTH, quick));
   }
 
   /** The job that it has had longest. */
@@ -113,8 +129,15 @@ export class Lane<B extends LaneBin> {
     // A report about a job that this lane does not hold is from a worker that lost its right to it.
     if (!flight) return;
     this.#inFlight.delete(done.n);
-    if (this.#inFlight.size === 0) this.idleSince = Date.now();
+    const now = Date.now();
+    this.#measure(now - Math.max(flight.since, this.#lastReport));
+    this.#lastReport = now;
+    if (this.#inFlight.size === 0) this.idleSince = now;
     this.#owner.done(this, flight.part, done);
+  }
+
+  #measure(ms: number): void {
+    this.#jobMs = this.#jobMs === undefined ? ms : this.#jobMs + WEIGHT * (ms - this.#jobMs);
   }
 
   /** The worker ends in order and gives back what it did not begin. */

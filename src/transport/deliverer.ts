@@ -27,8 +27,11 @@ export interface DeliveryResult {
 }
 
 export interface Deliverer {
-  /** One call at a time; ends by itself within the channel's time limits. */
-  deliver(job: Job, message: StoredMessage): Promise<DeliveryResult>;
+  /**
+   * Ends by itself within the channel's time limits. One call at a time, but for this: when it calls `next`, once at most, the
+   * next call may come although this one's answer is still to come.
+   */
+  deliver(job: Job, message: StoredMessage, next?: () => void): Promise<DeliveryResult>;
   /** Ends the session with the next hop, politely when nothing is under way; a delivery under way ends soon, mostly as deferred. */
   close(): Promise<void>;
 }

@@ -1,6 +1,6 @@
 /**
  * One connection from the scheduler: a lane. It gets one hop, then jobs, works them one after another and answers each when
- * its outcomes are durable; the next job is at work meanwhile.
+ * its outcomes are durable; the next job is at work meanwhile, and may begin while the next hop still owes its answer to one.
  *
  * States: waiting for `open` → open → stopping → ended. It never starts a job after the scheduler is gone or a stop was
  * ordered: what is not answered goes to somebody else. What breaks the protocol closes the lane and nothing else.
@@ -46,6 +46,8 @@ export class Lane {
   readonly #commits = new Set<Promise<void>>();
   #hop: Hop | undefined;
   #deliverer: Deliverer | undefined;
+  /** Jobs at work. */
+  readonly #underWay = new Set<Promise<void>>();
   #working: Promise<void> | undefined;
   #ending: Promise<void> | undefined;
 
@@ -58,7 +60,7 @@ export class Lane {
 
   /** A job is at work, or its outcome on the way to disk. */
   get busy(): boolean {
-    return this.#working !== undefined || this.#commits.size > 0;
+    return this.#working !== undefined || this.#underWay.size > 0 || this.#commits.size > 0;
   }
 
   /** Finishes the job at hand, at most until the deadline (ms since 1970), and ends the lane. */
@@ -90,17 +92,28 @@ export class Lane {
   }
 
   async #work(): Promise<void> {
-    for (let job = this.#next(); job !== undefined; job = this.#next()) {
-      await this.#do(job).catch(this.#options.onBroken);
-      this.#options.onJob?.();
-    }
+    for (let job = this.#next(); job !== undefined; job = this.#next()) await this.#begin(job);
+  }
+
+  /** Resolves when the next job may begin: at the end of this one, or when its channel says so. */
+  #begin(job: Job): Promise<void> {
+    return new Promise((goOn) => {
+      const work = this.#do(job, goOn)
+        .catch(this.#options.onBroken)
+        .finally(() => {
+          this.#underWay.delete(work);
+          this.#options.onJob?.();
+          goOn();
+        });
+      this.#underWay.add(work);
+    });
   }
 
   #next(): Job | undefined {
     return this.#ending ? undefined : this.#waiting.shift();
   }
 
-  async #do(job: Job): Promise<void> {
+  async #do(job: Job, next: () => void): Promise<void> {
     const { store, log, peer } = this.#options;
     if (parseHandle(job.handle) === undefined) return this.#breach('a handle that is none');
     const found = await store.read(job.handle as Handle);
@@ -114,17 +127,17 @@ export class Lane {
         outcomes: [{ state: 'held', recipients: job.to, at: Date.now(), attempts: job.attempts, why }],
       });
     } else {
-      await this.#deliver(job, found.message);
+      await this.#deliver(job, found.message, next);
     }
   }
 
-  async #deliver(job: Job, message: StoredMessage): Promise<void> {
+  async #deliver(job: Job, message: StoredMessage, next: () => void): Promise<void> {
     const { log, times } = this.#options;
     const lane = this.#hop;
     if (lane === undefined) return;
     const hop = job.next === undefined ? lane : { ...lane, next: job.next };
     const started = Date.now();
-    const result = await this.#attempt(job, message, hop);
+    const result = await this.#attempt(job, { message, hop, next });
     const ms = Date.now() - started;
     const event = hop.channel === 'bounce' ? 'bounced' : 'attempt';
     for (const verdict of result.verdicts) log.info(event, logFields(message.id, verdict, hop, ms));
@@ -133,10 +146,13 @@ export class Lane {
   }
 
   /** A bug in a channel costs its message an attempt, not the other lanes of this process their work. */
-  async #attempt(job: Job, message: StoredMessage, hop: Hop): Promise<DeliveryResult> {
+  async #attempt(
+    job: Job,
+    { message, hop, next }: { readonly message: StoredMessage; readonly hop: Hop; readonly next: () => void },
+  ): Promise<DeliveryResult> {
     try {
       this.#deliverer ??= this.#options.makeDeliverer(hop);
-      return await this.#deliverer.deliver(job, message);
+      return await this.#deliverer.deliver(job, message, next);
     } catch (error) {
       const stack = error instanceof Error ? error.stack : undefined;
       this.#options.log.error('bug', { id: message.id, why: errorText(error), stack });
@@ -190,9 +206,10 @@ export class Lane {
   }
 
   async #finishWork(deadline: number): Promise<void> {
-    if (this.#working === undefined) return;
+    if (this.#working === undefined && this.#underWay.size === 0) return;
     const timer = setTimeout(() => void this.#deliverer?.close(), Math.max(0, deadline - Date.now()));
     await this.#working;
+    await Promise.all(this.#underWay);
     clearTimeout(timer);
   }
 }

@@ -1,61 +1,58 @@
 /**
- * nodemailer's SMTP connection, made strict and made to keep what it hears.
+ * nodemailer's SMTP connection, which connects, greets, upgrades to TLS and takes its leave; the mail transactions are ours.
  *
- * Changed: each reply is kept by command; replies that break the grammar, or change their code from line to line, end the
- * connection; only 354 opens the content; DSN parameters by recipient; content leaves through dot-stuffing.ts with native
- * searches. It never sends a message twice and never decides what a reply means.
+ * Changed: a transaction is a Dialogue, and the next one may begin while the answer to a content is awaited; replies at hand are
+ * taken in one go, not one for each turn of the event loop; replies that break the grammar, or change their code from line to
+ * line, end the connection; content leaves through dot-stuffing.ts with native searches. It never decides what a reply means.
  *
- * States: connecting → idle ⇄ in a transaction → ended. The caller bounds every wait and calls close() past it.
+ * States: connecting → idle ⇄ in one or two dialogues → ended. The caller bounds every wait and calls close() past it.
  */
 import type { Readable } from 'node:stream';
 import { isWellFormed } from '../../replies.ts';
+import { Dialogue, type DialogueLine, type Extension, type Transaction } from './dialogue.ts';
 import { DotStuffing, endOfData, settleLineEnds, stuffDots } from './dot-stuffing.ts';
-import { ConnectionBase, type Answered, type ConnectionOptions } from './nodemailer-internals.ts';
-import { newTranscript, type Transcript } from './transcript.ts';
+import { ConnectionBase, type ConnectionOptions } from './nodemailer-internals.ts';
+import type { Transcript } from './transcript.ts';
 
-/** One mail transaction: who to whom, with which parameters. */
-export interface Transaction {
-  readonly sender: string;
-  readonly recipients: readonly string[];
-  /** Bytes of content. */
-  readonly size: number;
-  readonly eightBit: boolean;
-  readonly smtputf8: boolean;
-  readonly ret?: 'FULL' | 'HDRS' | undefined;
-  readonly envid?: string | undefined;
-  /** Parameters of RCPT by recipient, ready for the wire, if the next hop offers DSN. */
-  readonly rcptParameters: ReadonlyMap<string, string>;
-  readonly content: Buffer | Readable;
-}
+/** Content up to this size leaves in one piece with its end mark, in bytes: copying it costs less than a second piece. */
+const ONE_PIECE = 16 * 1024;
 
 export class MailConnection extends ConnectionBase {
   readonly #dataMs: number;
-  #transcript = newTranscript();
-  #transaction: Transaction | undefined;
+  /** At most two: one whose answer is awaited, and the next. */
+  readonly #dialogues = new Set<Dialogue>();
+  readonly #line: DialogueLine;
+  #patient = false;
+  #corked = false;
+  #why: Error | undefined;
 
   /** `dataMs`: how long nothing may move while content is sent or its reply awaited; options.socketTimeout at all other times. */
   constructor(options: ConnectionOptions, dataMs: number) {
     super(options);
     this.#dataMs = dataMs;
+    this.#line = this.#makeLine(options.lmtp === true);
+    this.on('error', (error: Error) => (this.#why ??= error));
+    this.once('end', () => this.#endAll(this.#why ?? new Error('connection closed')));
   }
 
-  /** Sends one message; resolves with what was said, also when the connection ends meanwhile. One at a time. */
-  transact(transaction: Transaction): Promise<Transcript> {
-    const transcript = newTranscript();
-    this.#transcript = transcript;
-    this.#transaction = transaction;
+  /**
+   * Sends one message; resolves with what was said, also when the connection ends meanwhile. `sent` is called when everything
+   * is said and only the answer is awaited: if `overlaps` holds then, the next may begin.
+   */
+  transact(transaction: Transaction, sent?: (transcript: Transcript) => void): Promise<Transcript> {
     return new Promise((resolve) => {
-      const finish = (error?: Error | null): void => {
-        this.off('end', onEnd);
-        this.#limitSilence(this.options.socketTimeout);
-        if (error) transcript.error ??= error;
-        if (!Buffer.isBuffer(transaction.content)) transaction.content.destroy();
-        resolve(transcript);
-      };
-      // close() forgets the callback of send(). Where there is a better reason, that callback comes in this very turn.
-      const onEnd = (): void => void setImmediate(() => finish(new Error('connection closed')));
-      this.once('end', onEnd);
-      this.send(this.#envelope(transaction), transaction.content, finish);
+      const dialogue = new Dialogue(transaction, this.#line, {
+        sent: (transcript) => sent?.(transcript),
+        done: (transcript) => {
+          this.#dialogues.delete(dialogue);
+          if (this.#dialogues.size === 0) this.#limitSilence(this.options.socketTimeout, false);
+          resolve(transcript);
+        },
+      });
+      this.#dialogues.add(dialogue);
+      const open = !this._destroyed && this._socket && this._socket.writable;
+      if (open) dialogue.begin();
+      else dialogue.end(this.#why ?? new Error('connection closed'));
     });
   }
 
@@ -64,121 +61,123 @@ export class MailConnection extends ConnectionBase {
     return this._responseQueue.length === 0 && this._remainder === '' && this._responseActions.length === 0;
   }
 
-  offers(extension: 'SMTPUTF8' | 'DSN' | '8BITMIME' | 'PIPELINING' | 'SIZE'): boolean {
+  /** A message may begin although the answer to the one before is still to come. */
+  get overlaps(): boolean {
+    const [only] = this.#dialogues;
+    const awaits = this.#dialogues.size === 1 && only?.awaitsFinal === true;
+    return awaits && this.offers('PIPELINING') && this.options.lmtp !== true && !this._destroyed;
+  }
+
+  offers(extension: Extension): boolean {
     return this._supportedExtensions.includes(extension);
   }
 
-  #envelope(transaction: Transaction): Parameters<MailConnection['send']>[0] {
-    const { sender, recipients, size, eightBit, ret, envid } = transaction;
-    return { from: sender, to: [...recipients], size, use8BitMime: eightBit, dsn: { ret, envid } };
-  }
-
+  /** While a dialogue is open all replies at hand are taken; before and after, nodemailer takes them its way. */
   override _processResponse(): boolean | void {
-    const head = this._responseQueue[0];
-    const complete = head !== undefined && head.trim() !== '' && !/^\d+-/.test(head.slice(head.lastIndexOf('\n') + 1));
-    if (complete && !isWellFormed(head)) {
-      return this._onError(new Error('malformed reply'), 'EPROTOCOL', false, 'CONN');
+    while (this.#dialogues.size > 0 && !this._destroyed) {
+      if (!this.#hasReply()) return;
+      const reply = decodeReply(this._responseQueue.shift() ?? '');
+      if (!isWellFormed(reply)) return this.#breakOff(new Error('malformed reply'));
+      this.lastServerResponse = reply;
+      const heard = this._responseActions.shift();
+      heard?.call(this, reply);
+      // RFC 5321 section 4.2.1: whatever it answers, it is about to close the connection.
+      if (reply.startsWith('421'))
+        return this.#breakOff(Object.assign(new Error('closing'), { response: reply }), true);
+      if (heard === undefined) return this.#breakOff(new Error(`unexpected reply ${reply}`));
     }
+    const head = this._responseQueue[0];
+    if (this.#hasReply() && !isWellFormed(head ?? '')) return this.#breakOff(new Error('malformed reply'));
     return super._processResponse();
   }
 
-  override _sendCommand(command: string, logged?: string): void {
-    const wanted = this.#transaction?.smtputf8 === true && this.offers('SMTPUTF8') && command.startsWith('MAIL FROM:');
-    // nodemailer gives the parameter only for addresses that need it, not for header fields (RFC 6531 section 3.4).
-    const given = command.slice(command.lastIndexOf('>')).includes(' SMTPUTF8');
-    super._sendCommand(wanted && !given ? `${command} SMTPUTF8` : command, logged);
-  }
-
-  override _getDsnRcptToArgs(): string {
-    const recipient = this._recipientQueue.at(-1);
-    const parameters = recipient === undefined ? undefined : this.#transaction?.rcptParameters.get(recipient);
-    return parameters !== undefined && this.offers('DSN') ? ` ${parameters}` : '';
-  }
-
-  override _actionMAIL(reply: string, callback: Answered): void {
-    this.#transcript.mail = reply;
-    super._actionMAIL(reply, callback);
-  }
-
-  override _actionRCPT(reply: string, callback: Answered): void {
-    const recipient = this._recipientQueue[0];
-    if (recipient !== undefined) this.#transcript.rcpt.set(recipient, reply);
-    super._actionRCPT(reply, callback);
-  }
-
-  override _actionDATA(reply: string, callback: Answered): void {
-    this.#transcript.data = reply;
-    const wrong = this.#whyNoContent(reply);
-    if (wrong === undefined) return super._actionDATA(reply, callback);
-    this.close();
-    callback(new Error(wrong));
-  }
-
-  override _actionSMTPStream(reply: string, callback: Answered): void {
-    this.#transcript.final = reply;
-    super._actionSMTPStream(reply, callback);
-  }
-
-  override _actionLMTPStream(recipient: string, final: boolean, reply: string, callback: Answered): void {
-    this.#transcript.finals.set(recipient, reply);
-    super._actionLMTPStream(recipient, final, reply, callback);
-  }
-
-  /** Called after 354: whatever is returned gets the content, by write() and end() or by pipe(). */
-  override _createSendStream(callback: Answered): unknown {
-    const transcript = this.#transcript;
-    const socket = this._socket;
-    if (!socket) throw new Error('no socket');
-    this.#expectFinals(callback);
-    transcript.bodyBegun = true;
-    this.#limitSilence(this.#dataMs);
-    const onEnd = (): void => {
-      transcript.dotSent = true;
+  #makeLine(lmtp: boolean): DialogueLine {
+    return {
+      lmtp,
+      offers: (extension) => this.offers(extension),
+      say: (commands, heard) => {
+        this._responseActions.push(...heard);
+        if (commands !== '' && this._socket) this._socket.write(commands);
+      },
+      hasEarlyReplies: () => this._responseQueue.length > 0 || this._remainder !== '',
+      sendContent: (content, sent) => {
+        this.#limitSilence(this.#dataMs, true);
+        if (Buffer.isBuffer(content)) this.#sendBuffer(content, sent);
+        else this.#sendStream(content, sent);
+      },
+      breakOff: () => this.close(),
     };
-    if (Buffer.isBuffer(this.#transaction?.content)) {
-      return { write: (content: Buffer) => (writeContent(socket, content), onEnd()), end: () => {} };
+  }
+
+  /** Corked until the work at hand is done: the next envelope may leave in the same write. */
+  #sendBuffer(content: Buffer, sent: () => void): void {
+    const socket = this._socket;
+    if (!socket) return;
+    const settled = settleLineEnds(content);
+    const stuffed = stuffDots(settled);
+    const end = endOfData(settled);
+    this.#cork();
+    if (stuffed.length <= ONE_PIECE) socket.write(Buffer.concat([stuffed, end]));
+    else {
+      socket.write(stuffed);
+      socket.write(end);
     }
-    const stream = new DotStuffing(onEnd);
+    sent();
+  }
+
+  #sendStream(content: Readable, sent: () => void): void {
+    const stream = new DotStuffing();
     this._currentDataStream = stream;
-    stream.pipe(socket, { end: false });
-    return stream;
+    content.on('error', (error) => this.#breakOff(error));
+    stream.once('end', () => {
+      this._currentDataStream = false;
+      sent();
+    });
+    content.pipe(stream);
+    stream.pipe(this._socket || stream, { end: false });
   }
 
-  /** Replies that are there before the content was sent would be taken for the answer to it. */
-  #whyNoContent(reply: string): string | undefined {
-    if (!/^[23]/.test(reply)) return undefined;
-    if (!reply.startsWith('354')) return 'no 354 in reply to DATA';
-    return this._responseQueue.length > 0 || this._remainder !== '' ? 'reply before the content was sent' : undefined;
+  #cork(): void {
+    const socket = this._socket;
+    if (this.#corked || !socket) return;
+    this.#corked = true;
+    socket.cork();
+    // Behind all promises that the content's going resolves: they lead to the next message, if there is one.
+    queueMicrotask(() =>
+      process.nextTick(() => {
+        this.#corked = false;
+        socket.uncork();
+      }),
+    );
   }
 
-  #limitSilence(ms = 0): void {
-    if (this._socket && !this._destroyed) this._socket.setTimeout(ms);
+  /** A complete reply is next in line; empty lines are passed over. */
+  #hasReply(): boolean {
+    while (this._responseQueue[0]?.trim() === '') this._responseQueue.shift();
+    const head = this._responseQueue[0];
+    return head !== undefined && !/^\d+-/.test(head.slice(head.lastIndexOf('\n') + 1));
   }
 
-  #expectFinals(callback: Answered): void {
-    const accepted = this._envelope === false ? [] : this._envelope.accepted;
-    if (this.options.lmtp !== true) {
-      this._responseActions.push((reply: string) => this._actionSMTPStream(reply, callback));
-      return;
-    }
-    const last = accepted.length - 1;
-    // A copy: nodemailer takes the refused out of the array while the replies come in.
-    for (const [at, recipient] of [...accepted].entries()) {
-      this._responseActions.push((reply: string) => this._actionLMTPStream(recipient, at === last, reply, callback));
-    }
+  #breakOff(error: Error, politely = false): void {
+    this.#why ??= error;
+    if (politely) this.close();
+    else this._onError(error, 'EPROTOCOL', false, 'CONN');
+  }
+
+  #endAll(error: Error): void {
+    for (const dialogue of this.#dialogues) dialogue.end(error);
+  }
+
+  #limitSilence(ms = 0, patient = false): void {
+    if (this.#patient === patient || !this._socket || this._destroyed) return;
+    this.#patient = patient;
+    this._socket.setTimeout(ms);
   }
 }
 
-interface Corked {
-  cork(): void;
-  write(bytes: Buffer): unknown;
-  uncork(): void;
-}
-
-function writeContent(socket: Corked, content: Buffer): void {
-  const settled = settleLineEnds(content);
-  socket.cork();
-  socket.write(stuffDots(settled));
-  socket.write(endOfData(settled));
-  socket.uncork();
+/** Replies have no charset (RFC 5321 section 4.2.1); nodemailer keeps each byte as a character. Most are UTF-8. */
+function decodeReply(bytes: string): string {
+  if (!/[\u0080-\u00ff]/.test(bytes)) return bytes;
+  const text = Buffer.from(bytes, 'latin1').toString('utf8');
+  return text.includes('\ufffd') ? bytes : text;
 }

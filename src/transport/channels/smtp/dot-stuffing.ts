@@ -39,17 +39,11 @@ export function stuffDots(content: Buffer, midLine = false): Buffer {
   return Buffer.concat(pieces);
 }
 
-/** Settles and stuffs a stream of content and ends it with the end mark. `onEnd` is called when the end mark was handed on. */
+/** Settles and stuffs a stream of content and ends it with the end mark. */
 export class DotStuffing extends Transform {
-  readonly #onEnd: () => void;
   #midLine = false;
   /** A CR at the end of the last chunk waits for what follows it. */
   #heldCr = false;
-
-  constructor(onEnd: () => void) {
-    super();
-    this.#onEnd = onEnd;
-  }
 
   override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
     this.#take(this.#heldCr ? Buffer.concat([CRLF.subarray(0, 1), chunk]) : chunk);
@@ -60,7 +54,6 @@ export class DotStuffing extends Transform {
     if (this.#heldCr) this.push(CRLF);
     else if (this.#midLine) this.push(CRLF);
     this.push(END);
-    this.#onEnd();
     done();
   }
 

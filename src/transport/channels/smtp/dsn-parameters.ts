@@ -20,7 +20,7 @@ export function rcptParameters(recipients: readonly Recipient[]): ReadonlyMap<st
 }
 
 /** xtext (RFC 3461 section 4): everything but printable ASCII, and + and =, as +HH. */
-function encodeXtext(text: string): string {
+export function encodeXtext(text: string): string {
   const bytes = Buffer.from(text);
   return Array.from(bytes, (byte) => (isPlain(byte) ? String.fromCharCode(byte) : hex(byte))).join('');
 }

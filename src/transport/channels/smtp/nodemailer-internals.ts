@@ -8,11 +8,12 @@ import type { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
 import SMTPConnection, { type Options } from 'nodemailer/lib/smtp-connection';
 
-export type Answered = (error: Error | null, result?: unknown) => void;
+type Heard = (reply: string) => void;
 
 export interface Internals {
   readonly _socket: Socket | false | null;
-  readonly _responseActions: unknown[];
+  /** What hears the replies that are to come, in the order of the commands. */
+  readonly _responseActions: Heard[];
   /** Replies received and not looked at, the last one perhaps incomplete. */
   readonly _responseQueue: string[];
   /** Bytes of a line not complete yet. */
@@ -20,21 +21,12 @@ export interface Internals {
   readonly _supportedExtensions: string[];
   /** From the SIZE extension; 0: no limit known. */
   readonly _maxAllowedSize: number;
-  /** Recipients whose reply is still to come. */
-  readonly _recipientQueue: string[];
-  readonly _envelope: { readonly accepted: string[] } | false;
+  lastServerResponse: string | false;
+  /** Taken off the socket when the connection ends. */
   _currentDataStream: Writable | false;
   readonly _destroyed: boolean;
   _onError(error: Error, type: string, response: string | false, command: string): void;
   _processResponse(): boolean | void;
-  _sendCommand(command: string, logged?: string): void;
-  _actionMAIL(reply: string, callback: Answered): void;
-  _actionRCPT(reply: string, callback: Answered): void;
-  _actionDATA(reply: string, callback: Answered): void;
-  _actionSMTPStream(reply: string, callback: Answered): void;
-  _actionLMTPStream(recipient: string, final: boolean, reply: string, callback: Answered): void;
-  _createSendStream(callback: Answered): unknown;
-  _getDsnRcptToArgs(): string;
 }
 
 /** nodemailer's class with its internals in sight. */

@@ -8,7 +8,8 @@ import { withDeadline } from '../../../base/deadline.ts';
 import type { Reply } from '../../../mail/outcome.ts';
 import { connectionTrouble, parseReply, protocolError } from '../../replies.ts';
 import type { SessionSettings } from '../../settings.ts';
-import { MailConnection, type Transaction } from './connection.ts';
+import { MailConnection } from './connection.ts';
+import type { Transaction } from './dialogue.ts';
 import { describeTarget, dial, type Target } from './dial.ts';
 import type { ConnectionOptions } from './nodemailer-internals.ts';
 import type { Transcript } from './transcript.ts';
@@ -56,6 +57,11 @@ export class Session {
     return !this.#ended && this.#connection.inSync && this.used < this.#settings.messagesPerConnection;
   }
 
+  /** The next transaction may begin now, although the answer to the content of the last one is still to come. */
+  get overlaps(): boolean {
+    return !this.#ended && this.#connection.overlaps && this.used < this.#settings.messagesPerConnection;
+  }
+
   get secure(): boolean {
     return this.#connection.secure;
   }
@@ -69,13 +75,14 @@ export class Session {
     return this.#connection.offers(extension);
   }
 
-  /** Sends one message and leaves the session ready for the next, or ended. */
-  async transact(transaction: Transaction): Promise<Transcript> {
+  /** Sends one message and leaves the session ready for the next, or ended. `sent`: only the answer to the content is awaited. */
+  async transact(transaction: Transaction, sent?: (transcript: Transcript) => void): Promise<Transcript> {
     const { commandMs, dataMs } = this.#settings;
     this.used += 1;
-    const limit = commandMs + dataMs + transaction.size / MIN_RATE;
+    // The answer that the message before still waits for comes out of this time as well.
+    const limit = commandMs + dataMs + transaction.size / MIN_RATE + (this.#connection.overlaps ? dataMs : 0);
     const timer = setTimeout(() => this.#fail(`transaction took longer than ${Math.round(limit)} ms`), limit);
-    const transcript = await this.#connection.transact(transaction);
+    const transcript = await this.#connection.transact(transaction, sent);
     clearTimeout(timer);
     await this.#settle(transcript);
     return transcript;
