@@ -41,8 +41,8 @@ export interface MemberOptions {
 
 /** What a worker has to become ready. */
 const START_MS = 60_000;
-/** What a worker that drained until its deadline gets to exit. */
-const GRACE_MS = 1000;
+/** What a worker that drained until its deadline gets to exit and say why: on a busy machine that takes more than a moment. */
+const GRACE_MS = 5000;
 /** How often a worker whose channel closed is looked at until its exit is told, in ms. */
 const UNTOLD_MS = 2000;
 

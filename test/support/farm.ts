@@ -3,8 +3,8 @@
  *
  *     await using farm = await startFarm({ set: ['routes.0.match=*', …], etc: { aliases: 'root: anna\n' } });
  *
- * It is stopped and its folders are removed at the end of the block, also when the test fails; when the test process
- * itself dies, the supervisor is killed and its workers end by themselves. MAILFARM_KEEP=1 keeps the folders.
+ * It is stopped and its folders are removed at the end of the block, also when the test fails, and the test fails when it
+ * does not stop; when the test process itself ends before, everything is killed. MAILFARM_KEEP=1 keeps the folders.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdirSync, statSync, writeFileSync } from 'node:fs';
@@ -29,7 +29,7 @@ export interface FarmOptions {
   /** Runs on the folders of a farm that ended; they are not removed then. */
   readonly folders?: Folders;
   readonly args?: readonly string[];
-  /** Milliseconds until `mailfarmd: ready` must be there; default 30,000. */
+  /** Milliseconds until `mailfarmd: ready` must be there; default 120,000. */
   readonly deadline?: number;
 }
 
@@ -39,9 +39,10 @@ export interface Folders {
   readonly etc: string;
 }
 
-const supervisors = new Set<ChildProcess>();
-process.on('exit', () => {
-  for (const child of supervisors) child.kill('SIGKILL');
+const running = new Set<Farm>();
+// Before temp.ts removes the folders by which workers are known.
+process.prependListener('exit', () => {
+  for (const farm of running) farm.killAtOnce();
 });
 // The test runner ends a file that takes too long, and people press Ctrl-C: nothing may be left running then.
 for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(name, () => process.exit(1));
@@ -118,13 +119,13 @@ export class Farm {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#child = child;
-    supervisors.add(child);
+    running.add(this);
     child.stdout?.on('data', (chunk: Buffer) => (this.stdout += chunk.toString()));
     child.stderr?.on('data', (chunk: Buffer) => (this.stderr += chunk.toString()));
     this.#ended = new Promise((resolve, reject) => {
       child.once('error', reject);
       child.once('exit', (status, name) => {
-        supervisors.delete(child);
+        running.delete(this);
         resolve(status ?? name ?? 'SIGKILL');
       });
     });
@@ -137,7 +138,7 @@ export class Farm {
     ended.catch((error: unknown) => (status = error));
     const line = await waitFor(
       () => /^mailfarmd: ready.*\n/m.exec(this.stdout)?.[0] ?? (status === undefined ? undefined : 'ended'),
-      { deadline: this.#options.deadline ?? 30_000, what: () => `mailfarmd: ready\n${this.#printed()}` },
+      { deadline: this.#options.deadline ?? 120_000, what: () => `mailfarmd: ready\n${this.#printed()}` },
     );
     if (line === 'ended') throw new Error(`mailfarmd ended with ${String(status)}\n${this.#printed()}`);
     const listen = / listen=(\S*)/.exec(line)?.[1] ?? '';
@@ -150,7 +151,7 @@ export class Farm {
   }
 
   /** The first line of the log that fits; waits for it. */
-  waitForLog(fits: (line: LogLine) => boolean, deadline = 20_000): Promise<LogLine> {
+  waitForLog(fits: (line: LogLine) => boolean, deadline = 60_000): Promise<LogLine> {
     return waitFor(() => this.logLines().find(fits), {
       deadline,
       what: () => `a log line for ${String(fits)}\n${this.tail()}`,
@@ -190,7 +191,7 @@ export class Farm {
   }
 
   /** Waits until the queue holds nothing. */
-  async drained(deadline = 60_000): Promise<void> {
+  async drained(deadline = 120_000): Promise<void> {
     await waitFor(async () => (await this.queued()) === 0, { deadline, what: () => `an empty queue\n${this.tail()}` });
   }
 
@@ -199,7 +200,7 @@ export class Farm {
   }
 
   /** Stops in order, as an operator does; resolves with the exit status. */
-  async stop(deadline = 30_000): Promise<number | NodeJS.Signals> {
+  async stop(deadline = 90_000): Promise<number | NodeJS.Signals> {
     this.signal('SIGCONT');
     this.signal('SIGTERM');
     return this.#waitEnd(deadline);
@@ -208,7 +209,7 @@ export class Farm {
   /** SIGKILL to the supervisor alone. */
   async kill(): Promise<void> {
     this.signal('SIGKILL');
-    await this.#waitEnd(10_000);
+    await this.#waitEnd(60_000);
   }
 
   /** SIGKILL to everything at once. */
@@ -216,11 +217,17 @@ export class Farm {
     const workers = this.workers();
     this.signal('SIGKILL');
     for (const { pid } of workers) signal(pid, 'SIGKILL');
-    await this.#waitEnd(10_000);
+    await this.#waitEnd(60_000);
     await this.workersGone();
   }
 
-  async workersGone(deadline = 20_000): Promise<void> {
+  /** SIGKILL to everything, also to workers that are stopped, without waiting: this process ends. */
+  killAtOnce(): void {
+    if (running.has(this)) this.signal('SIGKILL');
+    for (const { pid } of this.workers()) signal(pid, 'SIGKILL');
+  }
+
+  async workersGone(deadline = 60_000): Promise<void> {
     await waitFor(() => this.workers().length === 0, {
       deadline,
       what: () => `no workers, but ${JSON.stringify(this.workers())}`,
@@ -236,15 +243,14 @@ export class Farm {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#child !== undefined && isRunning(this.pid)) {
-      await this.stop(15_000).catch(() => this.killAll());
+    try {
+      // A farm that does not stop is a bug like any other.
+      if (this.#child !== undefined && isRunning(this.pid)) await this.stop();
+    } finally {
+      this.killAtOnce();
+      await this.workersGone().catch(() => {});
+      if (this.#options.folders === undefined) removeTemp(this.folders.root);
     }
-    for (const { pid } of this.workers()) {
-      signal(pid, 'SIGCONT');
-      signal(pid, 'SIGKILL');
-    }
-    await this.workersGone().catch(() => {});
-    if (this.#options.folders === undefined) removeTemp(this.folders.root);
   }
 
   async #waitEnd(deadline: number): Promise<number | NodeJS.Signals> {

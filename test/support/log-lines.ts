@@ -28,8 +28,13 @@ function listFiles(dir: string): string[] {
     // Not made yet.
     return [];
   }
-  const files = names.map((name) => join(dir, name)).filter((file) => statSync(file).isFile());
-  return files.toSorted((a, b) => statSync(a).mtimeMs - statSync(b).mtimeMs);
+  // A file may be rotated away, or removed, while we look.
+  const files = names.flatMap((name) => {
+    const file = join(dir, name);
+    const stat = statSync(file, { throwIfNoEntry: false });
+    return stat?.isFile() === true ? [{ file, at: stat.mtimeMs }] : [];
+  });
+  return files.toSorted((a, b) => a.at - b.at).map(({ file }) => file);
 }
 
 function parse(line: string, file: string): LogLine {

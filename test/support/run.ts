@@ -16,7 +16,7 @@ export interface RunOptions {
   readonly input?: string | Buffer;
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly cwd?: string;
-  /** Milliseconds until it is killed; default 30,000. */
+  /** Milliseconds until it is killed; default 120,000. */
   readonly deadline?: number;
 }
 
@@ -26,7 +26,7 @@ export function run(command: string, args: readonly string[], options: RunOption
     const child = spawn(`${ROOT}${command}`, args, {
       cwd: options.cwd,
       env: { ...process.env, ...options.env },
-      timeout: options.deadline ?? 30_000,
+      timeout: options.deadline ?? 120_000,
       killSignal: 'SIGKILL',
     });
     const out: Buffer[] = [];

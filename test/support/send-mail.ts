@@ -20,7 +20,7 @@ export interface SendOptions {
   readonly prefix?: string;
   /** Messages a session sends before it is replaced by a new one; default all. */
   readonly perSession?: number;
-  /** Milliseconds for all of it; default 60,000. */
+  /** Milliseconds for all of it; default 240,000. */
   readonly deadline?: number;
   readonly onAccepted?: (accepted: number) => void;
   /** Ends the sending when true: for tests in which the farm goes away. */
@@ -48,7 +48,7 @@ const SETBACK_PAUSE_MS = 50;
 export async function sendMail(options: SendOptions): Promise<SenderLedger> {
   const ledger = options.ledger ?? emptyLedger();
   const todo = Array.from({ length: options.count ?? 1 }, (_, n) => n).toReversed();
-  const until = performance.now() + (options.deadline ?? 60_000);
+  const until = performance.now() + (options.deadline ?? 240_000);
   const sessions = Array.from({ length: options.sessions ?? 1 }, () => sendFrom(todo, options, ledger, until));
   await Promise.all(sessions);
   return ledger;

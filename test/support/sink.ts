@@ -94,12 +94,13 @@ export async function startSink(options: SinkOptions = {}): Promise<Sink> {
     return answers;
   }
 
-  server.on('error', () => {
-    // Broken connections are part of the tests.
-  });
-  await new Promise<void>((resolve) => {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
     if (options.path === undefined) server.listen(options.port ?? 0, '127.0.0.1', resolve);
     else server.listen(options.path, resolve);
+  });
+  server.on('error', () => {
+    // Broken connections are part of the tests.
   });
   const address = server.server.address();
   const close = (): Promise<void> => new Promise((resolve) => server.close(resolve));

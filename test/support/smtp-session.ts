@@ -55,7 +55,7 @@ export class SmtpSession {
   }
 
   /** The next answer. Rejects with SessionLost. */
-  read(deadline = 30_000): Promise<SmtpAnswer> {
+  read(deadline = 60_000): Promise<SmtpAnswer> {
     const ready = this.#answers.shift();
     if (ready !== undefined) return Promise.resolve(ready);
     if (this.#lost !== undefined) return Promise.reject(new SessionLost(this.#lost));

@@ -1,7 +1,7 @@
 /** Waiting for a condition, the only way in which tests wait: it ends as soon as the condition holds. */
 
 export interface WaitOptions {
-  /** Milliseconds; default 20,000. */
+  /** Milliseconds; default 60,000: a busy machine takes its time, and a wait that is over costs nothing. */
   readonly deadline?: number;
   /** What is waited for, for the message of the failure. */
   readonly what?: string | (() => string);
@@ -30,7 +30,7 @@ export async function waitFor<T>(
   condition: () => T | false | undefined | Promise<T | false | undefined>,
   options: WaitOptions = {},
 ): Promise<T> {
-  const { deadline = 20_000, what = condition.toString() } = options;
+  const { deadline = 60_000, what = condition.toString() } = options;
   const until = performance.now() + deadline;
   for (;;) {
     const value = await condition();

@@ -40,6 +40,8 @@ interface Told {
 }
 
 const BATCH = 100;
+/** Messages worked on at a time: their waits for the disk overlap. */
+const AT_A_TIME = 16;
 /** How long the last workers of a farm that ended are waited for, in ms. */
 const LOCK_MS = 3000;
 
@@ -115,12 +117,13 @@ async function workOnBatch(
   const ours = batch.filter((message) => taken.ours.has(message.id));
   const source = { split: config.queue.split };
   const now = verb === 'restore' ? new Map(ours.map((one) => [one.id, one])) : await rereadAll(source, ours);
-  const told: Told[] = [];
-  for (const { id } of batch) {
+  const work = async ({ id }: QueuedMessage): Promise<Told> => {
     const refused = taken.refused.get(id);
-    told.push(
-      refused === undefined ? await workOnOne(operation, tools, id, now.get(id)) : { id, why: refused, again: true },
-    );
+    return refused === undefined ? workOnOne(operation, tools, id, now.get(id)) : { id, why: refused, again: true };
+  };
+  const told: Told[] = [];
+  for (let at = 0; at < batch.length; at += AT_A_TIME) {
+    told.push(...(await Promise.all(batch.slice(at, at + AT_A_TIME).map(work))));
   }
   return told;
 }
@@ -203,7 +206,7 @@ async function* batches(messages: AsyncIterable<QueuedMessage>): AsyncGenerator<
   const moved = new Set<string>();
   let batch: QueuedMessage[] = [];
   for await (const message of messages) {
-    if (moved.has(message.id)) continue;
+    if (moved.has(message.id) || batch.some(({ id }) => id === message.id)) continue;
     if (message.where === 'journal') moved.add(message.id);
     batch.push(message);
     if (batch.length < BATCH) continue;

@@ -37,12 +37,15 @@ describe('a first message', () => {
     await using farm = await startFarm({ set: SUBMISSION });
     assert.deepEqual(farm.workers('maildir'), [], 'a farm whose least is 0 has no worker before its first job');
     await sendMail({ port: farm.port, to: ['anna@localhost'] });
-    const removed = await farm.waitForLog((line) => line.event === 'removed');
+    const { id } = await farm.waitForLog((line) => line.event === 'removed');
+    const STEPS = ['received', 'routed', 'attempt', 'removed'];
+    // Each process gathers its lines for a moment: the last step may be in the log before another.
+    for (const step of STEPS) await farm.waitForLog((line) => line.id === id && line.event === step);
     const events = farm
       .logLines()
-      .filter((line) => line.id === removed.id)
+      .filter((line) => line.id === id)
       .map((line) => line.event);
-    for (const event of ['received', 'routed', 'attempt', 'removed']) {
+    for (const event of STEPS) {
       assert.equal(events.filter((one) => one === event).length, 1, `${event} in ${events.join(', ')}`);
     }
     assert.equal(farm.workers('maildir').length, 1);

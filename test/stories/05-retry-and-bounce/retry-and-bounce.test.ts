@@ -3,10 +3,12 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { startFarm, type Farm } from '../../support/farm.ts';
+import type { LogLine } from '../../support/log-lines.ts';
 import { readMaildir } from '../../support/maildir.ts';
 import { sendMail } from '../../support/send-mail.ts';
 import { startSink } from '../../support/sink.ts';
 import { waitFor } from '../../support/wait.ts';
+import { findFreePorts } from '../support/free-ports.ts';
 
 function settings(port: number, ...more: readonly string[]): string[] {
   return [`routes=[{match: far.example, via: "smtp:[127.0.0.1]:${port}"}]`, 'domains.local=[localhost]', ...more];
@@ -31,11 +33,12 @@ describe('retries', () => {
     await sendMail({ port: farm.port, from: 'anna@localhost', to: ['bob@far.example'] });
     await waitFor(() => sink.ledger.length === 1, { what: () => `delivery\n${farm.tail()}` });
     await farm.drained();
-    const attempts = farm
-      .logLines()
-      .filter((line) => line.event === 'attempt')
-      .map((line) => line['state']);
-    assert.deepEqual(attempts, ['deferred', 'deferred', 'delivered']);
+    const attempts = (): LogLine[] => farm.logLines().filter((line) => line.event === 'attempt');
+    await waitFor(() => attempts().length >= 3, { what: () => `three attempts in the log\n${farm.tail()}` });
+    assert.deepEqual(
+      attempts().map((line) => line['state']),
+      ['deferred', 'deferred', 'delivered'],
+    );
     assert.deepEqual(mailTo(farm), []);
   });
 
@@ -58,9 +61,7 @@ describe('retries', () => {
   });
 
   it('go on when the next hop comes back', async () => {
-    const first = await startSink();
-    const { port } = first;
-    await first.close();
+    const [port = 0] = await findFreePorts(1);
     await using farm = await startFarm({ set: settings(port, 'retry.times=[1s]') });
     await sendMail({ port: farm.port, to: ['bob@far.example'], count: 5 });
     await farm.waitForLog((line) => line.event === 'attempt' && line['state'] === 'deferred');

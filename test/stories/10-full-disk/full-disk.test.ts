@@ -86,7 +86,6 @@ describe('a disk that is full to the last byte', () => {
         count: 2000,
         sessions: 4,
         ledger,
-        deadline: 120_000,
         stopWhen: () => stopped,
       });
       await waitFor(() => ledger.accepted.length > 50);

@@ -1,7 +1,6 @@
 /** A farm without work: nobody reads directories, nobody burns CPU, and the scheduler starts no process and needs few descriptors. */
 import assert from 'node:assert/strict';
-import { execFileSync, spawn } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { startFarm, type Farm } from '../../support/farm.ts';
@@ -9,44 +8,13 @@ import { cpuMs } from '../../support/processes.ts';
 import { sendMail } from '../../support/send-mail.ts';
 import { startSink } from '../../support/sink.ts';
 import { waitFor, waitForQuiet } from '../../support/wait.ts';
+import { attach, NO_STRACE } from '../support/strace.ts';
 
 const IDLE_MS = 3000;
 
-function hasStrace(): boolean {
-  try {
-    execFileSync('strace', ['-o', '/dev/null', 'true'], { stdio: 'pipe' });
-    return true;
-  } catch {
-    // Not installed, or tracing is not allowed.
-    return false;
-  }
-}
-
-const STRACE = hasStrace();
-
-/** Calls of some kinds that these processes make, from now on until `stop`. */
-async function trace(pids: readonly number[], calls: string, file: string): Promise<{ stop(): Promise<string[]> }> {
-  const child = spawn('strace', [
-    '-f',
-    '-q',
-    '-e',
-    `trace=${calls}`,
-    '-o',
-    file,
-    ...pids.flatMap((pid) => ['-p', String(pid)]),
-  ]);
-  const ended = new Promise((resolve) => child.once('exit', resolve));
-  const traced = (pid: number): boolean => !/^TracerPid:\t0$/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  await waitFor(() => pids.every(traced), { what: 'strace to attach' });
-  return {
-    async stop() {
-      child.kill('SIGINT');
-      await ended;
-      return readFileSync(file, 'utf8')
-        .split('\n')
-        .filter((line) => /^\d+\s+\w+\(/.test(line));
-    },
-  };
+/** Of the lines that strace wrote, those that tell of a call. */
+function calls(lines: readonly string[]): string[] {
+  return lines.filter((line) => /^\d+\s+\w+\(/.test(line));
 }
 
 /** Mail went through, so that everything is started and warm; then nothing is left to do. */
@@ -60,17 +28,20 @@ async function startWarm(port: number): Promise<Farm> {
   });
   await sendMail({ port: farm.port, to: ['anna@localhost', 'bob@far.example'], count: 20, sessions: 2 });
   await farm.drained();
+  await farm.waitForLog((line) => line.event === 'injection-done');
+  await waitFor(() => farm.workers('injector').length === 0, { what: 'the injector to exit' });
   return farm;
 }
 
 describe('an idle farm', () => {
-  it('reads no directory and starts no process', { skip: STRACE ? false : 'no strace' }, async () => {
+  it('reads no directory and starts no process', { skip: NO_STRACE }, async () => {
     await using sink = await startSink();
     await using farm = await startWarm(sink.port);
     const pids = [farm.pid, ...farm.workers().map((worker) => worker.pid)];
-    const tracing = await trace(pids, 'getdents64,getdents,execve,fork,vfork', join(farm.folders.root, 'trace'));
+    const how = ['-e', 'trace=getdents64,getdents,execve,fork,vfork'];
+    using tracing = await attach(pids, how, join(farm.folders.root, 'trace'));
     await new Promise((resolve) => setTimeout(resolve, IDLE_MS));
-    assert.deepEqual(await tracing.stop(), []);
+    assert.deepEqual(calls(await tracing.stop()), []);
   });
 
   it('uses next to no CPU', async () => {
@@ -88,14 +59,14 @@ describe('an idle farm', () => {
 });
 
 describe('the scheduler', () => {
-  it('starts no process while it works', { skip: STRACE ? false : 'no strace' }, async () => {
+  it('starts no process while it works', { skip: NO_STRACE }, async () => {
     await using sink = await startSink();
     await using farm = await startWarm(sink.port);
     const { pid } = await farm.worker('scheduler');
-    const tracing = await trace([pid], 'execve,fork,vfork', join(farm.folders.root, 'trace'));
+    using tracing = await attach([pid], ['-e', 'trace=execve,fork,vfork'], join(farm.folders.root, 'trace'));
     await sendMail({ port: farm.port, to: ['anna@localhost', 'bob@far.example'], count: 50, sessions: 2 });
     await farm.drained();
-    assert.deepEqual(await tracing.stop(), []);
+    assert.deepEqual(calls(await tracing.stop()), []);
   });
 
   it('needs no more descriptors for more transport workers', async () => {

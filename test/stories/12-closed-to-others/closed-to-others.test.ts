@@ -30,7 +30,7 @@ describe('other users', () => {
     }
   });
 
-  it('are refused at every socket', { skip: ROOT ? false : 'only root can be somebody else' }, async () => {
+  it('are refused at every socket', { skip: ROOT ? false : 'only root can be somebody else' }, async (t) => {
     await using farm = await startFarm();
     const sockets = readdirSync(join(farm.var, 'run')).filter((name) => name.endsWith('.sock'));
     assert.ok(sockets.length >= 8, sockets.join());
@@ -40,11 +40,12 @@ describe('other users', () => {
       socket.on('connect', () => (console.log('connected'), process.exit()));
       socket.on('error', (error) => (console.log(error.code), process.exit()));`;
     for (const name of sockets) {
-      const ran = spawnSync('node', ['-e', script, join(farm.var, 'run', name)], {
+      const ran = spawnSync(process.execPath, ['-e', script, join(farm.var, 'run', name)], {
         uid: STRANGER,
         gid: STRANGER,
         cwd: '/',
       });
+      if (ran.error !== undefined) return t.skip('the checkout is closed to other users');
       assert.equal(ran.stdout.toString().trim(), 'EACCES', `${name}: ${ran.stderr.toString()}`);
     }
   });

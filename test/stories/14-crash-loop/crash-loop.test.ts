@@ -25,15 +25,19 @@ describe('a farm that keeps dying', () => {
         await new Promise((resolve) => setTimeout(resolve, 5));
       }
     })();
-    await waitFor(() => killed.size >= 5, { what: () => `five deaths\n${farm.tail()}` });
-    const sent = await sendMail({ port: farm.port, to: ['anna@localhost', 'bob@far.example'], count: 50, sessions: 2 });
-    assert.equal(sent.accepted.length, 50);
-    await waitFor(() => sink.ledger.length === 50, { what: () => `relayed mail\n${farm.tail()}` });
-    await farm.waitForLog((line) => line.event === 'throttled' && line.farm === 'maildir');
-    assert.ok(killed.size < 100, `${killed.size} starts`);
-    dying = false;
-    await killer;
-    await farm.drained(90_000);
+    try {
+      await waitFor(() => killed.size >= 5, { what: () => `five deaths\n${farm.tail()}` });
+      const to = ['anna@localhost', 'bob@far.example'];
+      const sent = await sendMail({ port: farm.port, to, count: 50, sessions: 2 });
+      assert.equal(sent.accepted.length, 50);
+      await waitFor(() => sink.ledger.length === 50, { what: () => `relayed mail\n${farm.tail()}` });
+      await farm.waitForLog((line) => line.event === 'throttled' && line.farm === 'maildir');
+      assert.ok(killed.size < 100, `${killed.size} starts`);
+    } finally {
+      dying = false;
+      await killer;
+    }
+    await farm.drained();
     // A worker killed between the file's name and its record leaves a message that is delivered once more.
     assert.ok(countMaildir(join(farm.var, 'mail', 'localhost', 'anna')) >= 50);
   });

@@ -58,22 +58,23 @@ describe('the filter', () => {
 
   it('that hangs costs a 451 after its time, and the next message passes', async () => {
     await using farm = await startFarm({ set: [...FILTERED, 'filter.timeout=1s', 'farms.filter.most=1'] });
-    assert.equal((await submit(farm, makeContent('first'))).code, 250);
+    const passes = (id: string): Promise<true> =>
+      waitFor(async () => (await submit(farm, makeContent(id))).code === 250, { what: () => `250\n${farm.tail()}` });
+    // A second may be too short for the first message on a busy machine; what got a 451 is not delivered.
+    await passes('first');
     const { pid } = await farm.worker('filter');
     signal(pid, 'SIGSTOP');
     const answer = await submit(farm, makeContent('second'));
     assert.equal(answer.code, 451, answer.text);
     signal(pid, 'SIGCONT');
-    await waitFor(async () => (await submit(farm, makeContent('third'))).code === 250, {
-      what: () => `250\n${farm.tail()}`,
-    });
+    await passes('third');
     await farm.drained();
     assert.equal(delivered(farm), 2);
   });
 
   it('that is killed again and again loses nothing and doubles nothing', async () => {
     await using farm = await startFarm({ set: FILTERED });
-    const sending = sendMail({ port: farm.port, to: ['anna@localhost'], count: 300, sessions: 4, deadline: 90_000 });
+    const sending = sendMail({ port: farm.port, to: ['anna@localhost'], count: 300, sessions: 4 });
     for (let n = 0; n < 3; n += 1) {
       const { pid } = await farm.worker('filter');
       signal(pid, 'SIGKILL');

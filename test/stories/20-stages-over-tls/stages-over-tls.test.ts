@@ -20,7 +20,7 @@ const HELLO = `${JSON.stringify([{ t: 'hello', v: 1, farm: 'cli', worker: 'stran
 function greet(socket: net.Socket): Promise<string> {
   return new Promise((resolve) => {
     let heard = '';
-    const timer = setTimeout(() => resolve(`still open after ${heard}`), 15_000);
+    const timer = setTimeout(() => resolve(`still open after ${heard}`), 60_000);
     socket.on('data', (chunk: Buffer) => {
       heard += chunk.toString('latin1');
       if (heard.includes('\n')) socket.destroy();

@@ -62,10 +62,13 @@ describe('the stages', () => {
   it('never see content on a socket between them', { skip: NO_STRACE }, async () => {
     await using sink = await startSink();
     await using farm = await startWhole(sink);
+    // It would end while it is traced.
+    await farm.waitForLog((line) => line.event === 'injection-done');
+    await waitFor(() => farm.workers('injector').length === 0, { what: 'the injector to exit' });
     const token = `only-in-content-${Date.now()}`;
     const calls = 'trace=write,writev,pwrite64,pwritev,pwritev2,sendmsg,sendto';
     const pids = farm.workers().map((worker) => worker.pid);
-    const tracing = await attach(pids, ['-yy', '-s', '200000', '-e', calls], join(farm.folders.root, 'calls'));
+    using tracing = await attach(pids, ['-yy', '-s', '200000', '-e', calls], join(farm.folders.root, 'calls'));
     const content = (id: string): string => `X-Test-Id: ${id}\r\nSubject: ${token}\r\n\r\nbody ${token}\r\n`;
     await sendMail({ port: farm.port, to: ['anna@localhost', 'bob@far.example', 'no@nowhere.invalid'], content });
     await waitFor(() => sink.ledger.length === 1, { what: () => `delivery\n${farm.tail()}` });

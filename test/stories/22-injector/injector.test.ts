@@ -43,9 +43,10 @@ describe('the injector', () => {
         await using farm = await startFarm(options(folders, sink));
         const to = ['bob@far.example'];
         waiting.push(...(await sendMail({ port: farm.port, to, count: 30, prefix: 'waiting' })).accepted);
-        await waitFor(() => farm.logLines().filter((line) => line.event === 'attempt').length >= 30, {
-          what: () => `30 attempts\n${farm.tail()}`,
-        });
+        // On disk, that is: an attempt is logged before its outcome is safe.
+        const deferred = async (): Promise<number> =>
+          Number((await farm.queueCli(['count', '--state', 'deferred'])).stdout);
+        await waitFor(async () => (await deferred()) === 30, { what: () => `30 outcomes\n${farm.tail()}` });
         signal((await farm.worker('router')).pid, 'SIGSTOP');
         unrouted.push(...(await sendMail({ port: farm.port, to, count: 20, prefix: 'unrouted' })).accepted);
         await farm.killAll();

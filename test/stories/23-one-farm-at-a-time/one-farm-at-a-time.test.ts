@@ -55,7 +55,6 @@ describe('while mail flows', () => {
       count: 1_000_000,
       sessions: 2,
       perSession: 20,
-      deadline: 120_000,
       ledger,
       stopWhen: () => stopped,
     });

@@ -74,7 +74,7 @@ function copiesOf(id: string): readonly string[] {
 async function dieAt(farm: Farm, point: Point, ledger: SenderLedger, nth: number): Promise<void> {
   const { pid } = await farm.worker(point.farm);
   const how = ['-e', `trace=${point.call}`, '-e', `inject=${point.call}:signal=SIGKILL:when=${point.when}`];
-  const tracing = await attach([pid], how, join(farm.folders.root, `calls-${nth}`));
+  using tracing = await attach([pid], how, join(farm.folders.root, `calls-${nth}`));
   const prefix = `p${nth}`;
   // One in four is too large for the journal.
   const content = (id: string, n: number): string => makeContent(id, { size: n % 4 === 1 ? 5000 : 200 });

@@ -31,7 +31,7 @@ describe('a message that kills', () => {
     await using whole = farm;
     const to = (n: number): readonly string[] => [n === 3 ? 'poison@far.example' : 'bob@far.example'];
     const { accepted } = await sendMail({ port: whole.port, to, count: 30 });
-    const held = await whole.waitForLog((line) => line.event === 'held', 30_000);
+    const held = await whole.waitForLog((line) => line.event === 'held');
     await waitFor(() => sink.counts().size >= accepted.length - 1, { what: () => `the rest\n${whole.tail()}` });
     assert.equal(deaths, 3, JSON.stringify(held));
     const list = await whole.queueCli(['list', '--json']);

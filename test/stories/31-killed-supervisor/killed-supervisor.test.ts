@@ -26,14 +26,14 @@ describe('a supervisor killed under load', () => {
       await using sink = await startSink();
       const [port = 0] = await findFreePorts(1);
       const set = [`routes=[{match: "*", via: "smtp:[127.0.0.1]:${sink.port}"}]`, 'retry.times=[1s]'];
-      const options: FarmOptions = { folders, set, listen: [`127.0.0.1:${port}`], deadline: 60_000 };
+      const options: FarmOptions = { folders, set, listen: [`127.0.0.1:${port}`] };
       await using first = await startFarm(options);
       const ledger = emptyLedger();
       const sending = sendMail({ port, to: ['bob@far.example'], count: MESSAGES, sessions: 4, ledger });
       await waitFor(() => ledger.accepted.length > MESSAGES / 3, { what: 'a third' });
       const killed = first.kill();
       let most = 0;
-      const watch = setInterval(() => (most = Math.max(most, schedulers(folders.var))), 5);
+      const watch = setInterval(() => (most = Math.max(most, schedulers(folders.var))), 5).unref();
       await killed;
       await using second = await startFarm(options);
       clearInterval(watch);

@@ -28,7 +28,6 @@ describe('a farm with 40 descriptors', { skip: hasPrlimit() ? false : 'no prlimi
       const starting = startFarm({
         folders,
         wrap: ['prlimit', '--nofile=40:4096'],
-        deadline: 60_000,
         set: [`routes=[{match: "*", via: "smtp:[127.0.0.1]:${sink.port}"}]`],
       });
       const supervisor = (): number | undefined =>

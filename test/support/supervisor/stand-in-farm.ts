@@ -113,9 +113,9 @@ export function ask(socket: net.Socket, line: string): Promise<string> {
   });
 }
 
-/** Resolves when the condition holds; rejects after 20 s with what was waited for. */
+/** Resolves when the condition holds; rejects after 60 s with what was waited for. */
 export async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
-  const end = performance.now() + 20_000;
+  const end = performance.now() + 60_000;
   while (!(await condition())) {
     if (performance.now() > end) throw new Error(`waited in vain: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 10));

@@ -300,7 +300,7 @@ describe('filters', () => {
     const acceptor = await start({
       yaml: FILTERED,
       verdict: () => undefined,
-      change: (config) => ({ ...config, filter: { timeoutMs: 300 } }),
+      change: (config) => ({ ...config, filter: { timeoutMs: 1000 } }),
     });
     assert.match(await (await greeted(acceptor)).send(MESSAGE), /^451 4\.7\.0/);
     assert.equal(acceptor.killed[0]?.pid, process.pid);

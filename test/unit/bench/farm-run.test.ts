@@ -14,7 +14,7 @@ const PLAN: BenchPlan = {
   warmUp: 20,
   idleSeconds: 0.1,
   filters: false,
-  runSeconds: 60,
+  runSeconds: 240,
   set: [],
 };
 

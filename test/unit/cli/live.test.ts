@@ -88,7 +88,7 @@ test('status tells of farms, workers and bins', async () => {
   assert.equal(ran.status, EX.OK, ran.stderr);
   assert.match(ran.stdout, new RegExp(`listens at: 127\\.0\\.0\\.1:${farm.port}`));
   assert.match(ran.stdout, /^acceptor +1 +1 +1 /m);
-  assert.match(ran.stdout, /^scheduler-1 +\d+ +\d+s +ready/m);
+  assert.match(ran.stdout, /^scheduler-1 +\d+ +\d+[sm] +ready/m);
   assert.match(ran.stdout, /^smtp \[127\.0\.0\.1\]:9 +\d/m);
   const [json] = parseLines((await farm.command('mailfarm', ['status', '--json'])).stdout) as readonly {
     readonly ok: boolean;

@@ -48,10 +48,10 @@ test('connects to a port and to a Unix socket', async () => {
 test('tells why there is no connection', async () => {
   const server = await startScriptedServer(acceptAll);
   await server.close();
-  const refused = await connectEndpoint({ host: '127.0.0.1', port: server.port }, 5000);
+  const refused = await connectEndpoint({ host: '127.0.0.1', port: server.port }, 60_000);
   assert.ok(!refused.ok);
   assert.equal(refused.code, 'ECONNREFUSED');
-  const missing = await connectEndpoint({ path: '/nonexistent/socket' }, 5000);
+  const missing = await connectEndpoint({ path: '/nonexistent/socket' }, 60_000);
   assert.ok(!missing.ok);
   assert.equal(missing.code, 'ENOENT');
 });

@@ -62,7 +62,7 @@ export async function openFarm(): Promise<Farm> {
       },
     });
   const servers = [await listen('router', toRouter, take), await listen('scheduler', toScheduler, serve)];
-  const scheduler = await connectPeer({ address: `${folder}/scheduler`, self: SELF, deadlineMs: 5000 });
+  const scheduler = await connectPeer({ address: `${folder}/scheduler`, self: SELF, deadlineMs: 60_000 });
   const farm: Farm = {
     scheduler,
     router: openHandOn({ address: `${folder}/router`, self: SELF }),

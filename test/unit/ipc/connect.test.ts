@@ -16,7 +16,7 @@ describe('connecting', () => {
   it('asks for a worker when it is refused, and connects once somebody listens', async () => {
     const path = socketPath();
     let asked = 0;
-    const connecting = connectPeer({ address: path, self: CLIENT, deadlineMs: 10_000, onWait: () => (asked += 1) });
+    const connecting = connectPeer({ address: path, self: CLIENT, deadlineMs: 60_000, onWait: () => (asked += 1) });
     await waitFor(() => asked >= 2);
     const server = await listenForPeers({ path, self: SERVER, onPeer: () => undefined });
     const peer = await connecting;
@@ -31,7 +31,7 @@ describe('connecting', () => {
     const server = net.createServer((socket) => void sockets.push(socket));
     await new Promise<void>((resolve) => server.listen(path, resolve));
     let asked = 0;
-    const connecting = connectPeer({ address: path, self: CLIENT, deadlineMs: 5000, onWait: () => (asked += 1) });
+    const connecting = connectPeer({ address: path, self: CLIENT, deadlineMs: 60_000, onWait: () => (asked += 1) });
     await waitFor(() => asked >= 2);
     // Now a worker takes the connection that waited all the time.
     for (const socket of sockets) socket.write(`[${JSON.stringify(SERVER)}]\n`);
@@ -70,7 +70,7 @@ describe('connecting', () => {
       socket.destroy();
     });
     await new Promise<void>((resolve) => rude.listen(path, resolve));
-    const connecting = connectPeer({ address: path, self: CLIENT, deadlineMs: 10_000 });
+    const connecting = connectPeer({ address: path, self: CLIENT, deadlineMs: 60_000 });
     await waitFor(() => refused >= 3);
     await closeServer(rude, []);
     const server = await listenForPeers({ path, self: SERVER, onPeer: () => undefined });

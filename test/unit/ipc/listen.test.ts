@@ -32,7 +32,7 @@ const hello = JSON.stringify(CLIENT);
 describe('listening for peers', () => {
   it('greets whoever says hello', async () => {
     await using listening = await listen();
-    const peer = await connectPeer({ address: listening.path, self: CLIENT, deadlineMs: 5000 });
+    const peer = await connectPeer({ address: listening.path, self: CLIENT, deadlineMs: 60_000 });
     await waitFor(() => listening.greeted.length === 1);
     assert.equal(listening.server.peers.size, 1);
     peer.close();
@@ -58,7 +58,7 @@ describe('listening for peers', () => {
       assert.match(listening.refused.at(-1) ?? '', why, text.slice(0, 40));
     }
     assert.deepEqual(listening.greeted, []);
-    const peer = await connectPeer({ address: listening.path, self: CLIENT, deadlineMs: 5000 });
+    const peer = await connectPeer({ address: listening.path, self: CLIENT, deadlineMs: 60_000 });
     peer.close();
   });
 
@@ -72,7 +72,7 @@ describe('listening for peers', () => {
   it('takes the slot of a client that stays silent, while others are greeted', async () => {
     await using listening = await listen();
     const silent = talkRaw(listening.path, () => undefined);
-    const peer = await connectPeer({ address: listening.path, self: CLIENT, deadlineMs: 5000 });
+    const peer = await connectPeer({ address: listening.path, self: CLIENT, deadlineMs: 60_000 });
     peer.close();
     const seen = await silent;
     assert.match(seen, /"t":"hello"/, 'it was told who is here');
@@ -82,7 +82,7 @@ describe('listening for peers', () => {
 
   it('keeps peers when it stops to listen, and closes them when it closes', async () => {
     await using listening = await listen();
-    const peer = await connectPeer({ address: listening.path, self: CLIENT, deadlineMs: 5000 });
+    const peer = await connectPeer({ address: listening.path, self: CLIENT, deadlineMs: 60_000 });
     await waitFor(() => listening.server.peers.size === 1);
     await listening.server.stopListening();
     assert.equal(peer.closed, false);

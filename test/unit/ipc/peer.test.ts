@@ -35,7 +35,7 @@ describe('a peer', () => {
     pair.client.send({ t: 'plan?', n: 1 });
     pair.client.send({ t: 'plan?', n: 2 });
     // A request that is answered proves that what was sent before it has arrived.
-    const asked = pair.server.request({ t: 'stats?' }, 5000);
+    const asked = pair.server.request({ t: 'stats?' }, 60_000);
     const answers = collect(pair.client);
     await waitFor(() => answers.length === 1);
     pair.client.send({ t: 'taken', n: (answers[0] as { n: number }).n });
@@ -52,7 +52,7 @@ describe('a peer', () => {
   it('matches answers to requests by their id, in whatever order they come', async () => {
     await using pair = await openPair();
     const requests = collect(pair.server);
-    const answers = ['a', 'b', 'c'].map((id) => pair.client.request({ t: 'claim', ids: [id] }, 5000));
+    const answers = ['a', 'b', 'c'].map((id) => pair.client.request({ t: 'claim', ids: [id] }, 60_000));
     await waitFor(() => requests.length === 3);
     for (const frame of requests.toReversed()) {
       if (frame.t === 'claim') pair.server.send({ t: 'claimed', n: frame.n, ids: frame.ids, busy: [], unknown: [] });
@@ -65,7 +65,7 @@ describe('a peer', () => {
     await using pair = await openPair();
     const atServer = collect(pair.server);
     const atClient = collect(pair.client);
-    const asked = pair.client.request({ t: 'plan?' }, 5000);
+    const asked = pair.client.request({ t: 'plan?' }, 60_000);
     await waitFor(() => atServer.length === 1);
     const { n } = atServer[0] as { n: number };
     pair.server.send({ t: 'stats?', n });

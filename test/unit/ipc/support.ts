@@ -26,7 +26,7 @@ export async function openPair(): Promise<Pair> {
   const path = socketPath();
   const { promise, resolve } = Promise.withResolvers<Peer>();
   const listening = await listenForPeers({ path, self: SERVER, onPeer: resolve });
-  const client = await connectPeer({ address: path, self: CLIENT, deadlineMs: 5000 });
+  const client = await connectPeer({ address: path, self: CLIENT, deadlineMs: 60_000 });
   const server = await promise;
   return {
     server,

@@ -144,7 +144,7 @@ describe('log process', () => {
     await waitFor(async () => (await running.lines()).length === 3);
     const drained = running.role.drain(Date.now() + 60_000);
     worker.info('last words');
-    await worker.flush();
+    await worker.flush(60_000);
     worker.close();
     await drained;
     assert.equal((await running.lines()).at(-1)?.['event'], 'last words');

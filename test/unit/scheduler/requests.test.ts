@@ -30,7 +30,7 @@ async function serve(options: RigOptions = {}): Promise<Served> {
   const self = makeHello({ farm: 'cli', worker: 'cli-1-test' });
   return {
     rig,
-    connect: () => connectPeer({ address: path, self, deadlineMs: 5000 }),
+    connect: () => connectPeer({ address: path, self, deadlineMs: 60_000 }),
     async [Symbol.asyncDispose]() {
       await server.close();
       await rig[Symbol.asyncDispose]();
@@ -52,9 +52,9 @@ describe('requests to the scheduler', () => {
   it('are refused where they make no sense, and the connection stays', async () => {
     await using served = await serve();
     const peer = await served.connect();
-    const answer = await peer.request({ t: 'job', handle: 'x', to: [], attempts: 0 }, 5000);
+    const answer = await peer.request({ t: 'job', handle: 'x', to: [], attempts: 0 }, 60_000);
     assert.equal(answer.t, 'refused');
-    assert.equal((await peer.request({ t: 'plan?' }, 5000)).t, 'plan');
+    assert.equal((await peer.request({ t: 'plan?' }, 60_000)).t, 'plan');
     peer.close();
   });
 
@@ -65,7 +65,7 @@ describe('requests to the scheduler', () => {
     });
     served.rig.conductor.take(message);
     const peer = await served.connect();
-    const claimed = await peer.request({ t: 'claim', ids: [message.id] }, 5000);
+    const claimed = await peer.request({ t: 'claim', ids: [message.id] }, 60_000);
     assert.deepEqual(claimed.t === 'claimed' && claimed.ids, [message.id]);
     peer.close();
     await waitFor(() => served.rig.jobs.length === 1);
@@ -79,10 +79,10 @@ describe('requests to the scheduler', () => {
     const message = routed([], { parts: [{ hop: { channel: 'smtp', next: 'x' }, to: ['a@x'], until }] });
     served.rig.conductor.take(message);
     const [mine, other] = [await served.connect(), await served.connect()];
-    await mine.request({ t: 'claim', ids: [message.id] }, 5000);
-    await other.request({ t: 'forget', ids: [message.id] }, 5000);
+    await mine.request({ t: 'claim', ids: [message.id] }, 60_000);
+    await other.request({ t: 'forget', ids: [message.id] }, 60_000);
     assert.ok(served.rig.conductor.ledger.claimed.has(message.id));
-    await mine.request({ t: 'forget', ids: [message.id] }, 5000);
+    await mine.request({ t: 'forget', ids: [message.id] }, 60_000);
     assert.equal(served.rig.conductor.ledger.claimed.has(message.id), false);
     mine.close();
     other.close();
@@ -91,12 +91,12 @@ describe('requests to the scheduler', () => {
   it('tell figures, and whether the injector walks', async () => {
     await using served = await serve();
     const peer = await served.connect();
-    await peer.request({ t: 'walk', phase: 'begin' }, 5000);
+    await peer.request({ t: 'walk', phase: 'begin' }, 60_000);
     served.rig.conductor.take(routed());
-    const stats = await peer.request({ t: 'stats?' }, 5000);
+    const stats = await peer.request({ t: 'stats?' }, 60_000);
     assert.ok(stats.t === 'stats');
     assert.deepEqual([stats.active, stats.parked, stats.walking, stats.bins.length], [1, 0, true, 1]);
-    await peer.request({ t: 'walk', phase: 'end' }, 5000);
+    await peer.request({ t: 'walk', phase: 'end' }, 60_000);
     assert.equal(served.rig.conductor.ledger.walking, false);
     peer.close();
   });

@@ -87,7 +87,7 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
     segmentExists: () => true,
     onEvent: () => undefined,
     owner: {
-      connect: () => connectPeer({ address: path, self, deadlineMs: 5000 }),
+      connect: () => connectPeer({ address: path, self, deadlineMs: 60_000 }),
       lost: (lane, what) => void lost.recover(lane, what),
     },
   });

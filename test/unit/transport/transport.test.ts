@@ -106,7 +106,7 @@ async function start(channel: Channel): Promise<Started> {
     jobs: () => jobs,
     async lane(hop) {
       const self = makeHello({ farm: 'scheduler', worker: 'scheduler-1' });
-      const peer = await connectPeer({ address: `run/${channel}.sock`, self, deadlineMs: 5000 });
+      const peer = await connectPeer({ address: `run/${channel}.sock`, self, deadlineMs: 60_000 });
       const done: Done[] = [];
       peer.onFrame = (frame) => {
         if (frame.t === 'done') done.push(frame);
@@ -119,7 +119,7 @@ async function start(channel: Channel): Promise<Started> {
 
 /** Answers may come as frames or, for peers that match ids, not at all: `done` is asked for as a request. */
 async function give(peer: Peer, handle: Handle, fields: object = {}): Promise<Done> {
-  const answer = await peer.request({ t: 'job', handle, to: ['user@example.org'], attempts: 0, ...fields }, 10_000);
+  const answer = await peer.request({ t: 'job', handle, to: ['user@example.org'], attempts: 0, ...fields }, 60_000);
   assert.equal(answer.t, 'done');
   return answer;
 }
