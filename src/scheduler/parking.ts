@@ -83,6 +83,12 @@ export class Parking {
     });
   }
 
+  /** What of a message waits in the index, which keeps it. */
+  waitingOf(message: Message): PartFacts[] {
+    if (!message.parked) return [];
+    return this.#options.index.rowsOfId(message.id).map(({ data }) => (JSON.parse(data) as RowData).p);
+  }
+
   /** The message has held recipients now: neither it nor its rows may end it when the rest is finished. */
   keepStays(message: Message): void {
     message.stays = true;

@@ -47,6 +47,45 @@ describe('the conductor', () => {
     assert.equal(rig.index.size, 0);
   });
 
+  it('tries a warning again that could not be stored, while its recipients go their own way', async () => {
+    const [warnings, tries]: [number[], number[]] = [[], []];
+    await using rig = await openRig({
+      rules: { retry: { ...RULES.retry, warnAfter: 1 } },
+      work(given) {
+        const { job } = given;
+        const list = job.kind === 'delayed' ? warnings : tries;
+        list.push(Date.now());
+        if (list === tries) return warnings.length < 3 ? deferred(given, Date.now() + 10) : delivered(given);
+        if (warnings.length < 3) return given.done([], { trouble });
+        given.done([{ state: 'warned', recipients: job.to, at: Date.now() }]);
+      },
+    });
+    rig.conductor.take(routed([HOP], { received: Date.now() - 1000 }));
+    await waitFor(() => rig.conductor.counts.finished === 1);
+    assert.equal(warnings.length, 3);
+    assert.ok(tries.length >= 2, `${tries.length} tries`);
+    assert.equal(rig.conductor.counts.troubles, 2);
+    assert.equal([...rig.conductor.bins.all()].find(({ hop }) => hop.channel === 'bounce')?.troubles ?? 0, 0);
+    assert.deepEqual([rig.conductor.active, rig.index.size, rig.conductor.ledger.size], [0, 0, 0]);
+  });
+
+  it('gives up a warning about mail that arrived meanwhile', async () => {
+    let warnings = 0;
+    await using rig = await openRig({
+      rules: { retry: { ...RULES.retry, warnAfter: 1 } },
+      work(given) {
+        if (given.job.kind === 'delayed') {
+          warnings += 1;
+          given.done([], { trouble });
+        } else if (warnings === 0) deferred(given, Date.now() + 10);
+        else delivered(given);
+      },
+    });
+    rig.conductor.take(routed([HOP], { received: Date.now() - 1000 }));
+    await waitFor(() => rig.conductor.counts.finished === 1);
+    assert.deepEqual([rig.conductor.active, rig.index.size, rig.conductor.ledger.size], [0, 0, 0]);
+  });
+
   it('lets a bin in trouble wait as a whole, and probes it with one lane', async () => {
     let down = true;
     await using rig = await openRig({
