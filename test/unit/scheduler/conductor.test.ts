@@ -225,12 +225,43 @@ describe('claims', () => {
     rig.conductor.take(message);
     assert.equal(rig.jobs.length, 0, 'who claimed it owns it');
     claims.giveBack([message.id]);
+    assert.equal(rig.index.nextDue(), deferredPart.until, 'not before its time');
+    const due = { ...deferredPart, until: Date.now() + 20 };
+    const soon = routed([], { parts: [due] });
+    rig.conductor.take(soon);
+    claims.claim([soon.id]);
+    await waitFor(() => Date.now() >= due.until);
+    claims.giveBack([soon.id]);
     await waitFor(() => rig.jobs.length === 1);
     assert.deepEqual([rig.jobs[0]?.job.to, rig.jobs[0]?.job.attempts], [['b@x'], 2]);
-    assert.deepEqual(claims.claim([message.id]).busy, [message.id], 'in delivery');
+    assert.deepEqual(claims.claim([soon.id]).busy, [soon.id], 'in delivery');
     delivered(rig.jobs[0]!);
     await waitFor(() => rig.conductor.counts.finished === 1);
     assert.equal(rig.conductor.active, 0);
+  });
+
+  it('leave a bin in trouble where it was', async () => {
+    await using rig = await openRig({
+      rules: { retry: { ...RULES.retry, times: [1e6] } },
+      work: (given) => given.done([deferral(given)], { trouble }),
+    });
+    rig.conductor.take(routed());
+    await waitFor(() => rig.conductor.counts.troubles === 1);
+    const bin = rig.conductor.bins.of(HOP);
+    const before = [bin.until, bin.troubles];
+    const claims = new Claims(rig.conductor);
+    const due = Date.now() + 20;
+    const [fresh, late] = [routed(), routed([], { parts: [{ hop: HOP, to: ['b@x'], attempts: 2, until: due }] })];
+    for (const { id, ...frame } of [fresh, late]) {
+      rig.conductor.take(frame);
+      assert.deepEqual(claims.claim([id]).ids, [id]);
+    }
+    await waitFor(() => Date.now() >= due);
+    const jobs = rig.jobs.length;
+    claims.giveBack([fresh.id, late.id]);
+    assert.deepEqual([bin.until, bin.troubles], before);
+    await waitFor(() => bin.parked === 3);
+    assert.equal(rig.jobs.length, jobs);
   });
 
   it('leave a job alone of whose worker it is not known yet what it recorded', async () => {
