@@ -234,8 +234,9 @@ export class Conductor {
     for (const part of parts) bin.push(part);
   }
 
+  /** What did not wait for a dead site is tried once more, however old it is: its report decides. */
   #agedOut(bin: Bin, part: WorkPart): FollowUp[] {
-    if (part.attempts === 0 && bin.troubles === 0) return [];
+    if (bin.troubles === 0) return [];
     return ageOut(part, { rules: this.#options.rules().retry, now: Date.now(), trouble: bin.trouble });
   }
 

@@ -47,6 +47,28 @@ describe('the conductor', () => {
     assert.equal(rig.index.size, 0);
   });
 
+  it('has a last try for what is too old, unless its site is in trouble', async () => {
+    const lifetime = 1000;
+    const parts = [{ hop: HOP, to: ['a@x'], attempts: 3, reply: trouble }];
+    const old = (): ReturnType<typeof routed> => routed([], { parts, received: Date.now() - 2 * lifetime });
+    await using rig = await openRig({
+      rules: { retry: { ...RULES.retry, lifetime, times: [1e6] } },
+      work(given) {
+        const { job, lane } = given;
+        if (lane.hop.channel === 'bounce')
+          return given.done([{ state: 'bounced', recipients: job.to, at: Date.now() }]);
+        given.done([deferral(given)], { trouble });
+      },
+    });
+    rig.conductor.take(old());
+    await waitFor(() => rig.conductor.counts.finished === 1);
+    assert.deepEqual(
+      rig.jobs.map(({ lane }) => lane.hop.channel),
+      ['smtp', 'bounce'],
+    );
+    assert.equal(rig.conductor.counts.troubles, 1);
+  });
+
   it('tries a warning again that could not be stored, while its recipients go their own way', async () => {
     const [warnings, tries]: [number[], number[]] = [[], []];
     await using rig = await openRig({
