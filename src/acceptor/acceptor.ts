@@ -38,7 +38,7 @@ const LINGER_POLL_MS = 100;
 const CLOSING_MS = 500;
 const POLL_MS = 10;
 
-/** Starts the role; resolves when clients can connect. Rejects when a listener or the store cannot be opened. */
+/** Starts the role; resolves when clients can connect. Rejects when a listener, the store or the aliases cannot be opened. */
 export async function startAcceptor(worker: Worker): Promise<Role> {
   const { config, log } = worker;
   const self = makeHello({ farm: worker.farm, worker: worker.name });
@@ -106,7 +106,7 @@ function makeState(worker: Worker, store: Store, handOn: HandOn): DeskState {
     log,
     limits: new SessionLimits(config.limits),
     clock: new SessionClock(),
-    policy: new RecipientPolicy(config, readAliasNames(log)),
+    policy: new RecipientPolicy(config, readAliasNames()),
     // A client on a Unix socket has no address: the mode of its folder has let it in.
     isTrusted: (ip) => ip === '' || inNetworks(ip),
     closed: () => {

@@ -37,7 +37,7 @@ export async function whyNotFolder(path: string): Promise<string | undefined> {
 }
 
 /** Undefined when the path is a file that can be read. */
-export async function whyNotReadable(path: string): Promise<string | undefined> {
+async function whyNotReadable(path: string): Promise<string | undefined> {
   try {
     await access(path, constants.R_OK);
     return (await stat(path)).isFile() ? undefined : 'is not a file';

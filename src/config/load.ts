@@ -4,8 +4,9 @@
  * For the supervisor and the commands; workers read the result with resolved.ts. Every mistake is reported, not only
  * the first, and nothing of a configuration with a mistake is used. It changes nothing on disk.
  */
+import { lstatSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { checkFiles, whyNotFolder, whyNotReadable } from './check-files.ts';
+import { checkFiles, whyNotFolder } from './check-files.ts';
 import type { Config, Paths } from './config.ts';
 import { crossCheck } from './cross-checks.ts';
 import { DEFAULTS } from './defaults.ts';
@@ -26,13 +27,15 @@ export interface LoadOptions {
   readonly varDir: string;
   /** `a.b.c=value`; later ones win. */
   readonly set: readonly string[];
+  /** false: files that it names need not be there. Commands read no keys, and their users may not be allowed to. */
+  readonly files?: boolean;
 }
 
 export type LoadResult =
   | { readonly ok: true; readonly config: Config }
   | { readonly ok: false; readonly problems: readonly Problem[] };
 
-export async function loadConfig({ etcDir, varDir, set }: LoadOptions): Promise<LoadResult> {
+export async function loadConfig({ etcDir, varDir, set, files = true }: LoadOptions): Promise<LoadResult> {
   const code = codeRoot();
   const etc = etcDir ?? join(code, 'etc');
   const why = etcDir === undefined ? undefined : await whyNotFolder(etcDir);
@@ -44,7 +47,7 @@ export async function loadConfig({ etcDir, varDir, set }: LoadOptions): Promise<
   const { options, wrong } = parseSetOptions(set);
   const problems = [...sources.flatMap((source) => source.problems), ...wrong];
   const paths: Paths = { etc: resolve(etc), var: resolve(varDir), code };
-  const { settings, findings } = await check(overlay(sources, options, problems), paths.etc);
+  const { settings, findings } = await check(overlay(sources, options, problems), paths.etc, files);
   problems.push(...strayFarms(sources[0]), ...placeFindings(findings, sources, options));
   return problems.length > 0 ? { ok: false, problems } : { ok: true, config: { ...settings, paths } };
 }
@@ -63,19 +66,21 @@ function overlay(sources: readonly Source[], options: readonly SetOption[], prob
 }
 
 /** All checks. The settings are complete only when nothing was found. */
-async function check(data: Section, etc: string): Promise<{ settings: Settings; findings: Finding[] }> {
+async function check(data: Section, etc: string, files: boolean): Promise<{ settings: Settings; findings: Finding[] }> {
   const { settings: given, failed, findings } = checkSections(data);
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a test proves that all of the defaults are right
   const defaults = checkSections(DEFAULTS).settings as Settings;
-  const settings = withHostname({ ...defaults, hostname: machineName(), ...given });
+  const named = withHostname({ ...defaults, hostname: machineName(), ...given });
+  const settings =
+    named.aliases === undefined && isThere(join(etc, 'aliases')) ? { ...named, aliases: 'aliases' } : named;
   const across = crossCheck(settings).filter(({ paths }) => !paths.some(([first]) => failed.has(String(first))));
-  const files = await checkFiles(settings, etc);
-  const aliases =
-    settings.aliases ?? ((await whyNotReadable(join(etc, 'aliases'))) === undefined ? 'aliases' : undefined);
-  return {
-    settings: aliases === undefined ? settings : { ...settings, aliases },
-    findings: [...findings, ...checkListeners(data), ...across, ...files],
-  };
+  const unreadable = files ? await checkFiles(settings, etc) : [];
+  return { settings, findings: [...findings, ...checkListeners(data), ...across, ...unreadable] };
+}
+
+/** Also when it cannot be read, or is a link to nowhere: then somebody wants aliases, and should not go without. */
+function isThere(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }
 
 /** Puts the host name in where the domains say `$hostname`, each domain once. */

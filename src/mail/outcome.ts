@@ -47,7 +47,7 @@ export type OutcomeState =
   | 'deleted'
   /** Not to be tried until released: by an operator, a quarantine verdict, or as a suspect that crashed workers. */
   | 'held'
-  /** Released from `held`: counts as never tried. */
+  /** Released from `held`: back to what it was before. */
   | 'released'
   /** The delayed warning was queued; says nothing of delivery. */
   | 'warned';

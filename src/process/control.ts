@@ -50,6 +50,8 @@ export interface Status {
   readonly started: number;
   readonly etc: string;
   readonly var: string;
+  /** It is on its way out: nothing is started any more. */
+  readonly stopping: boolean;
   /** Real addresses. */
   readonly listeners: readonly string[];
   readonly farms: readonly FarmStatus[];

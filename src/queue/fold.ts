@@ -14,6 +14,8 @@ export interface RecipientState {
   readonly hop?: Hop;
   readonly reply?: Reply;
   readonly why?: string;
+  /** While it is held: the state to which a release brings it back. */
+  readonly heldFrom?: 'waiting' | 'deferred' | 'failed';
   readonly warned?: boolean;
 }
 
@@ -53,12 +55,28 @@ function apply(before: RecipientState, outcome: Outcome): RecipientState {
     case 'warned':
       return { ...before, warned: true };
     case 'released':
-      return before.state === 'held' ? waiting(address) : before;
+      return before.state === 'held' ? { ...withoutHold(before), state: before.heldFrom ?? 'waiting' } : before;
     case 'held':
-      return { ...before, state: 'held', ...(outcome.why === undefined ? {} : { why: outcome.why }) };
-    default:
-      return { ...before, state: outcome.state === 'failed' ? 'failed' : 'deferred', ...details(outcome) };
+      return hold(before, outcome.why);
+    default: {
+      const state = outcome.state === 'failed' ? 'failed' : 'deferred';
+      return { ...withoutHold(before), state, ...details(outcome) };
+    }
   }
+}
+
+function hold(before: RecipientState, why: string | undefined): RecipientState {
+  const { state, heldFrom = state } = before;
+  const from = heldFrom === 'deferred' || heldFrom === 'failed' ? heldFrom : 'waiting';
+  return { ...before, state: 'held', heldFrom: from, ...(why === undefined ? {} : { why }) };
+}
+
+function withoutHold({
+  why: _why,
+  heldFrom: _from,
+  ...rest
+}: RecipientState): Omit<RecipientState, 'why' | 'heldFrom'> {
+  return rest;
 }
 
 function details(outcome: Outcome): Partial<RecipientState> {

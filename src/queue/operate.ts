@@ -29,7 +29,7 @@ export class QueueOperator {
     return this.#mark(message, 'held', { why });
   }
 
-  /** Held recipients count as never tried; the others are left as they are. */
+  /** Held recipients are what they were before: never tried, waiting for their time, or owed a bounce. */
   release(message: QueuedMessage): Promise<QueuedMessage> {
     return this.#mark(message, 'released', {}, 'held');
   }

@@ -79,6 +79,11 @@ export class WaitingIndex {
     return this.#size === 0 ? [] : this.#take(this.#ofId.all(id) as Row[]);
   }
 
+  /** Every row of a message, which stay. */
+  rowsOfId(id: string): WaitingRow[] {
+    return this.#size === 0 ? [] : (this.#ofId.all(id) as Row[]);
+  }
+
   hasId(id: string): boolean {
     return this.#size > 0 && this.#ofId.get(id) !== undefined;
   }

@@ -1,17 +1,15 @@
 /**
  * The alias file as routers read it: the copy that the supervisor put into run/ when it started or reloaded.
  *
- * So all routers of one generation read the same text, whatever an editor does to the file in etc/ meanwhile. No file
- * means no aliases. It never throws: trouble is a value.
+ * So all routers of one generation read the same text, whatever an editor does to the file in etc/ meanwhile. Without
+ * aliases the copy is empty: one that is missing is trouble like any other. It never throws: trouble is a value.
  */
-import { readFileSync, statSync } from 'node:fs';
-import { errorCode, errorText } from '../base/text.ts';
+import { readFileSync } from 'node:fs';
+import { errorText } from '../base/text.ts';
 import { formatAliasProblem, parseAliases, type AliasTable } from '../mail/aliases.ts';
 
 /** Relative to var, the working directory of every worker. */
 const ALIAS_FILE = 'run/aliases';
-/** A larger file is refused as a whole: it has to fit in memory with room to spare. */
-const MAX_SIZE = 64 * 1024 * 1024;
 
 export interface LoadedAliases {
   /** Absent when the file could not be read at all. */
@@ -23,12 +21,9 @@ export interface LoadedAliases {
 /** Reads and parses the file; `name` is how problems call it. */
 export function loadAliases(path = ALIAS_FILE, name = 'aliases'): LoadedAliases {
   try {
-    const { size } = statSync(path);
-    if (size > MAX_SIZE) return { problems: [`${name}: larger than ${MAX_SIZE} bytes`] };
     const { table, problems } = parseAliases(readFileSync(path, 'utf8'), name);
     return { table, problems: problems.map(formatAliasProblem) };
   } catch (error) {
-    if (errorCode(error) === 'ENOENT') return { table: new Map(), problems: [] };
     return { problems: [`${name}: ${errorText(error)}`] };
   }
 }

@@ -10,7 +10,6 @@ import { openHandOn, type HandedOn } from '../ipc/hand-on.ts';
 import { listenForPeers } from '../ipc/listen.ts';
 import { SegmentNotices } from '../ipc/segment-notices.ts';
 import type { Logger } from '../log/logger.ts';
-import type { AliasTable } from '../mail/aliases.ts';
 import { listenTls, readIpcTls } from '../process/ipc-tls.ts';
 import type { Role, Worker } from '../process/worker.ts';
 import { idOfHandle } from '../queue/handle.ts';
@@ -21,9 +20,7 @@ import { Desk } from './desk.ts';
 import type { PlanRules } from './plan.ts';
 import { RoutingTable } from './table.ts';
 
-const NO_ALIASES: AliasTable = new Map();
-
-/** Starts the role; resolves when the worker takes messages. Rejects when the socket or the store cannot be opened. */
+/** Starts the role; resolves when the worker takes messages. Rejects when the socket, the store or the aliases cannot be opened. */
 export async function startRouter(worker: Worker): Promise<Role> {
   const { config, log } = worker;
   const self = makeHello({ farm: worker.farm, worker: worker.name });
@@ -73,9 +70,14 @@ export async function startRouter(worker: Worker): Promise<Role> {
   };
 }
 
-/** The rules of a configuration. Bad lines of the alias file are left out; the supervisor lets no reload bring them. */
+/**
+ * The rules of a configuration. Bad lines of the alias file are left out; the supervisor lets no reload bring them. Without
+ * the file no router starts: one that knows no aliases would bounce mail for lists, or put it into wrong Maildirs.
+ */
 function makeRules(config: Config, log: Logger): PlanRules {
-  const { table: aliases = NO_ALIASES, problems } = loadAliases();
+  const { table: aliases, problems } = loadAliases();
+  if (aliases === undefined)
+    throw new Error(`no aliases to route by: ${problems.join(', ')}; mailfarm reload writes it`);
   for (const problem of problems) log.error('bad-alias', { problem });
   const { domains, mailboxes, routes } = config;
   const table = new RoutingTable({ domains, mailboxes, routes, allowPrivate: config.smtp.allowPrivate });

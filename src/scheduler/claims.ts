@@ -8,7 +8,8 @@ import { newPart, stripPart, type Message, type PartFacts } from './work.ts';
 
 interface Claim {
   readonly message: Message;
-  readonly facts: readonly PartFacts[];
+  /** What there is to do, and the time that it waits for, ms since 1970; 0 for none. */
+  readonly parts: readonly { readonly facts: PartFacts; readonly due: number }[];
 }
 
 export class Claims {
@@ -35,7 +36,7 @@ export class Claims {
       // Whatever a command does to a message, it moved it into the tree before.
       if (!claim) continue;
       ledger.noteInTree(claim.message.facts.handle);
-      if (probe) for (const { hop } of claim.facts) this.#conductor.probe(hop);
+      if (probe) for (const { facts } of claim.parts) this.#conductor.probe(facts.hop);
     }
   }
 
@@ -48,8 +49,10 @@ export class Claims {
       this.#claims.delete(id);
       ledger.claimed.delete(id);
       const message = ledger.revive(id, claim.message.facts, claim.message.stays);
-      const parts = claim.facts.map((facts) => newPart(message, facts));
-      for (const part of parts) this.#conductor.place(part, 0);
+      const now = Date.now();
+      const parts = claim.parts.map(({ facts, due }) => ({ part: newPart(message, facts), due }));
+      // A time that passed meanwhile is no wish of anybody: it ends no bin's trouble.
+      for (const { part, due } of parts) this.#conductor.place(part, due > now ? due : 0, now);
     }
   }
 
@@ -58,15 +61,15 @@ export class Claims {
     if (ledger.claimed.has(id)) return 'busy';
     const active = ledger.get(id);
     if (active && [...active.parts].some((part) => part.inFlight)) return 'busy';
-    const before = active ? [...active.parts].map(stripPart) : [];
+    const before = active ? [...active.parts].map((part) => ({ facts: stripPart(part), due: 0 })) : [];
     if (active) this.#conductor.withdraw(active);
     const parked = parking.takeOfMessage(id);
-    const message = parked[0]?.message ?? active;
+    const message = parked[0]?.part.message ?? active;
     if (!message) return 'unknown';
-    const facts = [...before, ...parked.map(stripPart)];
+    const parts = [...before, ...parked.map(({ part, due }) => ({ facts: stripPart(part), due }))];
     ledger.release(message);
     ledger.claimed.add(id);
-    this.#claims.set(id, { message, facts });
+    this.#claims.set(id, { message, parts });
     return 'ids';
   }
 }

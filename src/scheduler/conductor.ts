@@ -6,11 +6,11 @@ import type { Done, Routed } from '../ipc/messages.ts';
 import type { Hop, Reply } from '../mail/outcome.ts';
 import { Bins, type Bin } from './bins.ts';
 import { Dispatcher, type LaneRules } from './dispatcher.ts';
-import { ageOut, decideFate, type FollowUp, type RetryRules } from './fate.ts';
+import { ageOut, decideFate, stillLate, type FollowUp, type RetryRules } from './fate.ts';
 import type { InFlight, LaneOwner } from './lane.ts';
 import { Ledger, type LedgerOptions } from './ledger.ts';
 import { Parking } from './parking.ts';
-import { binKey, factsOf, newPart, partFactsOf, type Message, type WorkPart } from './work.ts';
+import { binKey, factsOf, newPart, partFactsOf, stripPart, type Message, type WorkPart } from './work.ts';
 
 export interface ConductorRules {
   readonly lanes: LaneRules;
@@ -122,9 +122,9 @@ export class Conductor {
     const fate = decideFate(part, done, { rules: this.#options.rules().retry, now: Date.now() });
     if (done.moved) this.ledger.noteInTree(message.facts.handle);
     if (fate.held) this.parking.keepStays(message);
-    if (done.outcomes.length === 0) this.#options.onEvent('vanished', { id: message.id, to: part.to });
+    if (done.outcomes.length === 0 && !done.trouble) this.#options.onEvent('vanished', { id: message.id, to: part.to });
     this.counts.delivered += fate.delivered;
-    if (fate.delivered > 0 && bin.troubles > 0) this.#endTrouble(bin);
+    if (fate.well && bin.troubles > 0) this.#endTrouble(bin);
     if (done.trouble) this.trouble(bin, done.trouble);
     this.#follow(part, fate.followUps);
   }
@@ -202,14 +202,28 @@ export class Conductor {
   #next(bin: Bin): WorkPart | undefined {
     for (;;) {
       if (bin.length === 0 && bin.parked > 0) this.#refill(bin);
-      const part = bin.shift();
-      if (!part) return undefined;
+      const shifted = bin.shift();
+      if (!shifted) return undefined;
+      const part = shifted.kind === 'delayed' ? this.#refresh(shifted) : shifted;
+      if (!part) continue;
       const followUps = this.#agedOut(bin, part);
       if (followUps.length === 0) return part;
       this.#active -= 1;
       // Not from within the dispatcher's loop, which called us: thousands may have aged out together.
       this.#follow(part, followUps, true);
     }
+  }
+
+  /** A warning may have waited long: it is given out for those only that are late still, or not at all. */
+  #refresh(warning: WorkPart): WorkPart | undefined {
+    const { message } = warning;
+    const facts = stripPart(warning);
+    const fresh = stillLate(facts, [...message.parts, ...this.parking.waitingOf(message)]);
+    if (fresh === facts) return warning;
+    const part = fresh && newPart(message, fresh);
+    if (!part) this.#active -= 1;
+    this.ledger.dropPart(warning);
+    return part;
   }
 
   /** A bin that is only probed takes few rows back: most would have to be parked again. */
@@ -220,8 +234,9 @@ export class Conductor {
     for (const part of parts) bin.push(part);
   }
 
+  /** What did not wait for a dead site is tried once more, however old it is: its report decides. */
   #agedOut(bin: Bin, part: WorkPart): FollowUp[] {
-    if (part.attempts === 0 && bin.troubles === 0) return [];
+    if (bin.troubles === 0) return [];
     return ageOut(part, { rules: this.#options.rules().retry, now: Date.now(), trouble: bin.trouble });
   }
 

@@ -27,6 +27,8 @@ export interface Fate {
   /** Recipients that the report says nothing of. */
   readonly untold: readonly string[];
   readonly delivered: number;
+  /** The next hop did its work: its bin's trouble, if it had any, is over. */
+  readonly well: boolean;
 }
 
 const BOUNCE: Hop = { channel: 'bounce', next: '' };
@@ -39,7 +41,11 @@ export function expiresAt(part: Pick<WorkPart, 'message'>, rules: RetryRules): n
   return received + (sender === '' ? rules.bounceLifetime : rules.lifetime);
 }
 
-export function decideFate(part: WorkPart, done: Pick<Done, 'outcomes'>, at: { rules: RetryRules; now: number }): Fate {
+export function decideFate(
+  part: WorkPart,
+  done: Pick<Done, 'outcomes' | 'trouble'>,
+  at: { rules: RetryRules; now: number },
+): Fate {
   const { rules, now } = at;
   const open = new Set(part.to);
   const failures: Failure[] = [];
@@ -63,8 +69,21 @@ export function decideFate(part: WorkPart, done: Pick<Done, 'outcomes'>, at: { r
   const untold = [...open];
   if (untold.length > 0 && done.outcomes.length > 0) {
     followUps.push({ facts: { ...deferredFacts(part, undefined, untold) }, until: now + UNTOLD_MS });
+  } else if (part.kind === 'delayed' && done.trouble) {
+    // A warning that could not be written has no outcome: its recipients go their own way. It waits with its bin.
+    followUps.push({ facts: deferredFacts(part, undefined, untold), until: 0 });
   }
-  return { followUps, held, untold, delivered };
+  const worked = done.outcomes.some(({ state }) => state === 'bounced' || state === 'warned');
+  return { followUps, held, untold, delivered, well: delivered > 0 || (worked && !done.trouble) };
+}
+
+/** A warning without the recipients that are late no more; undefined when nobody is. `others`: all parts of the message. */
+export function stillLate(warning: PartFacts, others: Iterable<PartFacts>): PartFacts | undefined {
+  const late = new Set<string>();
+  for (const { hop, to } of others) if (hop.channel !== 'bounce') for (const address of to) late.add(address);
+  const to = warning.to.filter((address) => late.has(address));
+  if (to.length === warning.to.length) return warning;
+  return to.length === 0 ? undefined : { ...warning, to, failures: failuresFor(warning.failures ?? [], to) };
 }
 
 /** For a part that grew too old while its whole bin waited, or undefined when its time has not come. */

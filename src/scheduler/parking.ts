@@ -74,13 +74,19 @@ export class Parking {
     return rows.map((row) => this.#revive(row));
   }
 
-  /** Takes all rows of a message out of the index, as parts. */
-  takeOfMessage(id: string): WorkPart[] {
+  /** Takes all rows of a message out of the index, as parts with the time that each waits for. */
+  takeOfMessage(id: string): { readonly part: WorkPart; readonly due: number }[] {
     return this.#options.index.takeOfId(id).map((row) => {
       const bin = this.#options.bins.byKey(row.bin);
       if (row.due === 0 && bin) bin.parked = Math.max(0, bin.parked - 1);
-      return this.#revive(row);
+      return { part: this.#revive(row), due: row.due };
     });
+  }
+
+  /** What of a message waits in the index, which keeps it. */
+  waitingOf(message: Message): PartFacts[] {
+    if (!message.parked) return [];
+    return this.#options.index.rowsOfId(message.id).map(({ data }) => (JSON.parse(data) as RowData).p);
   }
 
   /** The message has held recipients now: neither it nor its rows may end it when the rest is finished. */

@@ -49,7 +49,8 @@ async function main(): Promise<void> {
 function check(config: Config): void {
   const choice = chooseUser(config.user);
   if (!choice.ok) return leave(EX.CONFIG, [choice.why], '');
-  const { problems } = readAliases(config);
+  const { text, problems } = readAliases(config);
+  if (text === undefined) return leave(EX.CONFIG, problems, '');
   for (const problem of problems) process.stderr.write(`${problem}\n`);
   print(EX.OK, problems.length === 0 ? 'ok' : 'ok, but for lines of the alias file: a start leaves them out');
 }

@@ -35,7 +35,7 @@ export async function reload(
     options.write(config);
   } catch (error) {
     supervisor.sockets.adopt(supervisor.config);
-    return fail(supervisor, [`run/config.json: ${errorText(error)}`]);
+    return fail(supervisor, [`cannot be handed to the workers: ${errorText(error)}`]);
   }
   supervisor.config = config;
   supervisor.epoch += 1;

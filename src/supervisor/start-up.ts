@@ -70,8 +70,10 @@ export async function prepare(
   if (unbound !== undefined) {
     return { status: unbound.code === 'EACCES' ? EX.NOPERM : EX.UNAVAILABLE, lines: [unbound.text] };
   }
-  for (const problem of readAliases(config).problems) say(problem);
-  writeConfig(config, user);
+  const aliases = readAliases(config);
+  if (aliases.text === undefined) return { status: EX.CONFIG, lines: aliases.problems };
+  for (const problem of aliases.problems) say(problem);
+  writeConfig(config, user, aliases);
   return { config, user, lockFd, sockets, generation: nextGeneration('run/generation') };
 }
 
@@ -83,9 +85,10 @@ export async function loadAgain(options: Options): ReturnType<typeof load> {
   return problems.length > 0 ? { problems } : loaded;
 }
 
-/** Hands configuration and aliases to the workers, who read them as they start. */
-export function writeConfig(config: Config, user: User | undefined): void {
-  writeAliases(readAliases(config), user);
+/** Hands configuration and aliases to the workers, who read them as they start. Throws when that cannot be done. */
+export function writeConfig(config: Config, user: User | undefined, aliases = readAliases(config)): void {
+  if (aliases.text === undefined) throw new Error(aliases.problems.join(', '));
+  writeAliases(aliases.text, user);
   replaceFile(CONFIG_FILE, `${JSON.stringify(config, undefined, 1)}\n`, user);
 }
 

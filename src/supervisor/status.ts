@@ -19,6 +19,7 @@ export function gatherStatus(supervisor: Supervisor, version: string): Status {
     version,
     pid: process.pid,
     started: supervisor.startedAt,
+    stopping: supervisor.stopping,
     etc,
     var: varDir,
     listeners: supervisor.sockets.addresses(),

@@ -36,6 +36,7 @@ export async function loadSettings(places: Places, where: 'inside' | 'outside' =
     ...(places.etc !== undefined && { etcDir: places.etc }),
     varDir: places.var,
     set: [],
+    files: false,
   });
   if (!loaded.ok) return { ok: false, why: loaded.problems.map(formatProblem).join('\n') };
   return { ok: true, config: loaded.config, live };

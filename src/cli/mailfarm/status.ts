@@ -54,7 +54,7 @@ async function printFarms(context: Context, status: Status): Promise<void> {
     formatPairs([
       [
         'Mailfarm',
-        `${status.version}, pid ${status.pid}, up ${formatAge(now - status.started)} (${formatTime(status.started)})`,
+        `${status.version}, pid ${status.pid}, ${status.stopping ? 'stopping, ' : ''}up ${formatAge(now - status.started)} (${formatTime(status.started)})`,
       ],
       ['etc', status.etc],
       ['var', status.var],
@@ -62,10 +62,10 @@ async function printFarms(context: Context, status: Status): Promise<void> {
     ]),
   );
   await context.out.line('');
-  await printTable(context.out, farmColumns(now), status.farms);
+  await printTable(context.out, farmColumns(status, now), status.farms);
 }
 
-function farmColumns(now: number): readonly Column<FarmStatus>[] {
+function farmColumns(status: Status, now: number): readonly Column<FarmStatus>[] {
   const sum = (farm: FarmStatus, of: (worker: WorkerStatus) => number): string =>
     String(farm.workers.reduce((total, worker) => total + of(worker), 0));
   return [
@@ -76,11 +76,12 @@ function farmColumns(now: number): readonly Column<FarmStatus>[] {
     { title: 'MOST', cell: (farm) => String(farm.most), align: 'right' },
     { title: 'JOBS', cell: (farm) => sum(farm, (worker) => worker.jobs), align: 'right' },
     { title: 'RESTARTS', cell: (farm) => String(farm.restarts), align: 'right' },
-    { title: 'STATE', cell: (farm) => farmState(farm, now) },
+    { title: 'STATE', cell: (farm) => farmState(farm, status.stopping, now) },
   ];
 }
 
-function farmState(farm: FarmStatus, now: number): string {
+function farmState(farm: FarmStatus, stopping: boolean, now: number): string {
+  if (stopping) return farm.workers.length === 0 ? 'stopped' : 'stopping';
   if (farm.throttledUntil !== undefined && farm.throttledUntil > now) {
     return `keeps failing, next start ${formatUntil(farm.throttledUntil, now)}`;
   }

@@ -1,6 +1,6 @@
 /** Aliases: lists, loops, the postmaster, a reload under way, and lines that no alias file may hold. */
 import assert from 'node:assert/strict';
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { makeFolders, startFarm, type Farm } from '../../support/farm.ts';
@@ -84,6 +84,39 @@ describe('aliases', () => {
     await waitForBox(farm, 'bob');
     await farm.drained();
     assert.equal(countMaildir(box(farm, 'anna')), 1);
+  });
+
+  it('are never taken for none: without its copy of the file no router and no acceptor starts', async () => {
+    await using farm = await startFarm({ set: [...LOCAL, 'farms.acceptor.most=1'], etc: { aliases: 'who: anna\n' } });
+    unlinkSync(join(farm.var, 'run', 'aliases'));
+    for (const name of ['router', 'acceptor'] as const) process.kill((await farm.worker(name)).pid, 'SIGKILL');
+    const sending = sendMail({ port: farm.port, to: ['who@localhost'] });
+    for (const name of ['router', 'acceptor'] as const) {
+      const crashed = await farm.waitForLog((line) => line.event === 'crashed' && line.farm === name);
+      assert.match(String(crashed['why']), /no aliases to .*ENOENT.*run\/aliases/);
+    }
+    assert.equal((await farm.command('mailfarm', ['reload'])).status, 0);
+    assert.deepEqual((await sending).accepted, ['m-0']);
+    await waitForBox(farm, 'anna');
+  });
+
+  it('stop a start and a reload when their file is there and cannot be read', async () => {
+    const folders = makeFolders();
+    try {
+      await using farm = await startFarm({ folders, set: LOCAL, etc: { aliases: 'who: anna\n' } });
+      const file = join(farm.etc, 'aliases');
+      unlinkSync(file);
+      mkdirSync(file);
+      const reloaded = await farm.command('mailfarm', ['reload']);
+      assert.match(`${reloaded.status} ${reloaded.stderr}`, /^78 [^]*aliases: expected a file that can be read/);
+      assert.deepEqual((await sendMail({ port: farm.port, to: ['who@localhost'] })).accepted, ['m-0']);
+      await waitForBox(farm, 'anna');
+      await farm.stop();
+      const started = await farm.command('mailfarmd', ['--check']);
+      assert.match(`${started.status} ${started.stderr}`, /^78 .*aliases: expected a file that can be read/);
+    } finally {
+      removeTemp(folders.root);
+    }
   });
 
   it('expand once even when the router dies over and over', async () => {

@@ -65,7 +65,7 @@ export async function runAcceptor(options: RunOptions): Promise<RunningAcceptor>
   await mkdir(join(root, 'etc'));
   await writeFile(join(root, 'etc', 'mailfarm.yaml'), options.yaml);
   process.chdir(dir);
-  if (options.aliases !== undefined) await writeFile('run/aliases', options.aliases);
+  await writeFile('run/aliases', options.aliases ?? '');
   const loaded = await loadConfig({ etcDir: join(root, 'etc'), varDir: dir, set: [] });
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems));
   const config = options.change?.(loaded.config) ?? loaded.config;

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { EX } from '../../../src/base/sysexits.ts';
 import { startFarm, type Farm } from '../../support/farm.ts';
+import { SmtpSession } from '../../support/smtp-session.ts';
 import { waitFor } from '../../support/wait.ts';
 import { parseLines, type ListedMessage } from './queue-fixture.ts';
 
@@ -111,6 +112,23 @@ test('resize and reload change the running farm; a wrong configuration does not'
   assert.match(refused.stderr, /limits\.hops/);
   await send(farm, 'ann@localhost');
   await farm.drained();
+});
+
+test('status of a farm that stops says so, and which farms have ended', async () => {
+  await using farm = await start();
+  const session = await SmtpSession.open(farm.port);
+  for (const line of ['MAIL FROM:<ann@localhost>', 'RCPT TO:<ann@localhost>', 'DATA']) await session.say(line);
+  assert.equal((await farm.command('mailfarm', ['stop'])).status, EX.OK);
+  const { stdout } = await waitFor(async () => {
+    const ran = await farm.command('mailfarm', ['status']);
+    return /, stopping, up /.test(ran.stdout) && ran;
+  });
+  assert.match(stdout, /^acceptor .* stopping$/m);
+  assert.match(stdout, /^filter +0 .* stopped$/m);
+  assert.doesNotMatch(stdout, /starting| ok$/m);
+  assert.equal((await session.say('Subject: last\r\n\r\nx\r\n.')).code, 250);
+  session.socket.destroy();
+  assert.equal(await farm.ended, 0);
 });
 
 test('stop stops in order; then everything says that no farm runs, and mail is queued on disk', async () => {

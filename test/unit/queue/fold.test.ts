@@ -88,15 +88,35 @@ describe('folding outcomes', () => {
     );
   });
 
-  it('holds until released, and then counts as never tried', () => {
-    const held: Outcome[] = [
-      { state: 'deferred', recipients: [A], at: 1, attempts: 3, until: 5, hop },
-      { state: 'held', recipients: [A], at: 2, why: 'by an operator' },
+  it('holds until released, and is then what it was', () => {
+    const reply = { code: 550, status: '5.1.1', text: 'unknown' };
+    const befores: Outcome[][] = [
+      [],
+      [{ state: 'deferred', recipients: [A], at: 1, attempts: 3, until: 5, hop }],
+      [
+        { state: 'deferred', recipients: [A], at: 1, attempts: 3, until: 5, hop },
+        { state: 'warned', recipients: [A], at: 2 },
+      ],
+      [{ state: 'failed', recipients: [A], at: 1, attempts: 1, reply }],
     ];
-    assert.equal(foldOutcomes(makeEnvelope([A]), held)[0]?.why, 'by an operator');
-    assert.equal(stateOf(held), 'held');
-    const released: Outcome[] = [...held, { state: 'released', recipients: [A, B], at: 3 }];
-    assert.deepEqual(foldOutcomes(makeEnvelope([A]), released)[0], { address: A, state: 'waiting', attempts: 0 });
-    assert.equal(stateOf(released, B), 'waiting', 'who was not held is left as he is');
+    for (const before of befores) {
+      const held: Outcome[] = [
+        ...before,
+        { state: 'held', recipients: [A], at: 3, why: 'a filter' },
+        { state: 'held', recipients: [A], at: 4, why: 'by an operator' },
+      ];
+      assert.equal(stateOf(held), 'held');
+      assert.equal(foldOutcomes(makeEnvelope([A]), held)[0]?.why, 'by an operator');
+      const released: Outcome[] = [...held, { state: 'released', recipients: [A, B], at: 5 }];
+      assert.deepEqual(foldOutcomes(makeEnvelope([A, B]), released), foldOutcomes(makeEnvelope([A, B]), before));
+    }
+  });
+
+  it('lets a hold end in a failure, as an operator may wish', () => {
+    const [state] = foldOutcomes(makeEnvelope([A]), [
+      { state: 'held', recipients: [A], at: 1, why: 'a filter' },
+      { state: 'failed', recipients: [A], at: 2 },
+    ]);
+    assert.deepEqual(state, { address: A, state: 'failed', attempts: 0 });
   });
 });

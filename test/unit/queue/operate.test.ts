@@ -50,6 +50,19 @@ for (const [where, content] of [
       assert.equal(states(await look()), 'tree: waiting waiting');
     });
 
+    it('releases every recipient into the state it had', async () => {
+      await using queue = await openTestQueue();
+      const { operator, look } = open(queue);
+      const handle = await commit(queue.store, content, makeEnvelope([A, B]));
+      const later = { state: 'deferred', recipients: [A], at: 1, until: 9e12, attempts: 2, hop } as const;
+      await queue.store.record(handle, [later, { state: 'failed', recipients: [B], at: 1, attempts: 1, reply }]);
+      const { recipients } = await look();
+      const held = await operator.hold(await look(), 'by hand');
+      assert.equal(states(held), 'tree: held held');
+      assert.deepEqual((await operator.release(held)).recipients, recipients);
+      assert.deepEqual((await look()).recipients, recipients);
+    });
+
     it('lets it be tried at once, or gives it back to its sender', async () => {
       await using queue = await openTestQueue();
       const { operator, look } = open(queue);

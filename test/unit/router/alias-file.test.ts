@@ -9,8 +9,9 @@ describe('loadAliases', () => {
   const dir = makeTemp('alias-file');
   after(() => removeTemp(dir));
 
-  it('takes no file for no aliases', () => {
-    assert.deepEqual(loadAliases(join(dir, 'absent')), { table: new Map(), problems: [] });
+  it('takes an empty file for no aliases', () => {
+    writeFileSync(join(dir, 'empty'), '');
+    assert.deepEqual(loadAliases(join(dir, 'empty')), { table: new Map(), problems: [] });
   });
 
   it('reads what can be read and tells of the rest by name and line', () => {
@@ -20,7 +21,10 @@ describe('loadAliases', () => {
     assert.deepEqual(problems, ['etc/aliases:2: bad: expected `name: address, address`']);
   });
 
-  it('gives no table when the file cannot be read', () => {
+  it('gives no table when the file cannot be read, or is not there', () => {
+    const absent = loadAliases(join(dir, 'absent'));
+    assert.equal(absent.table, undefined);
+    assert.match(absent.problems[0] ?? '', /^aliases: ENOENT/);
     mkdirSync(join(dir, 'folder'));
     const { table, problems } = loadAliases(join(dir, 'folder'));
     assert.equal(table, undefined);

@@ -47,6 +47,67 @@ describe('the conductor', () => {
     assert.equal(rig.index.size, 0);
   });
 
+  it('has a last try for what is too old, unless its site is in trouble', async () => {
+    const lifetime = 1000;
+    const parts = [{ hop: HOP, to: ['a@x'], attempts: 3, reply: trouble }];
+    const old = (): ReturnType<typeof routed> => routed([], { parts, received: Date.now() - 2 * lifetime });
+    await using rig = await openRig({
+      rules: { retry: { ...RULES.retry, lifetime, times: [1e6] } },
+      work(given) {
+        const { job, lane } = given;
+        if (lane.hop.channel === 'bounce')
+          return given.done([{ state: 'bounced', recipients: job.to, at: Date.now() }]);
+        given.done([deferral(given)], { trouble });
+      },
+    });
+    rig.conductor.take(old());
+    await waitFor(() => rig.conductor.counts.finished === 1);
+    assert.deepEqual(
+      rig.jobs.map(({ lane }) => lane.hop.channel),
+      ['smtp', 'bounce'],
+    );
+    assert.equal(rig.conductor.counts.troubles, 1);
+  });
+
+  it('tries a warning again that could not be stored, while its recipients go their own way', async () => {
+    const [warnings, tries]: [number[], number[]] = [[], []];
+    await using rig = await openRig({
+      rules: { retry: { ...RULES.retry, warnAfter: 1 } },
+      work(given) {
+        const { job } = given;
+        const list = job.kind === 'delayed' ? warnings : tries;
+        list.push(Date.now());
+        if (list === tries) return warnings.length < 3 ? deferred(given, Date.now() + 10) : delivered(given);
+        if (warnings.length < 3) return given.done([], { trouble });
+        given.done([{ state: 'warned', recipients: job.to, at: Date.now() }]);
+      },
+    });
+    rig.conductor.take(routed([HOP], { received: Date.now() - 1000 }));
+    await waitFor(() => rig.conductor.counts.finished === 1);
+    assert.equal(warnings.length, 3);
+    assert.ok(tries.length >= 2, `${tries.length} tries`);
+    assert.equal(rig.conductor.counts.troubles, 2);
+    assert.equal([...rig.conductor.bins.all()].find(({ hop }) => hop.channel === 'bounce')?.troubles ?? 0, 0);
+    assert.deepEqual([rig.conductor.active, rig.index.size, rig.conductor.ledger.size], [0, 0, 0]);
+  });
+
+  it('gives up a warning about mail that arrived meanwhile', async () => {
+    let warnings = 0;
+    await using rig = await openRig({
+      rules: { retry: { ...RULES.retry, warnAfter: 1 } },
+      work(given) {
+        if (given.job.kind === 'delayed') {
+          warnings += 1;
+          given.done([], { trouble });
+        } else if (warnings === 0) deferred(given, Date.now() + 10);
+        else delivered(given);
+      },
+    });
+    rig.conductor.take(routed([HOP], { received: Date.now() - 1000 }));
+    await waitFor(() => rig.conductor.counts.finished === 1);
+    assert.deepEqual([rig.conductor.active, rig.index.size, rig.conductor.ledger.size], [0, 0, 0]);
+  });
+
   it('lets a bin in trouble wait as a whole, and probes it with one lane', async () => {
     let down = true;
     await using rig = await openRig({
@@ -186,12 +247,43 @@ describe('claims', () => {
     rig.conductor.take(message);
     assert.equal(rig.jobs.length, 0, 'who claimed it owns it');
     claims.giveBack([message.id]);
+    assert.equal(rig.index.nextDue(), deferredPart.until, 'not before its time');
+    const due = { ...deferredPart, until: Date.now() + 20 };
+    const soon = routed([], { parts: [due] });
+    rig.conductor.take(soon);
+    claims.claim([soon.id]);
+    await waitFor(() => Date.now() >= due.until);
+    claims.giveBack([soon.id]);
     await waitFor(() => rig.jobs.length === 1);
     assert.deepEqual([rig.jobs[0]?.job.to, rig.jobs[0]?.job.attempts], [['b@x'], 2]);
-    assert.deepEqual(claims.claim([message.id]).busy, [message.id], 'in delivery');
+    assert.deepEqual(claims.claim([soon.id]).busy, [soon.id], 'in delivery');
     delivered(rig.jobs[0]!);
     await waitFor(() => rig.conductor.counts.finished === 1);
     assert.equal(rig.conductor.active, 0);
+  });
+
+  it('leave a bin in trouble where it was', async () => {
+    await using rig = await openRig({
+      rules: { retry: { ...RULES.retry, times: [1e6] } },
+      work: (given) => given.done([deferral(given)], { trouble }),
+    });
+    rig.conductor.take(routed());
+    await waitFor(() => rig.conductor.counts.troubles === 1);
+    const bin = rig.conductor.bins.of(HOP);
+    const before = [bin.until, bin.troubles];
+    const claims = new Claims(rig.conductor);
+    const due = Date.now() + 20;
+    const [fresh, late] = [routed(), routed([], { parts: [{ hop: HOP, to: ['b@x'], attempts: 2, until: due }] })];
+    for (const { id, ...frame } of [fresh, late]) {
+      rig.conductor.take(frame);
+      assert.deepEqual(claims.claim([id]).ids, [id]);
+    }
+    await waitFor(() => Date.now() >= due);
+    const jobs = rig.jobs.length;
+    claims.giveBack([fresh.id, late.id]);
+    assert.deepEqual([bin.until, bin.troubles], before);
+    await waitFor(() => bin.parked === 3);
+    assert.equal(rig.jobs.length, jobs);
   });
 
   it('leave a job alone of whose worker it is not known yet what it recorded', async () => {

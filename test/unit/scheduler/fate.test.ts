@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Hop, Outcome } from '../../../src/mail/outcome.ts';
-import { ageOut, decideFate, expiresAt, type RetryRules } from '../../../src/scheduler/fate.ts';
+import { ageOut, decideFate, expiresAt, stillLate, type RetryRules } from '../../../src/scheduler/fate.ts';
 import { newPart, type Message, type PartFacts, type WorkPart } from '../../../src/scheduler/work.ts';
 
 const rules: RetryRules = { lifetime: 1000, bounceLifetime: 100, warnAfter: 300 };
@@ -89,6 +89,34 @@ describe('the fate of recipients', () => {
     assert.equal(fate(part({ warned: true }), late, 400).followUps.length, 1);
     assert.equal(fate(part({}, ''), late, 50).followUps.length, 1);
     assert.equal(fate(part(), late, 200).followUps.length, 1, 'too early');
+  });
+
+  it('is another warning when none could be written, and nothing else', () => {
+    const failures = [{ to: ['a', 'b'], reply }];
+    const warning = part({ hop: BOUNCE, kind: 'delayed', warned: true, failures });
+    const { followUps } = decideFate(warning, { outcomes: [], trouble: reply }, { rules, now: 400 });
+    assert.deepEqual(
+      followUps.map(({ facts, until }) => [facts.kind, facts.to, facts.attempts, facts.failures, until]),
+      [['delayed', ['a', 'b'], 1, failures, 0]],
+    );
+    assert.deepEqual(fate(warning, []).followUps, [], 'the message vanished');
+    assert.deepEqual(fate(warning, [outcome('warned', ['a', 'b'])]).followUps, []);
+  });
+
+  it('of a warning depends on who is late still', () => {
+    const warning: PartFacts = {
+      hop: BOUNCE,
+      to: ['a', 'b'],
+      attempts: 1,
+      warned: true,
+      kind: 'delayed',
+      failures: [{ to: ['a', 'b'], reply }],
+    };
+    const owed = part({ hop: BOUNCE, kind: 'failed', to: ['a'] });
+    assert.equal(stillLate(warning, [part()]), warning);
+    assert.equal(stillLate(warning, [warning, owed]), undefined);
+    const left = stillLate(warning, [warning, owed, part({ to: ['b'] })]);
+    assert.deepEqual([left?.to, left?.failures], [['b'], [{ to: ['b'], reply }]]);
   });
 
   it('is another try for those that the report forgot', () => {
