@@ -1,6 +1,6 @@
 /**
- * Hands every unfinished message to the stage that its state names: journals first, then the tree. What is under way at a time is
- * bounded, so new mail never waits behind old, and memory does not grow with the queue.
+ * Hands every unfinished message to the stage that its state names: journals first, then the tree, the oldest first in each. What
+ * is under way at a time is bounded, so new mail never waits behind old, and memory does not grow with the queue.
  */
 import type { HandOn } from '../ipc/hand-on.ts';
 import type { Peer } from '../ipc/peer.ts';
@@ -11,6 +11,7 @@ import { isSealed, listSegments } from '../queue/known-outcomes.ts';
 import { parseSegmentName } from '../queue/layout.ts';
 import { removeSegment } from '../queue/open-store.ts';
 import { removeFromTree } from '../queue/tree.ts';
+import { treeIds } from '../queue/tree-ids.ts';
 import { makerOf, timeOfId } from '../queue/queue-id.ts';
 import { isUnfinished, type QueuedMessage, type QueueWalk, type WalkedSegment } from '../queue/walk.ts';
 import { rehash } from '../queue/rehash.ts';
@@ -126,7 +127,7 @@ async function injectUnrouted(
   how: { readonly window: Window; readonly live: readonly string[] },
 ): Promise<void> {
   const makers = new Set(how.live.map(makerOf));
-  for await (const id of injection.walk.treeIds()) {
+  for await (const id of treeIds(injection.walk.layout)) {
     if (injection.stopped()) return;
     if (makers.has(makerOf(id))) continue;
     const message = await injection.walk.treeMessage(id);

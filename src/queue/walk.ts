@@ -1,6 +1,6 @@
 /**
  * Walks everything in the queue, as the injector and the commands see it: journals in sequence first, because what is there is
- * recent and small, then the tree, bucket by bucket, oldest first within each. One message in memory at a time.
+ * recent and small, then the tree, oldest first. In memory is one segment, or one message of the tree, at a time.
  */
 import fs from 'node:fs/promises';
 import type { Envelope } from '../mail/envelope.ts';
@@ -15,6 +15,7 @@ import { isQueueId } from './queue-id.ts';
 import { readHead } from './read-message.ts';
 import { scanSegment } from './scan-segment.ts';
 import type { Handle, QueueId } from './store.ts';
+import { treeIds } from './tree-ids.ts';
 
 /** A message in the queue and where each of its recipients stands. */
 export interface QueuedMessage {
@@ -45,6 +46,8 @@ export interface WalkOptions {
   readonly dir?: string;
   readonly split: number;
   readonly disk?: Disk;
+  /** Ids of the tree that are gathered at a time. */
+  readonly batch?: number;
   /** Called for files that cannot be read as messages. */
   readonly onCorrupt?: (path: string, why: string, bytes?: Buffer) => void | Promise<void>;
 }
@@ -125,25 +128,12 @@ export class QueueWalk {
     return { segment: name, total, sealed, finished, empty, messages };
   }
 
-  /** Everything in the hashed tree, finished messages too: those have no recipients left and wait for removal. */
+  /** Everything in the hashed tree, oldest first; finished messages too: those have no recipients left and wait for removal. */
   async *tree(): AsyncGenerator<QueuedMessage> {
-    const mess = folder(this.layout, 'mess');
-    for (const bucket of await listFolder(mess)) {
-      const names = await listFolder(`${mess}/${bucket}`);
-      for (const name of names) {
-        if (name.endsWith('.state') && isQueueId(name.slice(0, -6))) continue;
-        const message = isQueueId(name) ? await this.treeMessage(name) : undefined;
-        if (message) yield message;
-        else if (!isQueueId(name)) await this.#options.onCorrupt?.(`${mess}/${bucket}/${name}`, 'no name of a message');
-      }
-    }
-  }
-
-  /** Ids of messages in the tree, by name alone. */
-  async *treeIds(): AsyncGenerator<QueueId> {
-    const mess = folder(this.layout, 'mess');
-    for (const bucket of await listFolder(mess)) {
-      for (const name of await listFolder(`${mess}/${bucket}`)) if (isQueueId(name)) yield name;
+    const onForeign = (path: string): void | Promise<void> => this.#options.onCorrupt?.(path, 'no name of a message');
+    for await (const id of treeIds(this.layout, { batch: this.#options.batch, onForeign })) {
+      const message = await this.treeMessage(id);
+      if (message) yield message;
     }
   }
 

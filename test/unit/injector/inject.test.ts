@@ -19,9 +19,10 @@ const hop = { channel: 'smtp', next: 'mx:x' } as const;
 async function inject(
   queue: TestQueue,
   farm: Farm,
-  how: { mode?: 'start' | 'orphans'; live?: string[] } = {},
+  how: { mode?: 'start' | 'orphans'; live?: string[]; batch?: number } = {},
 ): Promise<void> {
-  const walk = new QueueWalk({ dir: queue.dir, split: SPLIT });
+  const { batch } = how;
+  const walk = new QueueWalk({ dir: queue.dir, split: SPLIT, ...(batch === undefined ? {} : { batch }) });
   const live = (): ReadonlySet<string> => new Set(how.live);
   await injectAll({ ...farm, walk, live, log: listLog().log, stopped: () => false }, how.mode ?? 'start');
 }
@@ -128,6 +129,17 @@ describe('the injector', () => {
     await inject(queue, farm);
     assert.equal(farm.toRouter.length, 1500);
     assert.ok(farm.most() <= 200, `${farm.most()} at a time`);
+  });
+
+  it('hands on the journals first, then the tree, the oldest first over all buckets', async () => {
+    await using queue = await openTestQueue();
+    await using farm = await openFarm();
+    const old: string[] = [];
+    for (let i = 0; i < 60; i += 1) old.push(await commit(queue.store, LARGE));
+    const recent = await commit(queue.store, 'in a journal');
+    old.push(await commit(queue.store, LARGE));
+    await inject(queue, farm, { batch: 7 });
+    assert.deepEqual(handles(farm.toRouter), [recent, ...old]);
   });
 
   it('knows what state files say', async () => {
