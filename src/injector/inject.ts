@@ -12,7 +12,7 @@ import { parseSegmentName } from '../queue/layout.ts';
 import { removeSegment } from '../queue/open-store.ts';
 import { removeFromTree } from '../queue/tree.ts';
 import { treeIds } from '../queue/tree-ids.ts';
-import { makerOf, timeOfId } from '../queue/queue-id.ts';
+import { firstIdAt, makerOf, timeOfId } from '../queue/queue-id.ts';
 import { isUnfinished, type QueuedMessage, type QueueWalk, type WalkedSegment } from '../queue/walk.ts';
 import { rehash } from '../queue/rehash.ts';
 import { mayBeCommand, sweepCompanions, sweepTemporary } from '../queue/sweep.ts';
@@ -24,6 +24,8 @@ export interface Injection {
   readonly walk: QueueWalk;
   /** Instance names of the workers that run now. */
   readonly live: () => ReadonlySet<string>;
+  /** For orphans: no writer that is gone since the last look began before that time, ms since 1970. */
+  readonly since: number;
   readonly log: Logger;
   /** The injector was told to stop: leave the rest to the next one. */
   readonly stopped: () => boolean;
@@ -120,14 +122,15 @@ async function injectTree(injection: Injection, window: Window): Promise<void> {
 
 /**
  * A dead acceptor may have left large messages that no router ever saw. What its stage knows already is handed on without
- * effect; ids say which process made them, so those of living writers that have a segment are not even read.
+ * effect. Ids say when they were made and by which process: what is older than every writer in question, and what comes from a
+ * living one that has a segment, is not even read.
  */
 async function injectUnrouted(
   injection: Injection,
   how: { readonly window: Window; readonly live: readonly string[] },
 ): Promise<void> {
   const makers = new Set(how.live.map(makerOf));
-  for await (const id of treeIds(injection.walk.layout)) {
+  for await (const id of treeIds(injection.walk.layout, { from: firstIdAt(injection.since) })) {
     if (injection.stopped()) return;
     if (makers.has(makerOf(id))) continue;
     const message = await injection.walk.treeMessage(id);

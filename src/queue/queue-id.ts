@@ -47,6 +47,11 @@ export function timeOfId(id: string): number {
   return time;
 }
 
+/** No id that was made at that time or later (ms since 1970) sorts before this text. */
+export function firstIdAt(time: number): string {
+  return encode(Math.max(0, Math.floor(time)), TIME_DIGITS);
+}
+
 /** Which process made an id: the same text for all of its ids, and for the names of its segments. */
 export function makerOf(id: string): string {
   return id.slice(TIME_DIGITS, TIME_DIGITS + PROCESS_DIGITS);

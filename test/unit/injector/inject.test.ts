@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { describe, it } from 'node:test';
 import { injectAll } from '../../../src/injector/inject.ts';
 import type { Frame } from '../../../src/ipc/messages.ts';
 import { idOfHandle } from '../../../src/queue/handle.ts';
 import { messagePath } from '../../../src/queue/layout.ts';
-import { createDisk } from '../../../src/queue/disk.ts';
+import { createDisk, type Disk } from '../../../src/queue/disk.ts';
 import { createIdSource } from '../../../src/queue/queue-id.ts';
 import { outcomeLine } from '../../../src/queue/record.ts';
 import { appendState } from '../../../src/queue/tree.ts';
@@ -19,12 +20,12 @@ const hop = { channel: 'smtp', next: 'mx:x' } as const;
 async function inject(
   queue: TestQueue,
   farm: Farm,
-  how: { mode?: 'start' | 'orphans'; live?: string[]; batch?: number } = {},
+  how: { mode?: 'start' | 'orphans'; live?: string[]; batch?: number; since?: number; disk?: Disk } = {},
 ): Promise<void> {
-  const { batch } = how;
-  const walk = new QueueWalk({ dir: queue.dir, split: SPLIT, ...(batch === undefined ? {} : { batch }) });
+  const { batch, disk = createDisk(), since = 0 } = how;
+  const walk = new QueueWalk({ dir: queue.dir, split: SPLIT, disk, ...(batch === undefined ? {} : { batch }) });
   const live = (): ReadonlySet<string> => new Set(how.live);
-  await injectAll({ ...farm, walk, live, log: listLog().log, stopped: () => false }, how.mode ?? 'start');
+  await injectAll({ ...farm, walk, live, since, log: listLog().log, stopped: () => false }, how.mode ?? 'start');
 }
 
 const handles = (frames: readonly Frame[]): string[] =>
@@ -99,6 +100,27 @@ describe('the injector', () => {
     assert.deepEqual(farm.toRouter, []);
     await inject(queue, farm, { mode: 'orphans' });
     assert.deepEqual(handles(farm.toRouter).map(idOfHandle), [idOfHandle(handle)]);
+  });
+
+  it('reads nothing that is older than every writer that is gone, when it looks for orphans', async () => {
+    await using queue = await openTestQueue();
+    await using farm = await openFarm();
+    const layout = { root: queue.dir, split: SPLIT };
+    const since = Date.now();
+    const older = createIdSource(() => since - 1);
+    for (let i = 0; i < 100; i += 1) {
+      const path = messagePath(layout, older());
+      mkdirSync(dirname(path), { recursive: true });
+      writeFileSync(path, 'not looked at');
+    }
+    const left = await commit(queue.store, LARGE);
+    const opened: string[] = [];
+    const disk = createDisk();
+    const watched: Disk = { ...disk, open: (path) => (opened.push(path), disk.open(path)) };
+    await inject(queue, farm, { mode: 'orphans', since, disk: watched });
+    assert.deepEqual(handles(farm.toRouter), [left]);
+    const path = messagePath(layout, idOfHandle(left));
+    assert.deepEqual(opened, [path, `${path}.state`]);
   });
 
   it('tells of the older segments of a living writer: a scheduler that died knew of them', async () => {
