@@ -61,6 +61,7 @@ export async function injectAll(injection: Injection, mode: 'start' | 'orphans')
   if (mode === 'start') await injectTree(injection, window);
   else await injectUnrouted(injection, { window, live: names.filter(isLive) });
   await window.drain();
+  walk.close();
   if (mode === 'start') await scheduler.request({ t: 'walk', phase: 'end', injected: window.count }, ANSWER_MS);
   log.info('injection-done', { mode, injected: window.count, ms: Date.now() - begun });
 }

@@ -1,5 +1,5 @@
 /** Removes what a crash left lying about: temporary files that were never acknowledged, and state files without a message. */
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import fs from 'node:fs/promises';
 import { errorCode } from '../base/text.ts';
 import { exists } from './disk.ts';
@@ -51,7 +51,7 @@ export async function sweepCompanions(layout: Layout): Promise<number> {
       if (!name.endsWith(STATE)) continue;
       const path = `${mess}/${bucket}/${name}`;
       // One call without a wait for each of very many: a turn of the thread pool costs twenty times as much.
-      if (existsSync(path.slice(0, -STATE.length))) continue;
+      if (statSync(path.slice(0, -STATE.length), { throwIfNoEntry: false })) continue;
       if (await followDeleted(layout, name.slice(0, -STATE.length), path)) continue;
       removed += await removeOld(path);
     }

@@ -9,8 +9,9 @@ import { errorCode, errorText } from '../base/text.ts';
 import { createDisk, isForeign, type Disk, exists } from './disk.ts';
 import { foldOutcomes, type RecipientState } from './fold.ts';
 import { journalHandle, treeHandle } from './handle.ts';
-import { deletedPath, folder, messagePath, parseSegmentName, statePath, type Layout } from './layout.ts';
-import { listSegments, readKnownOutcomes, readSegment, type SegmentFiles } from './known-outcomes.ts';
+import { deletedPath, folder, messagePath, statePath, type Layout } from './layout.ts';
+import { listSegments, readSegment, type SegmentFiles } from './known-outcomes.ts';
+import { OutcomeLookup } from './outcome-lookup.ts';
 import { isQueueId } from './queue-id.ts';
 import { readHead } from './read-message.ts';
 import { scanSegment } from './scan-segment.ts';
@@ -59,7 +60,7 @@ export class QueueWalk {
   readonly layout: Layout;
   readonly disk: Disk;
   readonly #options: WalkOptions;
-  #known = new Map<string, readonly Outcome[]>();
+  #known: OutcomeLookup | undefined;
 
   constructor(options: WalkOptions) {
     this.#options = options;
@@ -68,22 +69,15 @@ export class QueueWalk {
   }
 
   /** Reads the outcome journals; call it before the walks. */
-  async readOutcomes(): Promise<void> {
-    this.#known = await readKnownOutcomes(this.#files());
-    for (const name of await listSegments(this.layout, 'journal')) {
-      if (parseSegmentName(name)?.worker.startsWith('bounce') === true) await this.#readSettled(name);
-    }
+  readOutcomes(): Promise<void> {
+    this.close();
+    this.#known = new OutcomeLookup(this.#files());
+    return this.#known.read(MAX_INLINE);
   }
 
-  /** A bounce in a journal is also the outcome of what it reports, should its maker have died before it recorded that. */
-  async #readSettled(name: string): Promise<void> {
-    for await (const scanned of readSegment(this.#files(), 'journal', { name, maxContent: MAX_INLINE })) {
-      if (scanned.kind !== 'record' || scanned.record.kind !== 'message' || scanned.record.staged) continue;
-      const { settles, received } = scanned.record.envelope;
-      if (!settles) continue;
-      const before = this.#known.get(settles.id) ?? [];
-      this.#known.set(settles.id, [...before, { state: 'bounced', recipients: settles.recipients, at: received }]);
-    }
+  /** Lets go of what is open; the outcomes stay known. */
+  close(): void {
+    this.#known?.close();
   }
 
   /** The message journals, a segment at a time, oldest first. `wanted` chooses segments by name. */
@@ -118,7 +112,8 @@ export class QueueWalk {
       if (record.kind === 'accept') acceptStaged(record.ordinal, staged, found);
       if (record.kind !== 'message') continue;
       const handle = journalHandle(record.id, { segment: name, ordinal, offset, length });
-      const message = this.#message(record, handle, 'journal');
+      const outcomes = this.#knownOf(record.id);
+      const message = makeMessage(record, { handle, where: 'journal', outcomes });
       (record.staged ? staged : found).set(ordinal, message);
     }
     const unfinished = [...found].filter(([, message]) => isUnfinished(message));
@@ -175,8 +170,10 @@ export class QueueWalk {
         await this.#options.onCorrupt?.(paths.message, 'torn, foreign or damaged');
         return undefined;
       }
-      const extra = await this.#readState(paths.state);
-      return this.#message(head.record, treeHandle(id), 'tree', extra);
+      // In this order: outcomes go from the journals into the state file, and only then their journal goes.
+      const known = this.#knownOf(id);
+      const told = await this.#readState(paths.state);
+      return makeMessage(head.record, { handle: treeHandle(id), where: 'tree', outcomes: [...told, ...known] });
     } finally {
       await file.close();
     }
@@ -204,15 +201,8 @@ export class QueueWalk {
     return outcomes;
   }
 
-  #message(
-    record: { readonly id: QueueId; readonly envelope: Envelope; readonly length: number },
-    handle: Handle,
-    where: 'journal' | 'tree',
-    extra: readonly Outcome[] = [],
-  ): QueuedMessage {
-    const outcomes = [...extra, ...(this.#known.get(record.id) ?? [])];
-    const recipients = foldOutcomes(record.envelope, outcomes).filter((recipient) => recipient.state !== 'done');
-    return { id: record.id, handle, envelope: record.envelope, size: record.length, where, recipients };
+  #knownOf(id: QueueId): readonly Outcome[] {
+    return this.#known?.of(id) ?? [];
   }
 
   #files(): SegmentFiles {
@@ -226,6 +216,15 @@ export class QueueWalk {
 
 export function isUnfinished(message: QueuedMessage): boolean {
   return message.recipients.length > 0;
+}
+
+function makeMessage(
+  record: { readonly id: QueueId; readonly envelope: Envelope; readonly length: number },
+  found: { readonly handle: Handle; readonly where: 'journal' | 'tree'; readonly outcomes: readonly Outcome[] },
+): QueuedMessage {
+  const { id, envelope, length } = record;
+  const recipients = foldOutcomes(envelope, found.outcomes).filter((recipient) => recipient.state !== 'done');
+  return { id, handle: found.handle, envelope, size: length, where: found.where, recipients };
 }
 
 function acceptStaged(ordinal: number, staged: Map<number, QueuedMessage>, found: Map<number, QueuedMessage>): void {
@@ -250,6 +249,7 @@ export async function* walkQueue(options: WalkOptions): AsyncGenerator<QueuedMes
     for (const { message } of messages) if ((await walk.fileOf(message.id)) === undefined) yield message;
   }
   for await (const message of walk.tree()) if (isUnfinished(message)) yield message;
+  walk.close();
 }
 
 /** The deleted queue, oldest first. */
@@ -257,4 +257,5 @@ export async function* walkDeleted(options: WalkOptions): AsyncGenerator<QueuedM
   const walk = new QueueWalk(options);
   await walk.readOutcomes();
   yield* walk.deleted();
+  walk.close();
 }
