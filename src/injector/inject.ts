@@ -13,7 +13,8 @@ import { removeSegment } from '../queue/open-store.ts';
 import { removeFromTree } from '../queue/tree.ts';
 import { treeIds } from '../queue/tree-ids.ts';
 import { firstIdAt, makerOf, timeOfId } from '../queue/queue-id.ts';
-import { isUnfinished, type QueuedMessage, type QueueWalk, type WalkedSegment } from '../queue/walk.ts';
+import { isUnfinished, type QueuedMessage } from '../queue/queued-message.ts';
+import type { QueueWalk } from '../queue/walk.ts';
 import { rehash } from '../queue/rehash.ts';
 import { mayBeCommand, sweepCompanions, sweepTemporary } from '../queue/sweep.ts';
 
@@ -80,31 +81,19 @@ async function injectSegment(
   const segment = await walk.segment(how.name);
   const grows = how.live && !segment.sealed;
   if (segment.total === 0 && !grows) return removeEmpty(walk, how.name);
-  const { here, moved } = await separateMoved(walk, segment);
   // A writer that goes on tells the total itself, and which of its staged messages came to nothing.
   const finished = grows ? segment.finished : [...segment.finished, ...segment.empty];
-  await tellClosed(injection, `journal/${how.name}`, grows ? 0 : segment.total, [...finished, ...moved]);
-  for (const message of here) await inject(injection, message, how.window);
+  await tellClosed(injection, `journal/${how.name}`, grows ? 0 : segment.total, [...finished, ...segment.moved]);
+  for await (const message of segment.messages()) {
+    // Those are injected from the tree.
+    if (walk.fileOf(message.id) === undefined) await inject(injection, message, how.window);
+  }
 }
 
 /** A command that queues a message at this moment is about to write it here: its own hand-on tells of it. */
 async function removeEmpty(walk: QueueWalk, name: string): Promise<void> {
   if (mayBeCommand(parseSegmentName(name)?.worker ?? '', timeOfId(name))) return;
   await removeSegment(createDisk(), walk.layout, `journal/${name}`);
-}
-
-/** Messages that have a file in the tree already are injected from there. */
-async function separateMoved(
-  walk: QueueWalk,
-  segment: WalkedSegment,
-): Promise<{ here: QueuedMessage[]; moved: number[] }> {
-  const here: QueuedMessage[] = [];
-  const moved: number[] = [];
-  for (const { message, ordinal } of segment.messages) {
-    if ((await walk.fileOf(message.id)) !== undefined) moved.push(ordinal);
-    else here.push(message);
-  }
-  return { here, moved };
 }
 
 async function injectTree(injection: Injection, window: Window): Promise<void> {
