@@ -1,7 +1,7 @@
 /** A double-ended queue whose every operation is cheap, however long it is: Array.shift() copies. */
 export class Deque<T> {
   #front: T[] = [];
-  #back: T[] = [];
+  #back: (T | undefined)[] = [];
   #head = 0;
 
   get length(): number {
@@ -21,6 +21,8 @@ export class Deque<T> {
     if (this.#front.length > 0) return this.#front.pop();
     if (this.#head === this.#back.length) return undefined;
     const item = this.#back[this.#head];
+    // What was taken is not held any longer, though its place is: thousands may be in front of the others.
+    this.#back[this.#head] = undefined;
     this.#head += 1;
     if (this.#head > 1024 && this.#head * 2 > this.#back.length) {
       this.#back = this.#back.slice(this.#head);

@@ -1,6 +1,6 @@
 /**
- * Hands every unfinished message to the stage that its state names: journals first, then the tree. What is under way at a time is
- * bounded, so new mail never waits behind old, and memory does not grow with the queue.
+ * Hands every unfinished message to the stage that its state names: journals first, then the tree, the oldest first in each. What
+ * is under way at a time is bounded, so new mail never waits behind old, and memory does not grow with the queue.
  */
 import type { HandOn } from '../ipc/hand-on.ts';
 import type { Peer } from '../ipc/peer.ts';
@@ -11,8 +11,10 @@ import { isSealed, listSegments } from '../queue/known-outcomes.ts';
 import { parseSegmentName } from '../queue/layout.ts';
 import { removeSegment } from '../queue/open-store.ts';
 import { removeFromTree } from '../queue/tree.ts';
-import { makerOf, timeOfId } from '../queue/queue-id.ts';
-import { isUnfinished, type QueuedMessage, type QueueWalk, type WalkedSegment } from '../queue/walk.ts';
+import { treeIds } from '../queue/tree-ids.ts';
+import { firstIdAt, makerOf, timeOfId } from '../queue/queue-id.ts';
+import { isUnfinished, type QueuedMessage } from '../queue/queued-message.ts';
+import type { QueueWalk } from '../queue/walk.ts';
 import { rehash } from '../queue/rehash.ts';
 import { mayBeCommand, sweepCompanions, sweepTemporary } from '../queue/sweep.ts';
 
@@ -23,6 +25,8 @@ export interface Injection {
   readonly walk: QueueWalk;
   /** Instance names of the workers that run now. */
   readonly live: () => ReadonlySet<string>;
+  /** For orphans: no writer that is gone since the last look began before that time, ms since 1970. */
+  readonly since: number;
   readonly log: Logger;
   /** The injector was told to stop: leave the rest to the next one. */
   readonly stopped: () => boolean;
@@ -58,6 +62,7 @@ export async function injectAll(injection: Injection, mode: 'start' | 'orphans')
   if (mode === 'start') await injectTree(injection, window);
   else await injectUnrouted(injection, { window, live: names.filter(isLive) });
   await window.drain();
+  walk.close();
   if (mode === 'start') await scheduler.request({ t: 'walk', phase: 'end', injected: window.count }, ANSWER_MS);
   log.info('injection-done', { mode, injected: window.count, ms: Date.now() - begun });
 }
@@ -76,31 +81,19 @@ async function injectSegment(
   const segment = await walk.segment(how.name);
   const grows = how.live && !segment.sealed;
   if (segment.total === 0 && !grows) return removeEmpty(walk, how.name);
-  const { here, moved } = await separateMoved(walk, segment);
   // A writer that goes on tells the total itself, and which of its staged messages came to nothing.
   const finished = grows ? segment.finished : [...segment.finished, ...segment.empty];
-  await tellClosed(injection, `journal/${how.name}`, grows ? 0 : segment.total, [...finished, ...moved]);
-  for (const message of here) await inject(injection, message, how.window);
+  await tellClosed(injection, `journal/${how.name}`, grows ? 0 : segment.total, [...finished, ...segment.moved]);
+  for await (const message of segment.messages()) {
+    // Those are injected from the tree.
+    if (walk.fileOf(message.id) === undefined) await inject(injection, message, how.window);
+  }
 }
 
 /** A command that queues a message at this moment is about to write it here: its own hand-on tells of it. */
 async function removeEmpty(walk: QueueWalk, name: string): Promise<void> {
   if (mayBeCommand(parseSegmentName(name)?.worker ?? '', timeOfId(name))) return;
   await removeSegment(createDisk(), walk.layout, `journal/${name}`);
-}
-
-/** Messages that have a file in the tree already are injected from there. */
-async function separateMoved(
-  walk: QueueWalk,
-  segment: WalkedSegment,
-): Promise<{ here: QueuedMessage[]; moved: number[] }> {
-  const here: QueuedMessage[] = [];
-  const moved: number[] = [];
-  for (const { message, ordinal } of segment.messages) {
-    if ((await walk.fileOf(message.id)) !== undefined) moved.push(ordinal);
-    else here.push(message);
-  }
-  return { here, moved };
 }
 
 async function injectTree(injection: Injection, window: Window): Promise<void> {
@@ -119,14 +112,15 @@ async function injectTree(injection: Injection, window: Window): Promise<void> {
 
 /**
  * A dead acceptor may have left large messages that no router ever saw. What its stage knows already is handed on without
- * effect; ids say which process made them, so those of living writers that have a segment are not even read.
+ * effect. Ids say when they were made and by which process: what is older than every writer in question, and what comes from a
+ * living one that has a segment, is not even read.
  */
 async function injectUnrouted(
   injection: Injection,
   how: { readonly window: Window; readonly live: readonly string[] },
 ): Promise<void> {
   const makers = new Set(how.live.map(makerOf));
-  for await (const id of injection.walk.treeIds()) {
+  for await (const id of treeIds(injection.walk.layout, { from: firstIdAt(injection.since) })) {
     if (injection.stopped()) return;
     if (makers.has(makerOf(id))) continue;
     const message = await injection.walk.treeMessage(id);

@@ -85,7 +85,7 @@ async function foldOutcomes(settling: Settling, name: string): Promise<void> {
   const known = await readKnownOutcomes({ disk, layout }, [name]);
   const folders = new Set<string>();
   for (const [id, outcomes] of known) {
-    const where = await walk.fileOf(id as QueueId);
+    const where = walk.fileOf(id as QueueId);
     const lines = [outcomeLine(id as QueueId, outcomes)];
     if (where === undefined) folders.add(bucketFolder(layout, id as QueueId));
     else await appendState({ disk, layout, where }, id as QueueId, lines);

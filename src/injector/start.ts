@@ -29,7 +29,11 @@ const QUEUE = 'queue';
 const CONNECT_MS = 60_000;
 
 /** A started injector works by itself and then finishes the process. */
-export async function startInjector(worker: Worker, mode: Mode): Promise<Role> {
+export async function startInjector(
+  worker: Worker,
+  how: { readonly mode: Mode; readonly since: number },
+): Promise<Role> {
+  const { mode, since } = how;
   const { config, log } = worker;
   const self = makeHello({ farm: worker.farm, worker: worker.instance });
   const tls = readIpcTls(config);
@@ -58,6 +62,7 @@ export async function startInjector(worker: Worker, mode: Mode): Promise<Role> {
     schedulerHandOn: handOn('scheduler'),
     walk: new QueueWalk({ dir: QUEUE, split: config.queue.split, onCorrupt: corrupt.setAside }),
     live: () => readLive(),
+    since,
     log,
     stopped: () => stopped,
   };

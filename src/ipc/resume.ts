@@ -3,7 +3,7 @@
  * yet, else to the scheduler as the router would. For the injector, and for commands after they changed a state.
  */
 import type { Hop } from '../mail/outcome.ts';
-import type { QueuedMessage } from '../queue/walk.ts';
+import type { QueuedMessage } from '../queue/queued-message.ts';
 import type { RecipientState } from '../queue/fold.ts';
 import type { HandedOn } from './hand-on.ts';
 import type { Part } from './messages.ts';

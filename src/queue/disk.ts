@@ -2,7 +2,7 @@
  * The file operations that durability rests on, as one object, so that a test can make each step fail. Everything that the
  * queue promises goes through these: write, fdatasync, rename, sync of a directory.
  */
-import { constants } from 'node:fs';
+import { constants, statSync } from 'node:fs';
 import fs from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { errorCode } from '../base/text.ts';
@@ -150,4 +150,9 @@ export async function exists(path: string): Promise<boolean> {
     if (errorCode(error) === 'ENOENT') return false;
     throw error;
   }
+}
+
+/** The same at once, for whoever asks of very many: a turn of the thread pool costs twenty times as much. */
+export function isThere(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false }) !== undefined;
 }

@@ -1,7 +1,4 @@
-/**
- * All outcomes that the outcome journals hold, by message. The journals are small and recent whatever the queue's length, so
- * this is too: it is read once by the injector and by commands, never in the path of new mail.
- */
+/** Reads segments of the journals: their names, their records, and the outcomes of some of them by message. */
 import fs from 'node:fs/promises';
 import type { Outcome } from '../mail/outcome.ts';
 import { errorCode, errorText } from '../base/text.ts';
@@ -49,17 +46,19 @@ export async function* readSegment(
   }
 }
 
-/** Outcomes by queue id, in the order in which each segment holds them; of all segments unless some are named. */
+/** Outcomes in these outcome segments by queue id, in the order in which each holds them; of all messages unless some are named. */
 export async function readKnownOutcomes(
   files: SegmentFiles,
-  segments?: readonly string[],
+  segments: readonly string[],
+  wanted?: ReadonlySet<string>,
 ): Promise<Map<string, readonly Outcome[]>> {
   const known = new Map<string, Outcome[]>();
-  for (const name of segments ?? (await listSegments(files.layout, 'outcome'))) {
+  for (const name of segments) {
     for await (const scanned of readSegment(files, 'outcome', { name, maxContent: 0 })) {
       if (scanned.kind === 'damaged') files.onTrouble?.(name, 'damaged outcome passed over');
       if (scanned.kind !== 'record' || scanned.record.kind !== 'outcomes') continue;
       const { id, outcomes } = scanned.record;
+      if (wanted && !wanted.has(id)) continue;
       const list = known.get(id);
       if (list) list.push(...outcomes);
       else known.set(id, [...outcomes]);

@@ -11,7 +11,8 @@ import type { Layout } from './layout.ts';
 import { outcomeLine } from './record.ts';
 import type { Handle, Store } from './store.ts';
 import { appendState, moveToDeleted, restoreFromDeleted, type TreeOptions } from './tree.ts';
-import { QueueWalk, type QueuedMessage } from './walk.ts';
+import type { QueuedMessage } from './queued-message.ts';
+import { QueueWalk } from './walk.ts';
 
 export class QueueOperator {
   readonly #store: Store;

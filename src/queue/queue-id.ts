@@ -47,16 +47,26 @@ export function timeOfId(id: string): number {
   return time;
 }
 
+/** No id that was made at that time or later (ms since 1970) sorts before this text. */
+export function firstIdAt(time: number): string {
+  return encode(Math.max(0, Math.floor(time)), TIME_DIGITS);
+}
+
 /** Which process made an id: the same text for all of its ids, and for the names of its segments. */
 export function makerOf(id: string): string {
   return id.slice(TIME_DIGITS, TIME_DIGITS + PROCESS_DIGITS);
 }
 
-/** The hash bucket of an id: FNV-1a over its characters, so that ids of one moment spread over all buckets. */
-export function bucketOf(id: QueueId, split: number): number {
+/** FNV-1a over the characters of an id: below 2³², and ids of one moment spread evenly. */
+export function hashOfId(id: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < id.length; i += 1) hash = Math.imul(hash ^ id.charCodeAt(i), 0x01000193);
-  return (hash >>> 0) % split;
+  return hash >>> 0;
+}
+
+/** The hash bucket of an id. */
+export function bucketOf(id: QueueId, split: number): number {
+  return hashOfId(id) % split;
 }
 
 function encode(value: number, digits: number): string {

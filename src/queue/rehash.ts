@@ -8,6 +8,7 @@ import { isForeign } from './disk.ts';
 import { bucketName, folder, messagePath } from './layout.ts';
 import { isQueueId } from './queue-id.ts';
 import type { QueueId } from './store.ts';
+import { namesIn } from './tree-ids.ts';
 import { AlreadyInTree, appendState, placeInTree, type TreeOptions } from './tree.ts';
 
 const STATE = '.state';
@@ -16,14 +17,19 @@ const STATE = '.state';
 export async function rehash(options: TreeOptions): Promise<{ readonly rehomed: number }> {
   const mess = folder(options.layout, 'mess');
   let rehomed = 0;
-  for (const bucket of await fs.readdir(mess, { withFileTypes: true })) {
-    if (!bucket.isDirectory()) continue;
-    const here = `${mess}/${bucket.name}`;
-    const strays = (await fs.readdir(here)).filter((name) => isStray(options, bucket.name, name));
-    const companions = strays.filter((name) => name.endsWith(STATE));
-    const messages = strays.filter((name) => !name.endsWith(STATE));
-    for (const name of companions) rehomed += await moveCompanion(options, `${here}/${name}`, idOf(name));
-    for (const name of messages) rehomed += await moveMessage(options, `${here}/${name}`, idOf(name));
+  for await (const bucket of namesIn(mess)) {
+    const here = `${mess}/${bucket}`;
+    let messages = false;
+    for await (const name of namesIn(here)) {
+      if (!isStray(options, bucket, name)) continue;
+      if (name.endsWith(STATE)) rehomed += await moveCompanion(options, `${here}/${name}`, idOf(name));
+      else messages = true;
+    }
+    if (!messages) continue;
+    for await (const name of namesIn(here)) {
+      const moves = isStray(options, bucket, name) && !name.endsWith(STATE);
+      if (moves) rehomed += await moveMessage(options, `${here}/${name}`, idOf(name));
+    }
   }
   return { rehomed };
 }

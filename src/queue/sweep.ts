@@ -1,9 +1,10 @@
 /** Removes what a crash left lying about: temporary files that were never acknowledged, and state files without a message. */
 import fs from 'node:fs/promises';
 import { errorCode } from '../base/text.ts';
-import { exists } from './disk.ts';
+import { exists, isThere } from './disk.ts';
 import { deletedPath, folder, temporaryPath, type Layout } from './layout.ts';
 import { isQueueId } from './queue-id.ts';
+import { namesIn } from './tree-ids.ts';
 
 /** The longest that a command (sendmail without a farm) may take to write one message; its name is in no list of the living. */
 const COMMAND_MS = 60 * 60_000;
@@ -44,20 +45,29 @@ export async function sweepTemporary(layout: Layout, running: () => ReadonlySet<
 export async function sweepCompanions(layout: Layout): Promise<number> {
   const mess = folder(layout, 'mess');
   let removed = 0;
-  for (const bucket of await fs.readdir(mess, { withFileTypes: true })) {
-    if (!bucket.isDirectory()) continue;
-    const names = new Set(await fs.readdir(`${mess}/${bucket.name}`));
-    for (const name of names) {
-      if (!name.endsWith(STATE) || names.has(name.slice(0, -STATE.length))) continue;
-      const path = `${mess}/${bucket.name}/${name}`;
+  for await (const bucket of namesIn(mess)) {
+    for await (const name of namesIn(`${mess}/${bucket}`)) {
+      if (!name.endsWith(STATE)) continue;
+      const path = `${mess}/${bucket}/${name}`;
+      if (isThere(path.slice(0, -STATE.length))) continue;
       if (await followDeleted(layout, name.slice(0, -STATE.length), path)) continue;
-      const { mtimeMs } = await fs.lstat(path);
-      if (Date.now() - mtimeMs < COMMAND_MS) continue;
-      await fs.unlink(path);
-      removed += 1;
+      removed += await removeOld(path);
     }
   }
   return removed;
+}
+
+async function removeOld(path: string): Promise<number> {
+  try {
+    const { mtimeMs } = await fs.lstat(path);
+    if (Date.now() - mtimeMs < COMMAND_MS) return 0;
+    await fs.unlink(path);
+    return 1;
+  } catch (error) {
+    // The scheduler removed it behind its message.
+    if (errorCode(error) === 'ENOENT') return 0;
+    throw error;
+  }
 }
 
 /** A crash in the middle of a deletion parts a message from its outcomes: they follow it. */

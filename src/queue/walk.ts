@@ -1,62 +1,38 @@
 /**
  * Walks everything in the queue, as the injector and the commands see it: journals in sequence first, because what is there is
- * recent and small, then the tree, bucket by bucket, oldest first within each. One message in memory at a time.
+ * recent and small, then the tree, oldest first. One message in memory at a time.
  */
 import fs from 'node:fs/promises';
-import type { Envelope } from '../mail/envelope.ts';
 import type { Outcome } from '../mail/outcome.ts';
 import { errorCode, errorText } from '../base/text.ts';
-import { createDisk, isForeign, type Disk, exists } from './disk.ts';
-import { foldOutcomes, type RecipientState } from './fold.ts';
-import { journalHandle, treeHandle } from './handle.ts';
-import { deletedPath, folder, messagePath, parseSegmentName, statePath, type Layout } from './layout.ts';
-import { listSegments, readKnownOutcomes, readSegment, type SegmentFiles } from './known-outcomes.ts';
+import { createDisk, isForeign, isThere, type Disk } from './disk.ts';
+import { treeHandle } from './handle.ts';
+import { deletedPath, folder, messagePath, statePath, type Layout } from './layout.ts';
+import { listSegments, type SegmentFiles } from './known-outcomes.ts';
+import { OutcomeLookup } from './outcome-lookup.ts';
 import { isQueueId } from './queue-id.ts';
+import { isUnfinished, makeMessage, type QueuedMessage } from './queued-message.ts';
 import { readHead } from './read-message.ts';
 import { scanSegment } from './scan-segment.ts';
-import type { Handle, QueueId } from './store.ts';
-
-/** A message in the queue and where each of its recipients stands. */
-export interface QueuedMessage {
-  readonly id: QueueId;
-  readonly handle: Handle;
-  readonly envelope: Envelope;
-  /** Bytes of content. */
-  readonly size: number;
-  readonly where: 'journal' | 'tree' | 'deleted';
-  /** Recipients that need something, without those that are done. */
-  readonly recipients: readonly RecipientState[];
-}
-
-/** One segment of the message journal with what is left to do in it. */
-export interface WalkedSegment {
-  readonly segment: string;
-  readonly total: number;
-  /** Its writer closed it: no record will follow. */
-  readonly sealed: boolean;
-  /** Ordinals of messages that are finished. */
-  readonly finished: readonly number[];
-  /** Ordinals that hold nothing to deliver as things stand: accept records, messages not accepted, damaged records. */
-  readonly empty: readonly number[];
-  readonly messages: readonly { readonly ordinal: number; readonly message: QueuedMessage }[];
-}
+import type { QueueId } from './store.ts';
+import { treeIds } from './tree-ids.ts';
+import { MAX_INLINE, walkSegment, type WalkedSegment } from './walk-segment.ts';
 
 export interface WalkOptions {
   readonly dir?: string;
   readonly split: number;
   readonly disk?: Disk;
+  /** Ids of the tree that are gathered at a time. */
+  readonly batch?: number;
   /** Called for files that cannot be read as messages. */
   readonly onCorrupt?: (path: string, why: string, bytes?: Buffer) => void | Promise<void>;
 }
-
-/** Largest content in a journal: more than any `queue.inline` that the configuration allows. */
-const MAX_INLINE = 64 * 1024 * 1024;
 
 export class QueueWalk {
   readonly layout: Layout;
   readonly disk: Disk;
   readonly #options: WalkOptions;
-  #known = new Map<string, readonly Outcome[]>();
+  #known: OutcomeLookup | undefined;
 
   constructor(options: WalkOptions) {
     this.#options = options;
@@ -65,22 +41,15 @@ export class QueueWalk {
   }
 
   /** Reads the outcome journals; call it before the walks. */
-  async readOutcomes(): Promise<void> {
-    this.#known = await readKnownOutcomes(this.#files());
-    for (const name of await listSegments(this.layout, 'journal')) {
-      if (parseSegmentName(name)?.worker.startsWith('bounce') === true) await this.#readSettled(name);
-    }
+  readOutcomes(): Promise<void> {
+    this.close();
+    this.#known = new OutcomeLookup(this.#files());
+    return this.#known.read(MAX_INLINE);
   }
 
-  /** A bounce in a journal is also the outcome of what it reports, should its maker have died before it recorded that. */
-  async #readSettled(name: string): Promise<void> {
-    for await (const scanned of readSegment(this.#files(), 'journal', { name, maxContent: MAX_INLINE })) {
-      if (scanned.kind !== 'record' || scanned.record.kind !== 'message' || scanned.record.staged) continue;
-      const { settles, received } = scanned.record.envelope;
-      if (!settles) continue;
-      const before = this.#known.get(settles.id) ?? [];
-      this.#known.set(settles.id, [...before, { state: 'bounced', recipients: settles.recipients, at: received }]);
-    }
+  /** Lets go of what is open; the outcomes stay known. */
+  close(): void {
+    this.#known?.close();
   }
 
   /** The message journals, a segment at a time, oldest first. `wanted` chooses segments by name. */
@@ -90,60 +59,24 @@ export class QueueWalk {
     }
   }
 
-  async segment(name: string): Promise<WalkedSegment> {
-    const found = new Map<number, QueuedMessage>();
-    const staged = new Map<number, QueuedMessage>();
-    let total = 0;
-    let sealed = false;
-    for await (const scanned of readSegment(this.#files(), 'journal', { name, maxContent: MAX_INLINE })) {
-      if (scanned.kind === 'end') {
-        const what = scanned.rest ? 'damage before records' : 'torn tail';
-        if (scanned.left > 0) await this.#options.onCorrupt?.(name, `${what}: ${scanned.left} bytes`, scanned.rest);
-        break;
-      }
-      if (scanned.kind === 'record' && scanned.record.kind === 'end') {
-        sealed = true;
-        continue;
-      }
-      const ordinal = total;
-      total += 1;
-      if (scanned.kind === 'damaged') {
-        await this.#options.onCorrupt?.(name, `damaged record at ${scanned.offset}`, scanned.raw);
-        continue;
-      }
-      const { record, offset, length } = scanned;
-      if (record.kind === 'accept') acceptStaged(record.ordinal, staged, found);
-      if (record.kind !== 'message') continue;
-      const handle = journalHandle(record.id, { segment: name, ordinal, offset, length });
-      const message = this.#message(record, handle, 'journal');
-      (record.staged ? staged : found).set(ordinal, message);
-    }
-    const unfinished = [...found].filter(([, message]) => isUnfinished(message));
-    const messages = unfinished.map(([ordinal, message]) => ({ ordinal, message }));
-    const finished = [...found].filter(([, message]) => !isUnfinished(message)).map(([ordinal]) => ordinal);
-    const empty = Array.from({ length: total }, (_, ordinal) => ordinal).filter((ordinal) => !found.has(ordinal));
-    return { segment: name, total, sealed, finished, empty, messages };
+  segment(name: string): Promise<WalkedSegment> {
+    return walkSegment(
+      {
+        files: this.#files(),
+        outcomesOf: (id) => this.#knownOf(id),
+        hasFile: (id) => this.fileOf(id) !== undefined,
+        onCorrupt: (why, bytes) => this.#options.onCorrupt?.(name, why, bytes),
+      },
+      name,
+    );
   }
 
-  /** Everything in the hashed tree, finished messages too: those have no recipients left and wait for removal. */
+  /** Everything in the hashed tree, oldest first; finished messages too: those have no recipients left and wait for removal. */
   async *tree(): AsyncGenerator<QueuedMessage> {
-    const mess = folder(this.layout, 'mess');
-    for (const bucket of await listFolder(mess)) {
-      const names = await listFolder(`${mess}/${bucket}`);
-      for (const name of names) {
-        if (name.endsWith('.state') && isQueueId(name.slice(0, -6))) continue;
-        const message = isQueueId(name) ? await this.treeMessage(name) : undefined;
-        if (message) yield message;
-        else if (!isQueueId(name)) await this.#options.onCorrupt?.(`${mess}/${bucket}/${name}`, 'no name of a message');
-      }
-    }
-  }
-
-  /** Ids of messages in the tree, by name alone. */
-  async *treeIds(): AsyncGenerator<QueueId> {
-    const mess = folder(this.layout, 'mess');
-    for (const bucket of await listFolder(mess)) {
-      for (const name of await listFolder(`${mess}/${bucket}`)) if (isQueueId(name)) yield name;
+    const onForeign = (path: string): void | Promise<void> => this.#options.onCorrupt?.(path, 'no name of a message');
+    for await (const id of treeIds(this.layout, { batch: this.#options.batch, onForeign })) {
+      const message = await this.treeMessage(id);
+      if (message) yield message;
     }
   }
 
@@ -157,10 +90,13 @@ export class QueueWalk {
     }
   }
 
-  /** Where the message has a file of its own, if it has: its record in a journal counts no more then. */
-  async fileOf(id: QueueId): Promise<'tree' | 'deleted' | undefined> {
-    if (await exists(messagePath(this.layout, id))) return 'tree';
-    return (await exists(deletedPath(this.layout, id))) ? 'deleted' : undefined;
+  /**
+   * Where the message has a file of its own, if it has: its record in a journal counts no more then. Asked for each of very many,
+   * so without a turn of the thread pool, which costs twenty times as much.
+   */
+  fileOf(id: QueueId): 'tree' | 'deleted' | undefined {
+    if (isThere(messagePath(this.layout, id))) return 'tree';
+    return isThere(deletedPath(this.layout, id)) ? 'deleted' : undefined;
   }
 
   /** One message of the tree, or undefined when it is gone or unreadable. */
@@ -185,8 +121,10 @@ export class QueueWalk {
         await this.#options.onCorrupt?.(paths.message, 'torn, foreign or damaged');
         return undefined;
       }
-      const extra = await this.#readState(paths.state);
-      return this.#message(head.record, treeHandle(id), 'tree', extra);
+      // In this order: outcomes go from the journals into the state file, and only then their journal goes.
+      const known = this.#knownOf(id);
+      const told = await this.#readState(paths.state);
+      return makeMessage(head.record, { handle: treeHandle(id), where: 'tree', outcomes: [...told, ...known] });
     } finally {
       await file.close();
     }
@@ -214,15 +152,8 @@ export class QueueWalk {
     return outcomes;
   }
 
-  #message(
-    record: { readonly id: QueueId; readonly envelope: Envelope; readonly length: number },
-    handle: Handle,
-    where: 'journal' | 'tree',
-    extra: readonly Outcome[] = [],
-  ): QueuedMessage {
-    const outcomes = [...extra, ...(this.#known.get(record.id) ?? [])];
-    const recipients = foldOutcomes(record.envelope, outcomes).filter((recipient) => recipient.state !== 'done');
-    return { id: record.id, handle, envelope: record.envelope, size: record.length, where, recipients };
+  #knownOf(id: QueueId): readonly Outcome[] {
+    return this.#known?.of(id) ?? [];
   }
 
   #files(): SegmentFiles {
@@ -232,15 +163,6 @@ export class QueueWalk {
       onTrouble: (file, why) => void this.#options.onCorrupt?.(file, why),
     };
   }
-}
-
-export function isUnfinished(message: QueuedMessage): boolean {
-  return message.recipients.length > 0;
-}
-
-function acceptStaged(ordinal: number, staged: Map<number, QueuedMessage>, found: Map<number, QueuedMessage>): void {
-  const message = staged.get(ordinal);
-  if (message) found.set(ordinal, message);
 }
 
 async function listFolder(path: string): Promise<string[]> {
@@ -256,10 +178,11 @@ async function listFolder(path: string): Promise<string[]> {
 export async function* walkQueue(options: WalkOptions): AsyncGenerator<QueuedMessage> {
   const walk = new QueueWalk(options);
   await walk.readOutcomes();
-  for await (const { messages } of walk.segments()) {
-    for (const { message } of messages) if ((await walk.fileOf(message.id)) === undefined) yield message;
+  for await (const segment of walk.segments()) {
+    for await (const message of segment.messages()) if (walk.fileOf(message.id) === undefined) yield message;
   }
   for await (const message of walk.tree()) if (isUnfinished(message)) yield message;
+  walk.close();
 }
 
 /** The deleted queue, oldest first. */
@@ -267,4 +190,5 @@ export async function* walkDeleted(options: WalkOptions): AsyncGenerator<QueuedM
   const walk = new QueueWalk(options);
   await walk.readOutcomes();
   yield* walk.deleted();
+  walk.close();
 }

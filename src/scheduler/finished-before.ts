@@ -5,24 +5,26 @@
  * Needed until the injector walked the queue: from then on every message of that time is known by its segment.
  */
 import { createDisk } from '../queue/disk.ts';
-import { readKnownOutcomes } from '../queue/known-outcomes.ts';
+import { OutcomeLookup } from '../queue/outcome-lookup.ts';
 import type { Layout } from '../queue/layout.ts';
 import type { Routed } from '../ipc/messages.ts';
 
 const FINISHED: ReadonlySet<string> = new Set(['delivered', 'bounced', 'dropped', 'deleted']);
 
 export class FinishedBefore {
-  /** Addresses by queue id. */
-  #known: Map<string, Set<string>>;
+  /** Finished addresses of a message. */
+  #finished: (id: string) => ReadonlySet<string>;
+  readonly #close: () => void;
 
-  constructor(known: Map<string, Set<string>> = new Map()) {
-    this.#known = known;
+  constructor(finished: (id: string) => ReadonlySet<string>, close: () => void = () => undefined) {
+    this.#finished = finished;
+    this.#close = close;
   }
 
   /** Without the recipients that are finished; undefined when none is left. */
   strip(frame: Routed, id: string): Routed | undefined {
-    const finished = this.#known.get(id);
-    if (finished === undefined) return frame;
+    const finished = this.#finished(id);
+    if (finished.size === 0) return frame;
     const parts = frame.parts
       .map((part) => ({ ...part, to: part.to.filter((address) => !finished.has(address)) }))
       .filter((part) => part.to.length > 0);
@@ -31,16 +33,20 @@ export class FinishedBefore {
 
   /** The injector walked the queue. */
   forget(): void {
-    this.#known = new Map();
+    this.#finished = () => NONE;
+    this.#close();
   }
 }
 
+const NONE: ReadonlySet<string> = new Set();
+
 /** Reads the outcome journals, which are small and recent. No lane may be at work. */
 export async function readFinishedBefore(layout: Layout): Promise<FinishedBefore> {
-  const known = new Map<string, Set<string>>();
-  for (const [id, outcomes] of await readKnownOutcomes({ disk: createDisk(), layout })) {
-    const finished = outcomes.filter(({ state }) => FINISHED.has(state)).flatMap(({ recipients }) => recipients);
-    if (finished.length > 0) known.set(id, new Set(finished));
-  }
-  return new FinishedBefore(known);
+  const lookup = new OutcomeLookup({ disk: createDisk(), layout });
+  await lookup.read();
+  const finished = (id: string): ReadonlySet<string> => {
+    const outcomes = lookup.of(id).filter(({ state }) => FINISHED.has(state));
+    return outcomes.length === 0 ? NONE : new Set(outcomes.flatMap(({ recipients }) => recipients));
+  };
+  return new FinishedBefore(finished, () => lookup.close());
 }

@@ -12,8 +12,8 @@ import type { WorkPart } from './work.ts';
 
 export interface LostLanesOptions {
   readonly conductor: () => Conductor;
-  /** Outcomes in the journals of the workers with this name or instance name, by queue id. */
-  readonly recordedBy: (worker: string) => Promise<ReadonlyMap<string, readonly Outcome[]>>;
+  /** Outcomes of these messages in the journals of the workers with this name or instance name, by queue id. */
+  readonly recordedBy: (worker: string, ids: ReadonlySet<string>) => Promise<ReadonlyMap<string, readonly Outcome[]>>;
   /** Holds the message of a suspect, durably. */
   readonly hold: (part: WorkPart, why: string) => Promise<void>;
   readonly onEvent: (event: string, fields: Record<string, unknown>) => void;
@@ -41,7 +41,8 @@ export class LostLanes {
     const { onEvent, recordedBy } = this.#options;
     onEvent('lane-lost', { lane: lane.name, why, jobs: inFlight.length, ...(hello ? { by: hello.worker } : {}) });
     suspect.part.crashes += 1;
-    const recorded = hello ? await recordedBy(hello.worker) : new Map<string, readonly Outcome[]>();
+    const ids = new Set(inFlight.map(({ part }) => part.message.id));
+    const recorded = hello ? await recordedBy(hello.worker, ids) : new Map<string, readonly Outcome[]>();
     for (const flight of inFlight) await this.#resolve(flight, recorded);
   }
 

@@ -47,7 +47,7 @@ export async function startScheduler(worker: Worker): Promise<Role> {
   const onEvent = (event: string, fields: Record<string, unknown>): void => log.info(event, fields);
   const lostLanes = new LostLanes({
     conductor: () => conductor,
-    recordedBy: (name) => recordedBy(layout, name),
+    recordedBy: (name, ids) => recordedBy(layout, name, ids),
     hold: (part, why) =>
       holdRecipients({ store, layout }, part.message.facts.handle as Handle, { recipients: part.to, why }),
     onEvent: (event, fields) => log.warn(event, fields),
@@ -127,11 +127,15 @@ function listenOn(worker: Worker): { fd: number } {
   return { fd };
 }
 
-/** What a worker recorded, by its name or its instance name. */
-async function recordedBy(layout: Layout, name: string): ReturnType<typeof readKnownOutcomes> {
+/** What a worker recorded of these messages, by its name or its instance name. */
+async function recordedBy(
+  layout: Layout,
+  name: string,
+  ids: ReadonlySet<string>,
+): ReturnType<typeof readKnownOutcomes> {
   const segments = (await listSegments(layout, 'outcome')).filter((segment) => {
     const writer = parseSegmentName(segment)?.worker;
     return writer === name || writer?.startsWith(`${name}-`) === true;
   });
-  return readKnownOutcomes({ disk: createDisk(), layout }, segments);
+  return readKnownOutcomes({ disk: createDisk(), layout }, segments, ids);
 }

@@ -7,7 +7,8 @@ import { Backoff } from './backoff.ts';
 import type { End, Member, MemberEvents } from './member.ts';
 
 export interface InjectionsHost {
-  launch(mode: InjectorMode, events: MemberEvents): Member;
+  /** `since`: what was made before that time, in ms since 1970, needs no look. */
+  launch(mode: InjectorMode, since: number, events: MemberEvents): Member;
   log(level: 'info' | 'warn' | 'error', event: string, fields: Record<string, unknown>): void;
 }
 
@@ -21,9 +22,18 @@ interface Run {
   readonly backoff: Backoff;
 }
 
+/** When the first of some writers began, ms since 1970. */
+interface Gone {
+  /** Of those that are gone and that no run looked for yet. */
+  first: number;
+  /** Of those that the present run looks for. */
+  looked: number;
+}
+
 export class Injections {
   readonly #runs = new Map<InjectorMode, Run>();
   readonly #host: InjectionsHost;
+  readonly #gone: Gone = { first: Infinity, looked: Infinity };
   #open = false;
   #empty: (() => void)[] = [];
 
@@ -42,6 +52,11 @@ export class Injections {
   request(mode: InjectorMode): void {
     this.#run(mode).asked = true;
     this.#tend(mode);
+  }
+
+  /** A writer is gone that began at this time: the next look for orphans goes back so far. */
+  writerGone(begun: number): void {
+    this.#gone.first = Math.min(this.#gone.first, begun);
   }
 
   /** Nothing runs, nothing is asked for, and this mode ended well. */
@@ -83,11 +98,17 @@ export class Injections {
       return;
     }
     run.asked = false;
-    run.member = this.#host.launch(mode, {
+    run.member = this.#host.launch(mode, mode === 'orphans' ? this.#lookBack() : 0, {
       onReady: () => {},
       onReport: () => {},
       onGone: (member, end) => this.#ended(mode, member, end),
     });
+  }
+
+  #lookBack(): number {
+    this.#gone.looked = this.#gone.first;
+    this.#gone.first = Infinity;
+    return Number.isFinite(this.#gone.looked) ? this.#gone.looked : 0;
   }
 
   #ended(mode: InjectorMode, member: Member, end: End): void {
@@ -98,6 +119,7 @@ export class Injections {
       run.backoff.reset();
     } else {
       run.asked = true;
+      if (mode === 'orphans') this.writerGone(this.#gone.looked);
       const wait = run.backoff.note({ livedMs: end.livedMs, killed: false }, performance.now());
       if (!member.draining) this.#host.log('warn', 'injector-failed', { mode, retry: wait / 1000, ...end });
     }

@@ -68,7 +68,7 @@ export class Supervisor implements FarmHost {
     const names = (Object.keys(FARMS) as FarmName[]).filter((name) => !FARMS[name].once && !options.without?.has(name));
     this.farms = new Map(names.map((name) => [name, new Farm(name, boundsOf(options.config, name), this)]));
     this.injections = new Injections({
-      launch: (mode, events) => this.#launchInjector(mode, events),
+      launch: (mode, since, events) => this.#launchInjector(mode, since, events),
       log: (level, event, fields) => this.log(level, event, fields),
     });
   }
@@ -128,6 +128,8 @@ export class Supervisor implements FarmHost {
 
   onGone(farm: Farm, member: Member, end: End): void {
     this.#bury(member, end);
+    // Also of one that ended well: it may have had to leave what no router took. Clocks may have been set back since it began.
+    if (farm.traits.writes) this.injections.writerGone(Math.min(member.startedAt, Date.now() - end.livedMs));
     if (this.#stopping) return;
     if (farm.name === 'scheduler') void this.#fence();
     else if (farm.traits.writes && !end.clean) this.injections.request('orphans');
@@ -142,8 +144,8 @@ export class Supervisor implements FarmHost {
     return [...[...this.farms.values()].flatMap((farm) => [...farm.members]), ...this.injections.members];
   }
 
-  #launchInjector(mode: InjectorMode, events: MemberEvents): Member {
-    return this.#fork('injector', this.epoch, [mode], {
+  #launchInjector(mode: InjectorMode, since: number, events: MemberEvents): Member {
+    return this.#fork('injector', this.epoch, since > 0 ? [mode, String(Math.floor(since))] : [mode], {
       onReady: (member) => events.onReady(member),
       onReport: (member, report) => this.onReport(undefined, member, report),
       onGone: (member, end) => {

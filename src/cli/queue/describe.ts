@@ -3,7 +3,7 @@
  */
 import { oneLine } from '../../base/text.ts';
 import type { RecipientState } from '../../queue/fold.ts';
-import type { QueuedMessage } from '../../queue/walk.ts';
+import type { QueuedMessage } from '../../queue/queued-message.ts';
 import type { Column } from '../common/table.ts';
 import { formatAge, formatSize, formatUntil, isoTime } from '../common/units.ts';
 

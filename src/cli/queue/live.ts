@@ -14,7 +14,7 @@ import type { Claimed } from '../../ipc/messages.ts';
 import type { Peer } from '../../ipc/peer.ts';
 import { resumeFrame } from '../../ipc/resume.ts';
 import { readIpcTls } from '../../process/ipc-tls.ts';
-import type { QueuedMessage } from '../../queue/walk.ts';
+import type { QueuedMessage } from '../../queue/queued-message.ts';
 
 /** How long messages in delivery are asked for again. */
 const BUSY_MS = 5000;

@@ -11,7 +11,7 @@ import { openLogger, type Logger } from '../../log/logger.ts';
 import { takeLock, type Locked } from '../../process/lock.ts';
 import { openStore } from '../../queue/open-store.ts';
 import { QueueOperator } from '../../queue/operate.ts';
-import type { QueuedMessage } from '../../queue/walk.ts';
+import type { QueuedMessage } from '../../queue/queued-message.ts';
 import type { Context } from '../common/context.ts';
 import { connectFarm, NO_FARM, type Farm } from './live.ts';
 import type { Selector } from './selectors.ts';

@@ -1,6 +1,6 @@
 /** list and count: what is in the queue. */
 import { EX } from '../../base/sysexits.ts';
-import type { QueuedMessage } from '../../queue/walk.ts';
+import type { QueuedMessage } from '../../queue/queued-message.ts';
 import type { Context } from '../common/context.ts';
 import { printTable } from '../common/table.ts';
 import { describeState, listColumns, messageJson } from './describe.ts';

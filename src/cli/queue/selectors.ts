@@ -4,7 +4,7 @@
  * They look at the envelope and at the states of recipients only, never at content. Patterns know `*` and nothing
  * else, and are matched in linear time.
  */
-import type { QueuedMessage } from '../../queue/walk.ts';
+import type { QueuedMessage } from '../../queue/queued-message.ts';
 
 /** As the command line gives them. */
 export interface SelectorArgs {

@@ -8,7 +8,7 @@ import { EX } from '../../base/sysexits.ts';
 import { openStderrLogger } from '../../log/logger.ts';
 import { openStore } from '../../queue/open-store.ts';
 import type { StoredMessage } from '../../queue/store.ts';
-import type { QueuedMessage } from '../../queue/walk.ts';
+import type { QueuedMessage } from '../../queue/queued-message.ts';
 import type { Config } from '../../config/config.ts';
 import type { Context } from '../common/context.ts';
 import { formatPairs, printTable } from '../common/table.ts';

@@ -4,7 +4,8 @@
  */
 import { parseHandle } from '../../queue/handle.ts';
 import type { QueueId } from '../../queue/store.ts';
-import { isUnfinished, QueueWalk, walkDeleted, walkQueue, type QueuedMessage } from '../../queue/walk.ts';
+import { isUnfinished, type QueuedMessage } from '../../queue/queued-message.ts';
+import { QueueWalk, walkDeleted, walkQueue } from '../../queue/walk.ts';
 import type { Selector } from './selectors.ts';
 
 /** Messages that a command line names at most as ids: more than a shell passes. */
@@ -40,15 +41,15 @@ async function* findByIds(source: QueueSource, ids: ReadonlySet<string>): AsyncG
   await walk.readOutcomes();
   const left = new Set(ids);
   for (const id of ids) {
-    const where = await walk.fileOf(id as QueueId);
+    const where = walk.fileOf(id as QueueId);
     if (where === undefined) continue;
     left.delete(id);
     const message = where === 'tree' ? await walk.treeMessage(id as QueueId) : undefined;
     if (message && isUnfinished(message)) yield message;
   }
   if (left.size === 0) return;
-  for await (const { messages } of walk.segments()) {
-    for (const { message } of messages) if (left.delete(message.id)) yield message;
+  for await (const segment of walk.segments()) {
+    for await (const message of segment.messages()) if (left.delete(message.id)) yield message;
     if (left.size === 0) return;
   }
 }
@@ -66,7 +67,7 @@ export async function rereadAll(
   const found = new Map<string, QueuedMessage>();
   const segments = new Map<string, Set<string>>();
   for (const { id, handle } of messages) {
-    const where = await walk.fileOf(id);
+    const where = walk.fileOf(id);
     const inTree = where === 'tree' ? await walk.treeMessage(id) : undefined;
     const segment = parseHandle(handle)?.journal?.segment;
     if (inTree && isUnfinished(inTree)) found.set(id, inTree);
@@ -74,7 +75,7 @@ export async function rereadAll(
     segments.set(segment, (segments.get(segment) ?? new Set()).add(id));
   }
   for (const [segment, ids] of segments) {
-    for (const { message } of (await walk.segment(segment)).messages) {
+    for await (const message of (await walk.segment(segment)).messages()) {
       if (ids.has(message.id)) found.set(message.id, message);
     }
   }

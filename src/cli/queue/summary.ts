@@ -7,7 +7,7 @@
 import { EX } from '../../base/sysexits.ts';
 import { domainOf } from '../../mail/address.ts';
 import type { RecipientState } from '../../queue/fold.ts';
-import type { QueuedMessage } from '../../queue/walk.ts';
+import type { QueuedMessage } from '../../queue/queued-message.ts';
 import type { Column } from '../common/table.ts';
 import { printTable } from '../common/table.ts';
 import type { Reading } from './read-verbs.ts';

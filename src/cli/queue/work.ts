@@ -4,7 +4,7 @@
  * It says nothing of how the message became ours; live.ts and this file's callers see to that.
  */
 import type { QueueOperator } from '../../queue/operate.ts';
-import type { QueuedMessage } from '../../queue/walk.ts';
+import type { QueuedMessage } from '../../queue/queued-message.ts';
 
 export const WORKING_VERBS = ['retry', 'hold', 'release', 'bounce', 'delete', 'restore'] as const;
 export type WorkingVerb = (typeof WORKING_VERBS)[number];

@@ -58,6 +58,11 @@ describe('the injector', () => {
       const stages = farm.logLines().filter((line) => line.event === 'injected');
       const count = (to: string): number => stages.filter((line) => line['to'] === to).length;
       assert.deepEqual([count('scheduler'), count('router')], [30, 20]);
+      const places = stages.map((line) => String(line['where']));
+      assert.deepEqual(places, places.toSorted(), 'journals come before the tree');
+      const inTree = stages.filter((line) => line['where'] === 'tree').map((line) => String(line['id']));
+      assert.ok(inTree.length >= 30);
+      assert.deepEqual(inTree, inTree.toSorted(), 'the oldest come first');
       await waitFor(() => unrouted.every((id) => sink.counts().has(id)), { what: () => `new mail\n${farm.tail()}` });
       await waitFor(() => farm.workers('injector').length === 0, { what: 'the injector to exit' });
       assert.ok(

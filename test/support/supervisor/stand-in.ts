@@ -15,7 +15,7 @@ runWorker(start);
 async function start(worker: Worker): Promise<Role> {
   const file = `run/behave-${worker.farm}`;
   const behaviour = existsSync(file) ? readFileSync(file, 'utf8').trim() : '';
-  note(worker, 'start', process.argv[2] ?? '');
+  note(worker, 'start', process.argv.slice(2).join(' '));
   if (behaviour === 'crash') process.exit(3);
   if (behaviour === 'silent') await new Promise(() => setInterval(() => {}, 1000));
   const state = { busy: 0, config: worker.config };

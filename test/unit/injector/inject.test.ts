@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { describe, it } from 'node:test';
 import { injectAll } from '../../../src/injector/inject.ts';
 import type { Frame } from '../../../src/ipc/messages.ts';
 import { idOfHandle } from '../../../src/queue/handle.ts';
 import { messagePath } from '../../../src/queue/layout.ts';
-import { createDisk } from '../../../src/queue/disk.ts';
+import { createDisk, type Disk } from '../../../src/queue/disk.ts';
 import { createIdSource } from '../../../src/queue/queue-id.ts';
 import { outcomeLine } from '../../../src/queue/record.ts';
 import { appendState } from '../../../src/queue/tree.ts';
@@ -19,11 +20,12 @@ const hop = { channel: 'smtp', next: 'mx:x' } as const;
 async function inject(
   queue: TestQueue,
   farm: Farm,
-  how: { mode?: 'start' | 'orphans'; live?: string[] } = {},
+  how: { mode?: 'start' | 'orphans'; live?: string[]; batch?: number; since?: number; disk?: Disk } = {},
 ): Promise<void> {
-  const walk = new QueueWalk({ dir: queue.dir, split: SPLIT });
+  const { batch, disk = createDisk(), since = 0 } = how;
+  const walk = new QueueWalk({ dir: queue.dir, split: SPLIT, disk, ...(batch === undefined ? {} : { batch }) });
   const live = (): ReadonlySet<string> => new Set(how.live);
-  await injectAll({ ...farm, walk, live, log: listLog().log, stopped: () => false }, how.mode ?? 'start');
+  await injectAll({ ...farm, walk, live, since, log: listLog().log, stopped: () => false }, how.mode ?? 'start');
 }
 
 const handles = (frames: readonly Frame[]): string[] =>
@@ -100,6 +102,27 @@ describe('the injector', () => {
     assert.deepEqual(handles(farm.toRouter).map(idOfHandle), [idOfHandle(handle)]);
   });
 
+  it('reads nothing that is older than every writer that is gone, when it looks for orphans', async () => {
+    await using queue = await openTestQueue();
+    await using farm = await openFarm();
+    const layout = { root: queue.dir, split: SPLIT };
+    const since = Date.now();
+    const older = createIdSource(() => since - 1);
+    for (let i = 0; i < 100; i += 1) {
+      const path = messagePath(layout, older());
+      mkdirSync(dirname(path), { recursive: true });
+      writeFileSync(path, 'not looked at');
+    }
+    const left = await commit(queue.store, LARGE);
+    const opened: string[] = [];
+    const disk = createDisk();
+    const watched: Disk = { ...disk, open: (path) => (opened.push(path), disk.open(path)) };
+    await inject(queue, farm, { mode: 'orphans', since, disk: watched });
+    assert.deepEqual(handles(farm.toRouter), [left]);
+    const path = messagePath(layout, idOfHandle(left));
+    assert.deepEqual(opened, [path, `${path}.state`]);
+  });
+
   it('tells of the older segments of a living writer: a scheduler that died knew of them', async () => {
     await using queue = await openTestQueue({ settings: { segment: 10 } });
     await using farm = await openFarm();
@@ -128,6 +151,17 @@ describe('the injector', () => {
     await inject(queue, farm);
     assert.equal(farm.toRouter.length, 1500);
     assert.ok(farm.most() <= 200, `${farm.most()} at a time`);
+  });
+
+  it('hands on the journals first, then the tree, the oldest first over all buckets', async () => {
+    await using queue = await openTestQueue();
+    await using farm = await openFarm();
+    const old: string[] = [];
+    for (let i = 0; i < 60; i += 1) old.push(await commit(queue.store, LARGE));
+    const recent = await commit(queue.store, 'in a journal');
+    old.push(await commit(queue.store, LARGE));
+    await inject(queue, farm, { batch: 7 });
+    assert.deepEqual(handles(farm.toRouter), [recent, ...old]);
   });
 
   it('knows what state files say', async () => {

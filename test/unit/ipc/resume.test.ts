@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { resumeFrame } from '../../../src/ipc/resume.ts';
 import type { RecipientState } from '../../../src/queue/fold.ts';
 import type { Handle, QueueId } from '../../../src/queue/store.ts';
-import type { QueuedMessage } from '../../../src/queue/walk.ts';
+import type { QueuedMessage } from '../../../src/queue/queued-message.ts';
 import { makeEnvelope } from '../queue/support.ts';
 
 const hop = { channel: 'smtp', next: 'mx:x' } as const;

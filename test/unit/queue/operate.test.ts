@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { QueueOperator, holdRecipients } from '../../../src/queue/operate.ts';
 import type { Layout } from '../../../src/queue/layout.ts';
-import { QueueWalk, walkDeleted, walkQueue, type QueuedMessage } from '../../../src/queue/walk.ts';
+import type { QueuedMessage } from '../../../src/queue/queued-message.ts';
+import { QueueWalk, walkDeleted, walkQueue } from '../../../src/queue/walk.ts';
 import { commit, contentOf, gather, makeEnvelope, openTestQueue, SPLIT, type TestQueue } from './support.ts';
 
 const A = 'a@x.example';

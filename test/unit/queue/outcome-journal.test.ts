@@ -5,7 +5,7 @@ import type { Outcome } from '../../../src/mail/outcome.ts';
 import { createDisk, type Disk } from '../../../src/queue/disk.ts';
 import { Housekeeping } from '../../../src/queue/housekeeping.ts';
 import { idOfHandle, treeHandle } from '../../../src/queue/handle.ts';
-import { readKnownOutcomes } from '../../../src/queue/known-outcomes.ts';
+import { OutcomeLookup } from '../../../src/queue/outcome-lookup.ts';
 import { createIdSource } from '../../../src/queue/queue-id.ts';
 import type { Handle } from '../../../src/queue/store.ts';
 import { waitFor } from '../../support/wait.ts';
@@ -30,8 +30,10 @@ describe('the outcome journal', () => {
     assert.equal(done, false);
     failing = false;
     await recording;
-    const known = await readKnownOutcomes({ disk, layout: { root: queue.dir, split: SPLIT } });
-    assert.deepEqual(known.get(idOfHandle(handle)), [delivered('a@x')]);
+    const known = new OutcomeLookup({ disk, layout: { root: queue.dir, split: SPLIT } });
+    await known.read();
+    assert.deepEqual(known.of(idOfHandle(handle)), [delivered('a@x')]);
+    known.close();
   });
 
   it('rejects at its end instead of waiting for ever', async () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { bucketOf, createIdSource, isQueueId, timeOfId } from '../../../src/queue/queue-id.ts';
+import { bucketOf, createIdSource, firstIdAt, isQueueId, timeOfId } from '../../../src/queue/queue-id.ts';
 
 describe('queue ids', () => {
   it('are unique and ascend, more than a clock tick can hold, and when the clock steps back', () => {
@@ -20,7 +20,9 @@ describe('queue ids', () => {
   it('say when they were made', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 2 ** 44 }), (time) => {
-        assert.equal(timeOfId(createIdSource(() => time)()), time);
+        const id = createIdSource(() => time)();
+        assert.equal(timeOfId(id), time);
+        assert.ok(firstIdAt(time) <= id && id < firstIdAt(time + 1));
       }),
     );
   });

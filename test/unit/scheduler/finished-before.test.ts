@@ -14,7 +14,7 @@ function routed(handle: string, ...parts: readonly (readonly string[])[]): Route
 }
 
 describe('FinishedBefore', () => {
-  const known = new FinishedBefore(new Map([['id-1', new Set(['x@y.example', 'z@y.example'])]]));
+  const known = new FinishedBefore((id) => new Set(id === 'id-1' ? ['x@y.example', 'z@y.example'] : []));
 
   it('leaves a message alone that nobody finished', () => {
     const frame = routed('h', ['x@y.example']);
@@ -30,7 +30,7 @@ describe('FinishedBefore', () => {
   });
 
   it('has nothing left of a message that is finished, until it is told to forget', () => {
-    const mine = new FinishedBefore(new Map([['id-1', new Set(['x@y.example'])]]));
+    const mine = new FinishedBefore(() => new Set(['x@y.example']));
     const frame = routed('h', ['x@y.example']);
     assert.equal(mine.strip(frame, 'id-1'), undefined);
     mine.forget();

@@ -31,6 +31,26 @@ describe('the injector', () => {
     await run.stop();
   });
 
+  it('looks for orphans from the time on when the first of the writers began that are gone since the last look', async () => {
+    const before = Date.now();
+    const run = await startStandIns();
+    await run.ready;
+    const looks = (): number[] =>
+      run
+        .history('start injector-')
+        .flatMap((line) => (/ orphans (\d+)$/.exec(line)?.[1] ?? []) as string[])
+        .map(Number);
+    const ready = Date.now();
+    await tell('router', 'exit 1');
+    await until('a look', () => looks().length === 1 && run.supervisor.injections.isDone('orphans'));
+    const [first = 0] = looks();
+    assert.ok(first >= before && first <= ready, `${first} is when the router began`);
+    await tell('router', 'exit 1');
+    await until('another look', () => looks().length === 2);
+    assert.ok((looks()[1] ?? 0) > ready, 'the first router was looked for');
+    await run.stop();
+  });
+
   it('does not outlive the scheduler that it talks to', async () => {
     const run = await startStandIns(['farms.injector.drain=1s'], { injector: 'silent' });
     await run.ready;

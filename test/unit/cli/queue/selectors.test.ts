@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { matchesPattern, parseSelector, type SelectorArgs } from '../../../../src/cli/queue/selectors.ts';
 import type { QueueId } from '../../../../src/queue/store.ts';
-import type { QueuedMessage } from '../../../../src/queue/walk.ts';
+import type { QueuedMessage } from '../../../../src/queue/queued-message.ts';
 
 const NONE: SelectorArgs = { id: [], sender: [], recipient: [], domain: [], age: [], state: [] };
 const ID = '1m818cn5asv6rq91000';

@@ -1,0 +1,121 @@
+/**
+ * One segment of the message journal with what is left to do in it. It is read twice: for the accounts, which are bits and numbers,
+ * and for its messages, one at a time. So memory does not depend on how many it holds.
+ */
+import { BitSet } from '../base/bit-set.ts';
+import type { Outcome } from '../mail/outcome.ts';
+import { journalHandle } from './handle.ts';
+import { readSegment, type SegmentFiles } from './known-outcomes.ts';
+import { isUnfinished, makeMessage, type QueuedMessage } from './queued-message.ts';
+import type { MessageRecord, RecordLine } from './record.ts';
+import type { QueueId } from './store.ts';
+
+export interface WalkedSegment {
+  readonly segment: string;
+  readonly total: number;
+  /** Its writer closed it: no record will follow. */
+  readonly sealed: boolean;
+  /** Ordinals of messages that are finished. */
+  readonly finished: readonly number[];
+  /** Ordinals of unfinished messages that have a file of their own by now. */
+  readonly moved: readonly number[];
+  /** Ordinals that hold nothing to deliver as things stand: accept records, messages not accepted, damaged records. */
+  readonly empty: readonly number[];
+  /** The unfinished messages as they stand when their turn comes, those that have a file of their own too. */
+  messages(): AsyncGenerator<QueuedMessage>;
+}
+
+export interface SegmentWalk {
+  readonly files: SegmentFiles;
+  readonly outcomesOf: (id: QueueId) => readonly Outcome[];
+  readonly hasFile: (id: QueueId) => boolean;
+  /** Called for what cannot be read. */
+  readonly onCorrupt: (why: string, bytes: Buffer | undefined) => void | Promise<void>;
+}
+
+interface Numbered {
+  readonly ordinal: number;
+  readonly record: RecordLine;
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** Largest content in a journal: more than any `queue.inline` that the configuration allows. */
+export const MAX_INLINE = 64 * 1024 * 1024;
+
+export async function walkSegment(walk: SegmentWalk, name: string): Promise<WalkedSegment> {
+  const accounts = { sealed: false, total: 0, staged: new BitSet(), found: new BitSet(), done: new BitSet() };
+  const moved = new BitSet();
+  for await (const numbered of readNumbered(walk, name, accounts)) {
+    const { record, ordinal } = numbered;
+    if (record.kind === 'accept' && accounts.staged.has(record.ordinal)) accounts.found.add(record.ordinal);
+    if (record.kind !== 'message') continue;
+    (record.staged ? accounts.staged : accounts.found).add(ordinal);
+    if (!isUnfinished(messageOf(walk, name, { ...numbered, record }))) accounts.done.add(ordinal);
+    else if (walk.hasFile(record.id)) moved.add(ordinal);
+  }
+  const { total, sealed, found, done } = accounts;
+  const list = (wanted: (ordinal: number) => boolean): number[] =>
+    Array.from({ length: total }, (_, ordinal) => ordinal).filter(wanted);
+  return {
+    segment: name,
+    total,
+    sealed,
+    finished: list((ordinal) => found.has(ordinal) && done.has(ordinal)),
+    moved: list((ordinal) => found.has(ordinal) && moved.has(ordinal)),
+    empty: list((ordinal) => !found.has(ordinal)),
+    messages: () => readMessages(walk, name, (ordinal) => found.has(ordinal) && !done.has(ordinal)),
+  };
+}
+
+/** A segment that went meanwhile has none left. */
+async function* readMessages(
+  walk: SegmentWalk,
+  name: string,
+  wanted: (ordinal: number) => boolean,
+): AsyncGenerator<QueuedMessage> {
+  const again: SegmentWalk = {
+    ...walk,
+    files: { ...walk.files, onTrouble: () => undefined },
+    onCorrupt: () => undefined,
+  };
+  for await (const numbered of readNumbered(again, name, { total: 0, sealed: false })) {
+    const { record, ordinal } = numbered;
+    if (record.kind !== 'message' || !wanted(ordinal)) continue;
+    const message = messageOf(walk, name, { ...numbered, record });
+    if (isUnfinished(message)) yield message;
+  }
+}
+
+/** Records with their ordinals; damaged ones count too. Notes in `counts` what it came upon. */
+async function* readNumbered(
+  walk: SegmentWalk,
+  name: string,
+  counts: { total: number; sealed: boolean },
+): AsyncGenerator<Numbered> {
+  for await (const scanned of readSegment(walk.files, 'journal', { name, maxContent: MAX_INLINE })) {
+    if (scanned.kind === 'end') {
+      const what = scanned.rest ? 'damage before records' : 'torn tail';
+      if (scanned.left > 0) await walk.onCorrupt(`${what}: ${scanned.left} bytes`, scanned.rest);
+      return;
+    }
+    if (scanned.kind === 'record' && scanned.record.kind === 'end') {
+      counts.sealed = true;
+      continue;
+    }
+    const ordinal = counts.total;
+    counts.total += 1;
+    if (scanned.kind === 'damaged') await walk.onCorrupt(`damaged record at ${scanned.offset}`, scanned.raw);
+    else yield { ordinal, record: scanned.record, offset: scanned.offset, length: scanned.length };
+  }
+}
+
+function messageOf(
+  walk: SegmentWalk,
+  segment: string,
+  at: Numbered & { readonly record: MessageRecord },
+): QueuedMessage {
+  const { record, ordinal, offset, length } = at;
+  const handle = journalHandle(record.id, { segment, ordinal, offset, length });
+  return makeMessage(record, { handle, where: 'journal', outcomes: walk.outcomesOf(record.id) });
+}
