@@ -3,6 +3,7 @@
  * outcomes, an acceptor or a bounce maker writes messages. All of them may run at once on one queue.
  */
 import fs from 'node:fs/promises';
+import { dirname } from 'node:path';
 import type { Outcome } from '../mail/outcome.ts';
 import { errorCode, errorText } from '../base/text.ts';
 import { Committer } from './committer.ts';
@@ -55,11 +56,15 @@ export interface OpenStoreOptions {
   readonly disk?: Disk;
 }
 
-/** Makes the queue's folders where they are missing, durably. */
+/**
+ * Makes the queue's folders where they are missing, durably: also the queue's own name, which the supervisor made or another
+ * worker is just making. A file in a folder without a durable name is not durable either.
+ */
 async function createQueue(dir: string): Promise<void> {
   const disk = createDisk();
   for (const name of FOLDERS) await fs.mkdir(`${dir}/${name}`, { recursive: true, mode: 0o700 });
   await disk.syncFolder(dir);
+  await disk.syncFolder(dirname(dir));
 }
 
 export async function openStore(options: OpenStoreOptions): Promise<Store> {
