@@ -91,15 +91,25 @@ async function renameIfThere(disk: Disk, from: string, to: string): Promise<void
   }
 }
 
-/** Does something in the bucket's folder; makes the folder first where it is missing. */
+/** Buckets whose own names are durable, as far as this process knows. */
+const durableBuckets = new Set<string>();
+
+/**
+ * Does something in the bucket's folder; makes the folder first where it is missing. Its name is durable afterwards: whoever made
+ * the folder may be just about to sync it, or dead.
+ */
 async function withFolder<T>(options: TreeOptions, id: QueueId, work: () => Promise<T>): Promise<T> {
   const { disk, layout } = options;
-  try {
-    return await work();
-  } catch (error) {
+  const bucket = bucketFolder(layout, id);
+  const result = await work().catch(async (error: unknown) => {
     if (errorCode(error) !== 'ENOENT') throw error;
+    durableBuckets.delete(bucket);
+    await fs.mkdir(bucket, { recursive: true, mode: 0o700 });
+    return work();
+  });
+  if (!durableBuckets.has(bucket)) {
+    await disk.syncFolder(folder(layout, 'mess'));
+    durableBuckets.add(bucket);
   }
-  await fs.mkdir(bucketFolder(layout, id), { recursive: true, mode: 0o700 });
-  await disk.syncFolder(folder(layout, 'mess'));
-  return work();
+  return result;
 }
