@@ -10,7 +10,7 @@ import { Committer } from './committer.ts';
 import { createDisk, type Disk } from './disk.ts';
 import { MessageDraft } from './draft.ts';
 import { parseHandle } from './handle.ts';
-import { bucketFolder, corruptPath, FOLDERS, segmentPath, temporaryPath, type Layout } from './layout.ts';
+import { bucketFolder, corruptPath, folder, FOLDERS, segmentPath, temporaryPath, type Layout } from './layout.ts';
 import { OutcomeJournal } from './outcome-journal.ts';
 import { LatelyRead } from './lately-read.ts';
 import { createIdSource } from './queue-id.ts';
@@ -197,11 +197,23 @@ export async function setAside(
 ): Promise<void> {
   const name = `${Date.now()}.${path.slice(path.lastIndexOf('/') + 1)}`.slice(0, 200);
   try {
-    await options.disk.rename(path, corruptPath(options.layout, name));
+    await moveAside(options, path, corruptPath(options.layout, name));
     options.log.error('corrupt', { file: path, why, kept: `corrupt/${name}` });
   } catch (error) {
     if (errorCode(error) !== 'ENOENT') options.log.error('corrupt', { file: path, why, kept: errorText(error) });
   }
+}
+
+/** With its new name durable before the old one goes. What cannot have two names is no file of ours, and is renamed. */
+async function moveAside({ disk, layout }: { disk: Disk; layout: Layout }, from: string, to: string): Promise<void> {
+  try {
+    await disk.link(from, to);
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') throw error;
+    return disk.rename(from, to);
+  }
+  await disk.syncFolder(folder(layout, 'corrupt'));
+  await disk.unlink(from);
 }
 
 /** Removes a segment file that nothing needs any more. `segment` is `journal/NAME` or `outcome/NAME`. */

@@ -1,8 +1,9 @@
 /** Removes what a crash left lying about: temporary files that were never acknowledged, and state files without a message. */
 import fs from 'node:fs/promises';
 import { errorCode } from '../base/text.ts';
-import { exists } from './disk.ts';
-import { deletedPath, folder, temporaryPath, type Layout } from './layout.ts';
+import { followDeleted } from './deleted.ts';
+import { createDisk } from './disk.ts';
+import { folder, temporaryPath, type Layout } from './layout.ts';
 import { isQueueId } from './queue-id.ts';
 
 /** The longest that a command (sendmail without a farm) may take to write one message; its name is in no list of the living. */
@@ -43,6 +44,7 @@ export async function sweepTemporary(layout: Layout, running: () => ReadonlySet<
 /** A companion may come a moment before its message (quarantine), or stay behind when a crash parted a removal. */
 export async function sweepCompanions(layout: Layout): Promise<number> {
   const mess = folder(layout, 'mess');
+  const disk = createDisk();
   let removed = 0;
   for (const bucket of await fs.readdir(mess, { withFileTypes: true })) {
     if (!bucket.isDirectory()) continue;
@@ -50,7 +52,8 @@ export async function sweepCompanions(layout: Layout): Promise<number> {
     for (const name of names) {
       if (!name.endsWith(STATE) || names.has(name.slice(0, -STATE.length))) continue;
       const path = `${mess}/${bucket.name}/${name}`;
-      if (await followDeleted(layout, name.slice(0, -STATE.length), path)) continue;
+      const id = name.slice(0, -STATE.length);
+      if (isQueueId(id) && (await followDeleted(disk, layout, id))) continue;
       const { mtimeMs } = await fs.lstat(path);
       if (Date.now() - mtimeMs < COMMAND_MS) continue;
       await fs.unlink(path);
@@ -58,13 +61,6 @@ export async function sweepCompanions(layout: Layout): Promise<number> {
     }
   }
   return removed;
-}
-
-/** A crash in the middle of a deletion parts a message from its outcomes: they follow it. */
-async function followDeleted(layout: Layout, id: string, path: string): Promise<boolean> {
-  if (!isQueueId(id) || !(await exists(deletedPath(layout, id)))) return false;
-  if (!(await exists(deletedPath(layout, id, true)))) await fs.rename(path, deletedPath(layout, id, true));
-  return true;
 }
 
 const STATE = '.state';
