@@ -16,6 +16,7 @@ import { firstIdAt, makerOf, timeOfId } from '../queue/queue-id.ts';
 import { isUnfinished, type QueuedMessage } from '../queue/queued-message.ts';
 import type { QueueWalk } from '../queue/walk.ts';
 import { rehash } from '../queue/rehash.ts';
+import { secureLeftovers } from '../queue/secure.ts';
 import { mayBeCommand, sweepCompanions, sweepTemporary } from '../queue/sweep.ts';
 
 export interface Injection {
@@ -48,13 +49,15 @@ export async function injectAll(injection: Injection, mode: 'start' | 'orphans')
   const isLive = (name: string): boolean => live.has(parseSegmentName(name)?.worker ?? '');
   const grows = growing(names, isLive);
   const outcomeGrows = growing(outcomeNames, isLive);
+  const files = { disk: createDisk(), layout: walk.layout };
+  const dead = (list: readonly string[]): string[] => list.filter((name) => !isLive(name));
+  await secureLeftovers({ ...files, journal: dead(names), outcome: dead(outcomeNames) });
   await walk.readOutcomes();
   for (const name of names) {
     if (mode === 'orphans' && isLive(name)) continue;
     if (injection.stopped()) return;
     await injectSegment(injection, { name, live: grows(name), window });
   }
-  const files = { disk: createDisk(), layout: walk.layout };
   for (const name of outcomeNames) {
     const closed = !outcomeGrows(name) || (await isSealed(files, name));
     if (closed) await tellClosed(injection, `outcome/${name}`, 1, []);

@@ -48,10 +48,11 @@ async function settleSegment(settling: Settling, name: string, wanted: ReadonlyS
   }
   const answer = await settling.scheduler.request({ t: 'moved', segment: name, ordinals: [...wanted] }, ANSWER_MS);
   const gone = answer.t === 'gone' ? answer.ordinals : [];
-  for (const ordinal of gone) {
-    const handle = found.get(ordinal);
-    if (handle) await removeFromTree(files, handle.slice(0, 19) as QueueId);
-  }
+  const ids = gone.flatMap((ordinal) => found.get(ordinal)?.slice(0, 19) ?? []) as QueueId[];
+  for (const id of ids) await removeFromTree(files, id);
+  // Their outcomes go with the journal that they speak of, and that is not ours.
+  for (const bucket of new Set(ids.map((id) => bucketFolder(settling.layout, id))))
+    await syncIfThere(files.disk, bucket);
   settling.log.info('settled', { segment: name, moved: handles.length - gone.length });
 }
 

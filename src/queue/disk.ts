@@ -1,6 +1,6 @@
 /**
  * The file operations that durability rests on, as one object, so that a test can make each step fail. Everything that the
- * queue promises goes through these: write, fdatasync, rename, sync of a directory.
+ * queue promises goes through these: write, fdatasync, link, rename, sync of a directory.
  */
 import { constants, statSync } from 'node:fs';
 import fs from 'node:fs/promises';
@@ -17,6 +17,8 @@ export interface Disk {
   open(path: string): Promise<FileHandle>;
   writeAt(file: FileHandle, buffers: readonly Uint8Array[], position: number): Promise<void>;
   datasync(file: FileHandle): Promise<void>;
+  /** A second name, in place of none; rejects with EEXIST. */
+  link(from: string, to: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
   /** Removes a file; one that is gone already is no error. */
   unlink(path: string): Promise<void>;
@@ -34,6 +36,7 @@ export function createDisk(): Disk {
     open: openRegular,
     writeAt: writeAll,
     datasync: (file) => file.datasync(),
+    link: (from, to) => fs.link(from, to),
     rename: (from, to) => fs.rename(from, to),
     unlink: removeFile,
     syncFolder: sync,

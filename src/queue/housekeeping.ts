@@ -1,11 +1,24 @@
-/** Removals that the scheduler orders, in the background: bounded in number at a time, reported when they fail. */
+/**
+ * Removals that the scheduler orders, in the background: bounded in number at a time, reported when they fail.
+ *
+ * What says that a message is finished goes last: its state file once the removal of the message is durable, an outcome segment
+ * once every removal before it is. A file that a crash brings back meets its outcomes, so nothing is delivered again.
+ */
 import { existsSync } from 'node:fs';
-import { errorText } from '../base/text.ts';
-import { createDisk } from './disk.ts';
-import { segmentPath, type Layout } from './layout.ts';
+import { errorCode, errorText } from '../base/text.ts';
+import { createDisk, exists } from './disk.ts';
+import {
+  allBuckets,
+  bucketFolder,
+  deletedPath,
+  folder,
+  messagePath,
+  segmentPath,
+  statePath,
+  type Layout,
+} from './layout.ts';
 import { removeSegment, type StoreLog } from './open-store.ts';
 import type { QueueId } from './store.ts';
-import { removeFromTree } from './tree.ts';
 
 const AT_ONCE = 4;
 
@@ -14,22 +27,34 @@ export class Housekeeping {
   readonly #log: StoreLog;
   readonly #disk = createDisk();
   readonly #waiting: (() => Promise<void>)[] = [];
+  /** Folders with removals that are not durable. At first all: whoever worked here before may have left some. */
+  #unsynced: Set<string>;
+  /** Removals under way, which a sync now would miss. */
+  readonly #removals = new Set<Promise<void>>();
+  /** Messages that are removed, and whose state files are left. */
+  #companions: QueueId[] = [];
   #running = 0;
   #onIdle: (() => void) | undefined;
 
   constructor(layout: Layout, log: StoreLog) {
     this.#layout = layout;
     this.#log = log;
+    this.#unsynced = new Set([folder(layout, 'journal'), ...allBuckets(layout)]);
   }
 
   /** A finished message leaves the tree. */
   removeMessage(id: string): void {
-    this.#add(() => removeFromTree({ disk: this.#disk, layout: this.#layout }, id as QueueId));
+    this.#add(() => this.#removeMessage(id as QueueId));
   }
 
   /** A segment that nothing needs any more: `journal/NAME` or `outcome/NAME`. */
   removeSegment(segment: string): void {
-    this.#add(() => removeSegment(this.#disk, this.#layout, segment));
+    this.#add(async () => {
+      const work = (): Promise<void> => removeSegment(this.#disk, this.#layout, segment);
+      if (segment.startsWith('journal/')) return this.#remove(folder(this.#layout, 'journal'), work);
+      await this.#syncRemovals();
+      await work();
+    });
   }
 
   segmentExists(name: string): boolean {
@@ -39,6 +64,52 @@ export class Housekeeping {
   /** Resolves when all removals asked for are done. */
   async finish(): Promise<void> {
     if (this.#running > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve));
+  }
+
+  async #removeMessage(id: QueueId): Promise<void> {
+    // A crash in a deletion may have left it there too.
+    await this.#disk.unlink(deletedPath(this.#layout, id));
+    await this.#remove(bucketFolder(this.#layout, id), () => this.#disk.unlink(messagePath(this.#layout, id)));
+    if (!(await exists(statePath(this.#layout, id)))) return;
+    this.#companions.push(id);
+    // Behind the removals that wait now: one sync of a folder serves them all.
+    if (this.#companions.length === 1) this.#add(() => this.#removeCompanions());
+  }
+
+  async #removeCompanions(): Promise<void> {
+    const ids = this.#companions;
+    this.#companions = [];
+    await this.#syncRemovals();
+    for (const id of ids) await this.#disk.unlink(statePath(this.#layout, id));
+  }
+
+  async #remove(from: string, work: () => Promise<void>): Promise<void> {
+    const removal = work().finally(() => {
+      this.#removals.delete(removal);
+      this.#unsynced.add(from);
+    });
+    this.#removals.add(removal);
+    await removal;
+  }
+
+  async #syncRemovals(): Promise<void> {
+    await Promise.allSettled(this.#removals);
+    const folders = this.#unsynced;
+    this.#unsynced = new Set();
+    try {
+      for (const one of folders) await this.#syncIfThere(one);
+    } catch (error) {
+      for (const one of folders) this.#unsynced.add(one);
+      throw error;
+    }
+  }
+
+  async #syncIfThere(one: string): Promise<void> {
+    try {
+      await this.#disk.syncFolder(one);
+    } catch (error) {
+      if (errorCode(error) !== 'ENOENT') throw error;
+    }
   }
 
   #add(work: () => Promise<void>): void {

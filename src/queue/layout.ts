@@ -19,7 +19,16 @@ export function folder(layout: Layout, name: Folder): string {
 }
 
 export function bucketName(layout: Layout, id: QueueId): string {
-  return bucketOf(id, layout.split).toString().padStart(2, '0');
+  return nameOfBucket(bucketOf(id, layout.split));
+}
+
+function nameOfBucket(bucket: number): string {
+  return bucket.toString().padStart(2, '0');
+}
+
+/** The folders of all buckets, made or not. */
+export function allBuckets(layout: Layout): string[] {
+  return Array.from({ length: layout.split }, (_, bucket) => `${layout.root}/mess/${nameOfBucket(bucket)}`);
 }
 
 export function bucketFolder(layout: Layout, id: QueueId): string {

@@ -3,13 +3,14 @@
  * outcomes, an acceptor or a bounce maker writes messages. All of them may run at once on one queue.
  */
 import fs from 'node:fs/promises';
+import { dirname } from 'node:path';
 import type { Outcome } from '../mail/outcome.ts';
 import { errorCode, errorText } from '../base/text.ts';
 import { Committer } from './committer.ts';
 import { createDisk, type Disk } from './disk.ts';
 import { MessageDraft } from './draft.ts';
 import { parseHandle } from './handle.ts';
-import { bucketFolder, corruptPath, FOLDERS, segmentPath, temporaryPath, type Layout } from './layout.ts';
+import { bucketFolder, corruptPath, folder, FOLDERS, segmentPath, temporaryPath, type Layout } from './layout.ts';
 import { OutcomeJournal } from './outcome-journal.ts';
 import { LatelyRead } from './lately-read.ts';
 import { createIdSource } from './queue-id.ts';
@@ -55,11 +56,15 @@ export interface OpenStoreOptions {
   readonly disk?: Disk;
 }
 
-/** Makes the queue's folders where they are missing, durably. */
+/**
+ * Makes the queue's folders where they are missing, durably: also the queue's own name, which the supervisor made or another
+ * worker is just making. A file in a folder without a durable name is not durable either.
+ */
 async function createQueue(dir: string): Promise<void> {
   const disk = createDisk();
   for (const name of FOLDERS) await fs.mkdir(`${dir}/${name}`, { recursive: true, mode: 0o700 });
   await disk.syncFolder(dir);
+  await disk.syncFolder(dirname(dir));
 }
 
 export async function openStore(options: OpenStoreOptions): Promise<Store> {
@@ -192,11 +197,23 @@ export async function setAside(
 ): Promise<void> {
   const name = `${Date.now()}.${path.slice(path.lastIndexOf('/') + 1)}`.slice(0, 200);
   try {
-    await options.disk.rename(path, corruptPath(options.layout, name));
+    await moveAside(options, path, corruptPath(options.layout, name));
     options.log.error('corrupt', { file: path, why, kept: `corrupt/${name}` });
   } catch (error) {
     if (errorCode(error) !== 'ENOENT') options.log.error('corrupt', { file: path, why, kept: errorText(error) });
   }
+}
+
+/** With its new name durable before the old one goes. What cannot have two names is no file of ours, and is renamed. */
+async function moveAside({ disk, layout }: { disk: Disk; layout: Layout }, from: string, to: string): Promise<void> {
+  try {
+    await disk.link(from, to);
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') throw error;
+    return disk.rename(from, to);
+  }
+  await disk.syncFolder(folder(layout, 'corrupt'));
+  await disk.unlink(from);
 }
 
 /** Removes a segment file that nothing needs any more. `segment` is `journal/NAME` or `outcome/NAME`. */

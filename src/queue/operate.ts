@@ -4,13 +4,14 @@
  */
 import type { Outcome, Reply } from '../mail/outcome.ts';
 import type { OutcomeState } from '../mail/outcome.ts';
+import { moveToDeleted, restoreFromDeleted } from './deleted.ts';
 import { createDisk } from './disk.ts';
 import { applyOutcomes } from './fold.ts';
 import { parseHandle, treeHandle } from './handle.ts';
 import type { Layout } from './layout.ts';
 import { outcomeLine } from './record.ts';
 import type { Handle, Store } from './store.ts';
-import { appendState, moveToDeleted, restoreFromDeleted, type TreeOptions } from './tree.ts';
+import { appendState, type TreeOptions } from './tree.ts';
 import type { QueuedMessage } from './queued-message.ts';
 import { QueueWalk } from './walk.ts';
 

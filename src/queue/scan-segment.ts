@@ -26,7 +26,9 @@ export type Scanned =
 
 const NEWLINE = 0x0a;
 const NEXT_RECORD = '{"sum":"';
-const READ = 1024 * 1024;
+/** Most state files and many segments are small: reads begin small and grow. */
+const FIRST_READ = 16 * 1024;
+const MOST_READ = 1024 * 1024;
 
 /** The last thing yielded is always `end`. */
 export async function* scanSegment(file: FileHandle, maxContent: number): AsyncGenerator<Scanned> {
@@ -66,6 +68,7 @@ class Window {
   readonly #file: FileHandle;
   #buffer: Buffer = Buffer.alloc(0);
   #ended = false;
+  #read = FIRST_READ;
 
   constructor(file: FileHandle) {
     this.#file = file;
@@ -105,8 +108,10 @@ class Window {
 
   async #more(): Promise<boolean> {
     if (this.#ended) return false;
-    const buffer = Buffer.allocUnsafe(READ);
-    const { bytesRead } = await this.#file.read(buffer, 0, READ, this.offset + this.#buffer.length);
+    const length = this.#read;
+    this.#read = Math.min(MOST_READ, length * 4);
+    const buffer = Buffer.allocUnsafe(length);
+    const { bytesRead } = await this.#file.read(buffer, 0, length, this.offset + this.#buffer.length);
     if (bytesRead === 0) {
       this.#ended = true;
       return false;

@@ -1,8 +1,9 @@
 /** Removes what a crash left lying about: temporary files that were never acknowledged, and state files without a message. */
 import fs from 'node:fs/promises';
 import { errorCode } from '../base/text.ts';
-import { exists, isThere } from './disk.ts';
-import { deletedPath, folder, temporaryPath, type Layout } from './layout.ts';
+import { followDeleted } from './deleted.ts';
+import { createDisk, isThere } from './disk.ts';
+import { folder, temporaryPath, type Layout } from './layout.ts';
 import { isQueueId } from './queue-id.ts';
 import { namesIn } from './tree-ids.ts';
 
@@ -44,13 +45,15 @@ export async function sweepTemporary(layout: Layout, running: () => ReadonlySet<
 /** A companion may come a moment before its message (quarantine), or stay behind when a crash parted a removal. */
 export async function sweepCompanions(layout: Layout): Promise<number> {
   const mess = folder(layout, 'mess');
+  const disk = createDisk();
   let removed = 0;
   for await (const bucket of namesIn(mess)) {
     for await (const name of namesIn(`${mess}/${bucket}`)) {
       if (!name.endsWith(STATE)) continue;
       const path = `${mess}/${bucket}/${name}`;
       if (isThere(path.slice(0, -STATE.length))) continue;
-      if (await followDeleted(layout, name.slice(0, -STATE.length), path)) continue;
+      const id = name.slice(0, -STATE.length);
+      if (isQueueId(id) && (await followDeleted(disk, layout, id))) continue;
       removed += await removeOld(path);
     }
   }
@@ -68,13 +71,6 @@ async function removeOld(path: string): Promise<number> {
     if (errorCode(error) === 'ENOENT') return 0;
     throw error;
   }
-}
-
-/** A crash in the middle of a deletion parts a message from its outcomes: they follow it. */
-async function followDeleted(layout: Layout, id: string, path: string): Promise<boolean> {
-  if (!isQueueId(id) || !(await exists(deletedPath(layout, id)))) return false;
-  if (!(await exists(deletedPath(layout, id, true)))) await fs.rename(path, deletedPath(layout, id, true));
-  return true;
 }
 
 const STATE = '.state';

@@ -4,7 +4,7 @@
  */
 import fs from 'node:fs/promises';
 import { errorCode } from '../base/text.ts';
-import type { Disk } from './disk.ts';
+import { exists, type Disk } from './disk.ts';
 import { bucketFolder, deletedPath, folder, messagePath, statePath, type Layout } from './layout.ts';
 import type { QueueId } from './store.ts';
 
@@ -25,7 +25,7 @@ export async function placeInTree(options: TreeOptions, id: QueueId, from: strin
   const { disk, layout } = options;
   const to = messagePath(layout, id);
   try {
-    await withFolder(options, id, () => fs.link(from, to));
+    await withFolder(options, id, () => disk.link(from, to));
   } catch (error) {
     if (errorCode(error) === 'EEXIST') throw new AlreadyInTree(`${id} is in the tree already`, { cause: error });
     throw error;
@@ -55,51 +55,39 @@ export async function appendState(
   await disk.syncFolder(where === 'tree' ? bucketFolder(layout, id) : folder(layout, 'deleted'));
 }
 
-/** Removes message and companion. Not synced: the outcomes that made it finished outlive the removal (rule 4 of README.md). */
+/**
+ * Removes message and companion, in this order also on the disk: a crash that brings the message back must not have taken its
+ * outcomes. The last removal is not synced: the outcomes that made it finished outlive it (rule 4 of README.md).
+ */
 export async function removeFromTree(options: TreeOptions, id: QueueId): Promise<void> {
   const { disk, layout } = options;
+  // A crash in a deletion may have left it there too.
+  await disk.unlink(deletedPath(layout, id));
   await disk.unlink(messagePath(layout, id));
+  if (!(await exists(statePath(layout, id)))) return;
+  await disk.syncFolder(bucketFolder(layout, id));
   await disk.unlink(statePath(layout, id));
 }
 
+/** Buckets whose own names are durable, as far as this process knows. */
+const durableBuckets = new Set<string>();
+
 /**
- * Moves message and companion into the deleted queue, durably; the message first: a crash between the two must not leave it in
- * the tree without the outcomes it had.
+ * Does something in the bucket's folder; makes the folder first where it is missing. Its name is durable afterwards: whoever made
+ * the folder may be just about to sync it, or dead.
  */
-export async function moveToDeleted(options: TreeOptions, id: QueueId): Promise<void> {
+export async function withFolder<T>(options: TreeOptions, id: QueueId, work: () => Promise<T>): Promise<T> {
   const { disk, layout } = options;
-  await disk.rename(messagePath(layout, id), deletedPath(layout, id));
-  await renameIfThere(disk, statePath(layout, id), deletedPath(layout, id, true));
-  await disk.syncFolder(folder(layout, 'deleted'));
-  await disk.syncFolder(bucketFolder(layout, id));
-}
-
-/** The way back from the deleted queue. */
-export async function restoreFromDeleted(options: TreeOptions, id: QueueId): Promise<void> {
-  const { disk, layout } = options;
-  await withFolder(options, id, () => renameIfThere(disk, deletedPath(layout, id, true), statePath(layout, id)));
-  await disk.rename(deletedPath(layout, id), messagePath(layout, id));
-  await disk.syncFolder(bucketFolder(layout, id));
-  await disk.syncFolder(folder(layout, 'deleted'));
-}
-
-async function renameIfThere(disk: Disk, from: string, to: string): Promise<void> {
-  try {
-    await disk.rename(from, to);
-  } catch (error) {
+  const bucket = bucketFolder(layout, id);
+  const result = await work().catch(async (error: unknown) => {
     if (errorCode(error) !== 'ENOENT') throw error;
+    durableBuckets.delete(bucket);
+    await fs.mkdir(bucket, { recursive: true, mode: 0o700 });
+    return work();
+  });
+  if (!durableBuckets.has(bucket)) {
+    await disk.syncFolder(folder(layout, 'mess'));
+    durableBuckets.add(bucket);
   }
-}
-
-/** Does something in the bucket's folder; makes the folder first where it is missing. */
-async function withFolder<T>(options: TreeOptions, id: QueueId, work: () => Promise<T>): Promise<T> {
-  const { disk, layout } = options;
-  try {
-    return await work();
-  } catch (error) {
-    if (errorCode(error) !== 'ENOENT') throw error;
-  }
-  await fs.mkdir(bucketFolder(layout, id), { recursive: true, mode: 0o700 });
-  await disk.syncFolder(folder(layout, 'mess'));
-  return work();
+  return result;
 }

@@ -80,10 +80,10 @@ export class QueueWalk {
     }
   }
 
-  /** The deleted queue. */
+  /** The deleted queue. What is in the tree too was left there by a crash in a deletion or a restoration, and does not count. */
   async *deleted(): AsyncGenerator<QueuedMessage> {
     for (const name of await listFolder(folder(this.layout, 'deleted'))) {
-      if (!isQueueId(name)) continue;
+      if (!isQueueId(name) || isThere(messagePath(this.layout, name))) continue;
       const paths = { message: deletedPath(this.layout, name), state: deletedPath(this.layout, name, true) };
       const message = await this.#readMessage(name, paths);
       if (message) yield { ...message, where: 'deleted' };

@@ -5,7 +5,18 @@
  * var itself when it holds nothing but our own names. Symbolic links in place of queue and run are refused: through
  * them root would hand out somebody else's files.
  */
-import { chmodSync, chownSync, lchownSync, lstatSync, mkdirSync, readdirSync, type Stats } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  fsyncSync,
+  lchownSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  type Stats,
+} from 'node:fs';
 import path from 'node:path';
 import { errorCode, errorText } from '../base/text.ts';
 
@@ -22,7 +33,7 @@ const OWN_NAMES: ReadonlySet<string> = new Set([...FOLDERS, 'README.md', 'lock',
 /** Prepares var. Returns what is wrong and what to do about it, or undefined. `owner` only when we are root. */
 export function prepareVar(varDir: string, owner?: Owner): string | undefined {
   try {
-    mkdirSync(varDir, { recursive: true, mode: 0o700 });
+    makeDurably(path.resolve(varDir));
     if (owner !== undefined && lstatSync(varDir).uid === 0 && holdsOnlyOurs(varDir)) chown(varDir, owner);
     for (const name of FOLDERS) {
       const problem = prepareFolder(path.join(varDir, name), NO_LINKS.has(name), owner);
@@ -31,6 +42,22 @@ export function prepareVar(varDir: string, owner?: Owner): string | undefined {
     return undefined;
   } catch (error) {
     return `${varDir}: ${errorText(error)}`;
+  }
+}
+
+/** The workers see to names in var; a var that we made needs one too, or the first crash takes it with all mail in it. */
+function makeDurably(dir: string): void {
+  const first = mkdirSync(dir, { recursive: true, mode: 0o700 });
+  if (first === undefined) return;
+  for (let made = dir; made.length >= first.length; made = path.dirname(made)) syncFolder(path.dirname(made));
+}
+
+function syncFolder(dir: string): void {
+  const fd = openSync(dir, 'r');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
   }
 }
 

@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict';
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import type { Outcome } from '../../../src/mail/outcome.ts';
 import { createDisk, type Disk } from '../../../src/queue/disk.ts';
 import { Housekeeping } from '../../../src/queue/housekeeping.ts';
 import { idOfHandle, treeHandle } from '../../../src/queue/handle.ts';
+import { messagePath, statePath } from '../../../src/queue/layout.ts';
 import { OutcomeLookup } from '../../../src/queue/outcome-lookup.ts';
 import { createIdSource } from '../../../src/queue/queue-id.ts';
+import { outcomeLine } from '../../../src/queue/record.ts';
 import type { Handle } from '../../../src/queue/store.ts';
+import { appendState } from '../../../src/queue/tree.ts';
 import { waitFor } from '../../support/wait.ts';
 import { commit, openTestQueue, SPLIT } from './support.ts';
 
@@ -78,5 +81,23 @@ describe('housekeeping', () => {
     assert.equal(keeping.segmentExists(segment ?? ''), false);
     const left = readdirSync(`${queue.dir}/mess`).flatMap((bucket) => readdirSync(`${queue.dir}/mess/${bucket}`));
     assert.deepEqual(left, []);
+  });
+
+  it('removes state files after their messages, and outcome segments after everything', async () => {
+    await using queue = await openTestQueue();
+    const layout = { root: queue.dir, split: SPLIT };
+    const complain = (event: string): void => assert.fail(event);
+    const handle = await commit(queue.store, 'x'.repeat(20_000));
+    const id = idOfHandle(handle);
+    await queue.store.record(handle, [{ state: 'delivered', recipients: ['to@example.org'], at: 1 }]);
+    await appendState({ disk: createDisk(), layout }, id, [outcomeLine(id, [])]);
+    await queue.store.close();
+    const keeping = new Housekeeping(layout, { warn: complain, error: complain });
+    keeping.removeMessage(id);
+    for (const name of readdirSync(`${queue.dir}/outcome`)) keeping.removeSegment(`outcome/${name}`);
+    await keeping.finish();
+    assert.equal(existsSync(messagePath(layout, id)), false);
+    assert.equal(existsSync(statePath(layout, id)), false);
+    assert.deepEqual(readdirSync(`${queue.dir}/outcome`), []);
   });
 });

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import {
   appendFileSync,
   existsSync,
+  linkSync,
   mkdirSync,
   readFileSync,
   readdirSync,
@@ -12,6 +13,7 @@ import {
 } from 'node:fs';
 import { execFileSync } from 'node:child_process';
 import { describe, it } from 'node:test';
+import { moveToDeleted, restoreFromDeleted } from '../../../src/queue/deleted.ts';
 import { createDisk, type Disk } from '../../../src/queue/disk.ts';
 import { idOfHandle } from '../../../src/queue/handle.ts';
 import {
@@ -27,8 +29,8 @@ import { outcomeLine } from '../../../src/queue/record.ts';
 import { rehash } from '../../../src/queue/rehash.ts';
 import type { Handle, QueueId } from '../../../src/queue/store.ts';
 import { sweepCompanions, sweepTemporary } from '../../../src/queue/sweep.ts';
-import { appendState, moveToDeleted, restoreFromDeleted } from '../../../src/queue/tree.ts';
 import type { QueuedMessage } from '../../../src/queue/queued-message.ts';
+import { appendState, removeFromTree } from '../../../src/queue/tree.ts';
 import { QueueWalk, walkDeleted, walkQueue } from '../../../src/queue/walk.ts';
 import { commit, gather, makeEnvelope, openTestQueue, SPLIT, type TestQueue } from './support.ts';
 
@@ -178,20 +180,40 @@ describe('state files', () => {
     const id = idOfHandle(await commit(queue.store, LARGE, makeEnvelope(['a@x', 'b@x'])));
     await appendState({ disk, layout }, id, [delivered(id, 'a@x')]);
     const order: string[] = [];
+    const note = (what: string, path: string): void =>
+      void order.push(`${what} ${path.slice(path.lastIndexOf('/') + 1).replace(id, 'ID')}`);
     const watched: Disk = {
       ...disk,
-      rename: (from, to) => {
-        order.push(from.slice(from.lastIndexOf('/') + 1));
-        return disk.rename(from, to);
-      },
+      link: (from, to) => (note('link', to), disk.link(from, to)),
+      unlink: (path) => (existsSync(path) && note('unlink', path), disk.unlink(path)),
+      syncFolder: (path) => (note('sync', path), disk.syncFolder(path)),
     };
+    const bucket = bucketFolder(layout, id).slice(-2);
     await moveToDeleted({ disk: watched, layout }, id);
-    assert.deepEqual(order, [id, `${id}.state`], 'a crash between leaves no message without its outcomes');
+    const there = ['link ID', 'link ID.state', 'sync deleted', 'unlink ID', `sync ${bucket}`, 'unlink ID.state'];
+    assert.deepEqual(order.splice(0), there, 'no crash leaves no message, or one without its outcomes');
     assert.deepEqual(summary(await gather(walkDeleted({ dir: queue.dir, split: SPLIT }))), ['deleted: b@x waiting']);
     await restoreFromDeleted({ disk: watched, layout }, id);
-    assert.deepEqual(order.slice(2), [`${id}.state`, id]);
+    const back = ['link ID.state', `sync ${bucket}`, 'link ID', `sync ${bucket}`];
+    assert.deepEqual(order, [...back, 'unlink ID', 'sync deleted', 'unlink ID.state']);
     assert.equal(existsSync(deletedPath(layout, id)), false);
     assert.deepEqual(summary(await walk(queue)), ['tree: b@x waiting']);
+  });
+
+  it('are in the tree with their message while a crash left both in both', async () => {
+    await using queue = await openTestQueue();
+    const layout = layoutOf(queue);
+    const id = idOfHandle(await commit(queue.store, LARGE));
+    linkSync(messagePath(layout, id), deletedPath(layout, id));
+    assert.deepEqual(await gather(walkDeleted({ dir: queue.dir, split: SPLIT })), []);
+    assert.deepEqual(summary(await walk(queue)), ['tree: to@example.org waiting']);
+    await moveToDeleted({ disk, layout }, id);
+    linkSync(deletedPath(layout, id), messagePath(layout, id));
+    await restoreFromDeleted({ disk, layout }, id);
+    linkSync(messagePath(layout, id), deletedPath(layout, id));
+    await removeFromTree({ disk, layout }, id);
+    assert.deepEqual(await gather(walkDeleted({ dir: queue.dir, split: SPLIT })), []);
+    assert.deepEqual(await walk(queue), []);
   });
 });
 

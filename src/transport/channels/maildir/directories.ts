@@ -5,7 +5,7 @@
  * has no openat(), so a link put there between check and use is not seen; Maildirs stand in a directory of mode 0700.
  */
 import { lstat, mkdir, open } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { errorCode } from '../../../base/text.ts';
 import type { Mailbox } from './names.ts';
 
@@ -47,6 +47,7 @@ export async function ensureMaildir(root: string, { domain, user }: Mailbox, syn
   const maildir = join(root, domain, user);
   if (await isComplete(root, domain, user)) return maildir;
   await mkdir(root, { recursive: true, mode: 0o700 });
+  await syncs.sync(dirname(root));
   await ensureDirectory(root, domain, syncs);
   await ensureDirectory(join(root, domain), user, syncs);
   for (const part of ['tmp', 'new', 'cur']) {

@@ -1,0 +1,65 @@
+/**
+ * The way into the deleted queue and back. Names appear in the new folder, durably, before they leave the old one: a rename from
+ * one folder to another is two changes on the disk, and a crash that keeps only the second leaves no name at all. A message that
+ * a crash left in both is in the tree: there it has its outcomes.
+ */
+import { errorCode } from '../base/text.ts';
+import { exists, type Disk } from './disk.ts';
+import { bucketFolder, deletedPath, folder, messagePath, statePath, type Layout } from './layout.ts';
+import type { QueueId } from './store.ts';
+import { withFolder, type TreeOptions } from './tree.ts';
+
+/** Moves message and companion into the deleted queue, durably. */
+export async function moveToDeleted(options: TreeOptions, id: QueueId): Promise<void> {
+  const { disk, layout } = options;
+  await nameAlso(disk, messagePath(layout, id), deletedPath(layout, id));
+  await nameCompanion(disk, statePath(layout, id), deletedPath(layout, id, true));
+  await disk.syncFolder(folder(layout, 'deleted'));
+  await disk.unlink(messagePath(layout, id));
+  // The message first, also on the disk: it must not be in the tree without the outcomes it had.
+  await disk.syncFolder(bucketFolder(layout, id));
+  await disk.unlink(statePath(layout, id));
+}
+
+/** The way back from the deleted queue. */
+export async function restoreFromDeleted(options: TreeOptions, id: QueueId): Promise<void> {
+  const { disk, layout } = options;
+  const companion = await withFolder(options, id, () =>
+    nameCompanion(disk, deletedPath(layout, id, true), statePath(layout, id)),
+  );
+  if (companion) await disk.syncFolder(bucketFolder(layout, id));
+  await withFolder(options, id, () => nameAlso(disk, deletedPath(layout, id), messagePath(layout, id)));
+  await disk.syncFolder(bucketFolder(layout, id));
+  await disk.unlink(deletedPath(layout, id));
+  await disk.syncFolder(folder(layout, 'deleted'));
+  await disk.unlink(deletedPath(layout, id, true));
+}
+
+/** A companion that a crash parted from its deleted message goes to it. False when there is no such message. */
+export async function followDeleted(disk: Disk, layout: Layout, id: QueueId): Promise<boolean> {
+  if (!(await exists(deletedPath(layout, id)))) return false;
+  const there = deletedPath(layout, id, true);
+  if (!(await exists(there))) {
+    await disk.link(statePath(layout, id), there);
+    await disk.syncFolder(folder(layout, 'deleted'));
+  }
+  await disk.unlink(statePath(layout, id));
+  return true;
+}
+
+/** One that is there already came by an earlier try that did not end. */
+async function nameAlso(disk: Disk, from: string, to: string): Promise<void> {
+  try {
+    await disk.link(from, to);
+  } catch (error) {
+    if (errorCode(error) !== 'EEXIST') throw error;
+  }
+}
+
+/** False when there is no companion. One that is there already may be older: it is replaced. */
+async function nameCompanion(disk: Disk, from: string, to: string): Promise<boolean> {
+  if (!(await exists(from))) return false;
+  await disk.unlink(to);
+  await disk.link(from, to);
+  return true;
+}
