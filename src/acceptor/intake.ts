@@ -65,13 +65,14 @@ export class Intake {
     // Nobody hears the answer of a client that is gone.
     if (received.kind === 'gone') return refusal(451, '4.4.2', 'client-gone', 'The message was cut off');
     if (received.kind === 'refused') return received.refusal;
-    const { draft, size } = received;
+    const { draft, size, plain } = received;
+    const envelope: Envelope = plain ? { ...incoming.envelope, plain } : incoming.envelope;
     try {
       const answer =
         rules.filters.length === 0
-          ? await this.#commit(draft, incoming.envelope)
-          : await this.#filter(draft, incoming.envelope, rules.filters);
-      if ('accepted' in answer) this.#logReceived(draft, incoming.envelope, size);
+          ? await this.#commit(draft, envelope)
+          : await this.#filter(draft, envelope, rules.filters);
+      if ('accepted' in answer) this.#logReceived(draft, envelope, size);
       return answer;
     } catch (error) {
       log.error('storage', { id: draft.id, why: errorText(error) });

@@ -20,6 +20,8 @@ export interface MessageSink {
 
 export interface DataSummary {
   readonly faults: DataFaults;
+  /** See Envelope.plain. */
+  readonly plain: boolean;
   /** Bytes of content, also of what was not written for its size. */
   readonly bytes: number;
   readonly sizeExceeded: boolean;
@@ -47,11 +49,11 @@ export class MessageStream {
     return this.sink?.write(content);
   }
 
-  end(faults: DataFaults): void {
+  end({ faults, plain }: Pick<DataSummary, 'faults' | 'plain'>): void {
     if (this.destroyed) return;
     this.writableEnded = true;
     this.readable = false;
-    this.sink?.end({ faults, bytes: this.byteLength, sizeExceeded: this.sizeExceeded });
+    this.sink?.end({ faults, plain, bytes: this.byteLength, sizeExceeded: this.sizeExceeded });
   }
 
   destroy(): void {

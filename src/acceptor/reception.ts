@@ -34,7 +34,7 @@ export interface Incoming {
 
 /** What became of the content: complete in the draft, refused, or cut off by the client. */
 export type Received =
-  | { readonly kind: 'complete'; readonly draft: Draft; readonly size: number }
+  | { readonly kind: 'complete'; readonly draft: Draft; readonly size: number; readonly plain: boolean }
   | { readonly kind: 'refused'; readonly refusal: Refusal }
   | { readonly kind: 'gone' };
 
@@ -149,7 +149,8 @@ class Reception implements MessageSink {
       await this.#begin(content, header);
     }
     const refused = this.#judge(summary);
-    if (refused === undefined) return { kind: 'complete', draft: this.#draft, size: this.#draft.size };
+    if (refused === undefined)
+      return { kind: 'complete', draft: this.#draft, size: this.#draft.size, plain: summary.plain };
     await this.#discard();
     return { kind: 'refused', refusal: refused };
   }

@@ -161,7 +161,7 @@ export class StrictStream extends SMTPStream {
     this._dataMode = false;
     this.#message = undefined;
     this._continueCallback = early ? false : () => this.#take(rest, done);
-    message?.end(decoder.faults);
+    message?.end(decoder);
     if (early) this.#take(rest, done);
   }
 }

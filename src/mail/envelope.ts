@@ -45,6 +45,11 @@ export interface Envelope {
   readonly body?: '7BIT' | '8BITMIME';
   /** SMTPUTF8 was given at MAIL (RFC 6531). */
   readonly smtputf8?: boolean;
+  /**
+   * The content is fit for the wire as it is: CRLF line ends, no NUL, no line that starts with a dot (RFC 5321 section 4.5.2). The
+   * acceptor saw every byte, so the transport need not look again. Absent: nobody knows.
+   */
+  readonly plain?: boolean;
   /** RET of MAIL (RFC 3461 section 4.3). */
   readonly ret?: 'FULL' | 'HDRS';
   /** ENVID of MAIL (RFC 3461 section 4.4), xtext decoded. */

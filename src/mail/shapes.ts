@@ -58,6 +58,7 @@ export const isEnvelope: Check = shape({
   }),
   body: optional(oneOf('7BIT', '8BITMIME')),
   smtputf8: optional(flag),
+  plain: optional(flag),
   ret: optional(oneOf('FULL', 'HDRS')),
   envid: optional(text),
   settles: optional(shape({ id: text, recipients: texts })),

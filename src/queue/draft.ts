@@ -91,8 +91,10 @@ export class MessageDraft implements Draft {
     this.#staged = undefined;
     const old = this.#large;
     const fresh = new MessageDraft(this.id, this.#committer);
+    // What the acceptor saw was other content.
+    const { plain: _, ...known } = envelope;
     const handle = await this.#fill(fresh, changes)
-      .then(() => fresh.commit(envelope))
+      .then(() => fresh.commit(known))
       .catch(async (error: unknown) => {
         await fresh.discard();
         throw error;

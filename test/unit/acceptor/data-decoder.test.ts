@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { DataDecoder } from '../../../src/acceptor/data-decoder.ts';
+import { settleLineEnds, stuffDots } from '../../../src/transport/channels/smtp/dot-stuffing.ts';
 
 interface Transfer {
   readonly content: string;
@@ -165,6 +166,29 @@ describe('chunks', () => {
       }),
       { numRuns: 2000 },
     );
+  });
+
+  it('is called plain only where the content can go out again as it is', () => {
+    fc.assert(
+      fc.property(bytes, (parts) => {
+        const decoder = new DataDecoder();
+        const { content = Buffer.alloc(0) } = decoder.feed(Buffer.from(`${parts.join('')}\r\n.\r\n`, 'latin1'));
+        if (!decoder.plain) return;
+        assert.equal(stuffDots(settleLineEnds(content)), content);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it('are called plain: ordinary mail, but not with a line that starts with a dot', () => {
+    const plain = (wire: string): boolean => {
+      const decoder = new DataDecoder();
+      decoder.feed(Buffer.from(wire));
+      return decoder.plain;
+    };
+    assert.equal(plain('Subject: x\r\n\r\na.b\r\n.\r\n'), true);
+    assert.equal(plain('Subject: x\r\n\r\n..b\r\n.\r\n'), false);
+    assert.equal(plain('Subject: x\r\n\r\na\n.b\r\n.\r\n'), false);
   });
 
   it('are passed on without a copy where nothing changes', () => {

@@ -106,7 +106,7 @@ function begin(intake: Intake, rules: Partial<IntakeRules> = {}): Sent {
 async function send(intake: Intake, chunks: readonly string[], rules: Partial<IntakeRules> = {}): Promise<string> {
   const { stream, answer } = begin(intake, rules);
   for (const chunk of chunks) await stream.write(Buffer.from(chunk));
-  stream.end(NO_FAULTS);
+  stream.end({ faults: NO_FAULTS, plain: true });
   return said(await answer);
 }
 
@@ -190,7 +190,7 @@ describe('a refused message', () => {
     for (const [faults, lineEnds, expected] of cases) {
       const { stream, answer } = begin(makeIntake(), { lineEnds });
       await stream.write(Buffer.from(SMALL.join('')));
-      stream.end(faults);
+      stream.end({ faults, plain: false });
       assert.equal(said(await answer), expected);
     }
   });

@@ -71,6 +71,18 @@ describe('the store', () => {
     assert.deepEqual(readdirSync(`${queue.dir}/tmp`), [], 'nothing is left behind');
   });
 
+  it('says of changed content no more that it is plain', async () => {
+    await using queue = await openTestQueue();
+    const plainOf = async (changes?: { readonly prepend: string }): Promise<boolean | undefined> => {
+      const draft = queue.store.draft(queue.store.nextId());
+      await draft.write(Buffer.from(MESSAGE));
+      const read = await queue.store.read(await draft.commit({ ...makeEnvelope(), plain: true }, changes));
+      return read.kind === 'found' ? read.message.envelope.plain : false;
+    };
+    assert.equal(await plainOf(), true);
+    assert.equal(await plainOf({ prepend: 'X-Mark: yes\r\n' }), undefined);
+  });
+
   it('finds a message that moved to the tree by its old handle', async () => {
     await using queue = await openTestQueue();
     const handle = await commit(queue.store, MESSAGE);

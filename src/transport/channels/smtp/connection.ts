@@ -100,9 +100,9 @@ export class MailConnection extends ConnectionBase {
         if (commands !== '' && this._socket) this._socket.write(commands);
       },
       hasEarlyReplies: () => this._responseQueue.length > 0 || this._remainder !== '',
-      sendContent: (content, sent) => {
+      sendContent: ({ content, plain }, sent) => {
         this.#limitSilence(this.#dataMs, true);
-        if (Buffer.isBuffer(content)) this.#sendBuffer(content, sent);
+        if (Buffer.isBuffer(content)) this.#sendBuffer(plain ? content : stuffDots(settleLineEnds(content)), sent);
         else this.#sendStream(content, sent);
       },
       breakOff: () => this.close(),
@@ -113,13 +113,11 @@ export class MailConnection extends ConnectionBase {
   #sendBuffer(content: Buffer, sent: () => void): void {
     const socket = this._socket;
     if (!socket) return;
-    const settled = settleLineEnds(content);
-    const stuffed = stuffDots(settled);
-    const end = endOfData(settled);
+    const end = endOfData(content);
     this.#cork();
-    if (stuffed.length <= ONE_PIECE) socket.write(Buffer.concat([stuffed, end]));
+    if (content.length <= ONE_PIECE) socket.write(Buffer.concat([content, end]));
     else {
-      socket.write(stuffed);
+      socket.write(content);
       socket.write(end);
     }
     sent();

@@ -157,5 +157,7 @@ function parametersOf(message: StoredMessage): Omit<Parameters<Session['transact
     envid: envelope.envid,
     rcptParameters: rcptParameters(envelope.recipients),
     content: bytes ?? message.stream(),
+    // Only of what is in memory the checksum was verified.
+    plain: bytes !== undefined && envelope.plain === true,
   };
 }

@@ -24,6 +24,8 @@ export interface Transaction {
   /** Parameters of RCPT by recipient, ready for the wire, if the next hop offers DSN. */
   readonly rcptParameters: ReadonlyMap<string, string>;
   readonly content: Buffer | Readable;
+  /** The content is known to need no change (see Envelope.plain). */
+  readonly plain: boolean;
 }
 
 export type Extension = 'SMTPUTF8' | 'DSN' | '8BITMIME' | 'PIPELINING' | 'SIZE';
@@ -38,7 +40,7 @@ export interface DialogueLine {
   /** Replies are there that nobody asked for yet. */
   hasEarlyReplies(): boolean;
   /** Sends content and its end mark; calls back when the end mark left. */
-  sendContent(content: Buffer | Readable, sent: () => void): void;
+  sendContent(transaction: Pick<Transaction, 'content' | 'plain'>, sent: () => void): void;
   /** Ends the connection: nobody knows any more what the other end takes for what. */
   breakOff(): void;
 }
@@ -136,7 +138,7 @@ export class Dialogue {
     const { transcript } = this;
     transcript.bodyBegun = true;
     this.#line.say('', this.#finals());
-    this.#line.sendContent(this.#transaction.content, () => {
+    this.#line.sendContent(this.#transaction, () => {
       transcript.dotSent = true;
       if (!this.#done) this.#ends.sent(transcript);
     });

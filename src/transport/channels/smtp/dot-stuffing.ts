@@ -4,6 +4,7 @@
  * This is one of the two edges where line ends are settled: whatever the queue holds, no bare CR, no bare LF and no NUL leaves
  * (SMTP smuggling). The search is native (Buffer.indexOf); only content that breaks the rule is gone through byte by byte.
  */
+import { ControlScan } from '../../../base/control-scan.ts';
 import { Transform, type TransformCallback } from 'node:stream';
 
 const CR = 13;
@@ -71,15 +72,15 @@ function endsWithLine(content: Buffer): boolean {
 }
 
 function isSettled(content: Buffer): boolean {
-  if (content.includes(0)) return false;
-  let lines = 0;
-  for (let at = content.indexOf(LF); at !== -1; at = content.indexOf(LF, at + 1)) {
-    if (content[at - 1] !== CR) return false;
-    lines += 1;
+  const scan = new ControlScan(content);
+  for (let at = scan.next(0); at < content.length; at = scan.next(at + 1)) {
+    const byte = content[at];
+    if (byte === LF || byte === 0) return false;
+    if (byte !== CR) continue;
+    at += 1;
+    if (content[at] !== LF) return false;
   }
-  // As many CR as CRLF: none of them is bare.
-  for (let at = content.indexOf(CR); at !== -1; at = content.indexOf(CR, at + 1)) lines -= 1;
-  return lines === 0;
+  return true;
 }
 
 function rewrite(content: Buffer): Buffer {
