@@ -74,8 +74,8 @@ export class RecipientPolicy {
   #judgeLocal(address: Address): Refusal | undefined {
     const name = address.local.toLowerCase();
     if (name === 'postmaster' || this.#isAlias(name, address.domain)) return undefined;
-    const rule = this.#ruleFor(address);
-    return rule === undefined || rule.match.kind === 'any' ? this.#judgeMailbox(address) : this.#follow(address, rule);
+    const rule = this.#ruleFor(address, 'local');
+    return rule === undefined ? this.#judgeMailbox(address) : this.#follow(address, rule);
   }
 
   /** A route that bounces says so here, where the client hears it. */
@@ -94,9 +94,9 @@ export class RecipientPolicy {
     return [name, withoutTag(name)].some((one) => this.#hasAlias(one) || this.#hasAlias(`${one}@${domain}`));
   }
 
-  #ruleFor({ address, domain }: Address): Rule | undefined {
+  #ruleFor({ address, domain }: Address, where: 'local' | 'elsewhere' = 'elsewhere'): Rule | undefined {
     return this.#rules.find(({ match }) => {
-      if (match.kind === 'any') return true;
+      if (match.kind === 'any') return where === 'elsewhere';
       if (match.kind === 'address') return match.address === address.toLowerCase();
       return match.kind === 'domain' ? match.domain === domain : domain.endsWith(`.${match.domain}`);
     });

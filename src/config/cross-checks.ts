@@ -1,12 +1,12 @@
 /**
- * Rules that hold between keys: names that must differ, sizes that depend on each other. Listeners have a file of their own.
+ * Rules that hold between keys: names that must differ, sizes that depend on each other. Listeners and sockets have files of their own.
  */
-import type { Path } from './merge.ts';
 import type { Finding, Settings } from './schema.ts';
+import { checkSockets } from './socket-checks.ts';
 import { formatSize } from './units.ts';
 
 export function crossCheck(settings: Settings): Finding[] {
-  return [...domains(settings), ...sockets(settings), ...sizes(settings)];
+  return [...domains(settings), ...checkSockets(settings), ...sizes(settings)];
 }
 
 function domains({ domains: { local, relay } }: Settings): Finding[] {
@@ -23,18 +23,6 @@ function domains({ domains: { local, relay } }: Settings): Finding[] {
         ]
       : [],
   );
-}
-
-function sockets({ farms, ipc }: Settings): Finding[] {
-  const seen = new Map<string, string>();
-  return Object.entries(farms).flatMap(([name, { socket }]): Finding[] => {
-    const path: Path = ['farms', name, 'socket'];
-    const before = seen.get(socket);
-    seen.set(socket, name);
-    if (before !== undefined) return [{ paths: [path], message: `${socket} is the socket of farm ${before} already` }];
-    if (!socket.startsWith('tls://') || ipc !== undefined) return [];
-    return [{ paths: [path, ['ipc']], message: `${socket} needs ipc.cert, ipc.key and ipc.ca in mailfarm.yaml` }];
-  });
 }
 
 function sizes({ queue: { inline, segment } }: Settings): Finding[] {

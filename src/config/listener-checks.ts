@@ -1,10 +1,10 @@
 /**
- * Rules that hold between listeners and other keys: addresses differ, filters exist.
+ * Rules that hold between listeners and other keys: addresses do not overlap, filters exist.
  *
  * They look at the configuration before it is checked and skip what is not of the right type: so they are told together
  * with the mistakes of single keys.
  */
-import { canonicalListen } from './listen-address.ts';
+import { canonicalListen, overlap } from './listen-address.ts';
 import { isSection, type Section } from './merge.ts';
 import { nearest } from './nearest.ts';
 import type { Finding } from './schema.ts';
@@ -16,15 +16,18 @@ export function checkListeners(data: Section): Finding[] {
 }
 
 function sameAddresses(listeners: readonly Section[]): Finding[] {
-  const seen = new Map<string, number>();
-  return listeners.flatMap((listener, i): Finding[] => {
-    const address = typeof listener['address'] === 'string' ? canonicalListen(listener['address']) : undefined;
-    // Port 0 is another port each time.
-    if (address === undefined || address.endsWith(':0')) return [];
-    const before = seen.get(address);
-    seen.set(address, i);
-    if (before === undefined) return [];
-    return [{ paths: [['listen', i, 'address']], message: `${address} is the address of listen.${before} already` }];
+  const addresses = listeners.map(({ address }) =>
+    typeof address === 'string' ? canonicalListen(address) : undefined,
+  );
+  return addresses.flatMap((address, i): Finding[] => {
+    if (address === undefined) return [];
+    const before = addresses.slice(0, i).findIndex((other) => other !== undefined && overlap(other, address));
+    if (before === -1) return [];
+    const same = addresses[before] === address;
+    const message = same
+      ? `${address} is the address of listen.${before} already`
+      : `${address} and ${addresses[before]} of listen.${before} take in the same address; keep one`;
+    return [{ paths: [['listen', i, 'address']], message }];
   });
 }
 

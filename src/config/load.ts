@@ -17,6 +17,7 @@ import { placeFindings } from './place.ts';
 import type { Problem } from './problem.ts';
 import { checkSections, type Finding, type Settings } from './schema.ts';
 import { parseSetOptions, type SetOption } from './set-option.ts';
+import { checkSocketFolders } from './socket-checks.ts';
 import { readSource, type Source } from './source.ts';
 
 export { formatProblem } from './problem.ts';
@@ -29,13 +30,16 @@ export interface LoadOptions {
   readonly set: readonly string[];
   /** false: files that it names need not be there. Commands read no keys, and their users may not be allowed to. */
   readonly files?: boolean;
+  /** More to check of the keys that are right, for who knows more of the machine; `etc` is where relative paths begin. */
+  readonly also?: (settings: Settings, etc: string) => readonly Finding[];
 }
 
 export type LoadResult =
   | { readonly ok: true; readonly config: Config }
   | { readonly ok: false; readonly problems: readonly Problem[] };
 
-export async function loadConfig({ etcDir, varDir, set, files = true }: LoadOptions): Promise<LoadResult> {
+export async function loadConfig(load: LoadOptions): Promise<LoadResult> {
+  const { etcDir, varDir, set } = load;
   const code = codeRoot();
   const etc = etcDir ?? join(code, 'etc');
   const why = etcDir === undefined ? undefined : await whyNotFolder(etcDir);
@@ -47,7 +51,7 @@ export async function loadConfig({ etcDir, varDir, set, files = true }: LoadOpti
   const { options, wrong } = parseSetOptions(set);
   const problems = [...sources.flatMap((source) => source.problems), ...wrong];
   const paths: Paths = { etc: resolve(etc), var: resolve(varDir), code };
-  const { settings, findings } = await check(overlay(sources, options, problems), paths.etc, files);
+  const { settings, findings } = await check(overlay(sources, options, problems), paths, load);
   problems.push(...strayFarms(sources[0]), ...placeFindings(findings, sources, options));
   return problems.length > 0 ? { ok: false, problems } : { ok: true, config: { ...settings, paths } };
 }
@@ -66,7 +70,11 @@ function overlay(sources: readonly Source[], options: readonly SetOption[], prob
 }
 
 /** All checks. The settings are complete only when nothing was found. */
-async function check(data: Section, etc: string, files: boolean): Promise<{ settings: Settings; findings: Finding[] }> {
+async function check(
+  data: Section,
+  { etc, var: varDir }: Paths,
+  { files = true, also = () => [] }: LoadOptions,
+): Promise<{ settings: Settings; findings: Finding[] }> {
   const { settings: given, failed, findings } = checkSections(data);
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a test proves that all of the defaults are right
   const defaults = checkSections(DEFAULTS).settings as Settings;
@@ -74,8 +82,8 @@ async function check(data: Section, etc: string, files: boolean): Promise<{ sett
   const settings =
     named.aliases === undefined && isThere(join(etc, 'aliases')) ? { ...named, aliases: 'aliases' } : named;
   const across = crossCheck(settings).filter(({ paths }) => !paths.some(([first]) => failed.has(String(first))));
-  const unreadable = files ? await checkFiles(settings, etc) : [];
-  return { settings, findings: [...findings, ...checkListeners(data), ...across, ...unreadable] };
+  const lacking = files ? [...(await checkFiles(settings, etc)), ...(await checkSocketFolders(settings, varDir))] : [];
+  return { settings, findings: [...findings, ...checkListeners(data), ...across, ...lacking, ...also(settings, etc)] };
 }
 
 /** Also when it cannot be read, or is a link to nowhere: then somebody wants aliases, and should not go without. */

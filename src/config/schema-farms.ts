@@ -3,19 +3,27 @@ import { availableParallelism } from 'node:os';
 import type { z } from 'zod';
 import type { Farm, FarmName } from './config.ts';
 import { duration, leaf, section, size, text, whole } from './leaf.ts';
-import { isSocketPath } from './listen-address.ts';
+import { isSocketPath, parseListen } from './listen-address.ts';
 
 const MOST_WORKERS = 64;
 const MIB = 1024 * 1024;
 /** Node does not start with less. */
 const LEAST_MEMORY = 32 * MIB;
-const SOCKET = 'a path below var of at most 100 characters, such as run/router.sock, or tls://host:port';
+const PATH = 'a path below var of at most 100 characters, such as run/NAME.sock';
 
-const socket = text(SOCKET, (value) => {
-  const port = /^tls:\/\/(?:\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):(\d{1,5})$/.exec(value)?.[1];
-  if (port !== undefined) return Number(port) >= 1 && Number(port) <= 65_535 ? value : undefined;
-  return isSocketPath(value) && !value.startsWith('/') && !value.includes(':') ? value : undefined;
+/** Processes write to the log before they read any key. */
+const pathOnly = text(`${PATH}; the log has no tls:// address`, readPath);
+
+/** The supervisor binds it, so it is an address of this machine, not a name. */
+const socket = text(`${PATH}, or tls://ADDRESS:PORT with an IP address or localhost`, (value) => {
+  if (!value.startsWith('tls://')) return readPath(value);
+  const parsed = parseListen(value.slice(6));
+  return parsed?.kind === 'tcp' && parsed.port > 0 ? value : undefined;
 });
+
+function readPath(value: string): string | undefined {
+  return isSocketPath(value) && /^[^/].*\//.test(value) ? value : undefined;
+}
 
 const memory = leaf('0, or a size from 32MiB to 64GiB', (value) => {
   if (value === 0) return 0;
@@ -35,9 +43,9 @@ function autoWorkers(): number {
 }
 
 /** A row; `least` and `most` bound what the row may ask for. */
-function farm(lowest: number, highest: number): z.ZodType<Farm> {
+function farm(lowest: number, highest: number, place = socket): z.ZodType<Farm> {
   const row = section({
-    socket,
+    socket: place,
     least: whole(lowest, highest),
     most: most(highest),
     workers: whole(Math.max(1, lowest), highest).optional(),
@@ -58,7 +66,7 @@ function farm(lowest: number, highest: number): z.ZodType<Farm> {
 
 /** There is one scheduler and one writer of logs; without an acceptor nothing would wake one. */
 const ROWS = {
-  log: farm(1, 1),
+  log: farm(1, 1, pathOnly),
   scheduler: farm(1, 1),
   router: farm(0, MOST_WORKERS),
   filter: farm(0, MOST_WORKERS),

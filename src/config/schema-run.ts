@@ -49,7 +49,8 @@ const resolver = text('an IP address of a DNS server, such as 192.0.2.53, 192.0.
   const [, bracketed, port] = /^\[([^\]]+)\](?::(\d{1,5}))?$/.exec(value) ?? [];
   const [, plain, plainPort] = /^([0-9.]+)(?::(\d{1,5}))?$/.exec(value) ?? [];
   const host = bracketed ?? plain ?? value;
-  return isIP(host) !== 0 && Number(port ?? plainPort ?? 53) <= 65_535 ? value : undefined;
+  const number = Number(port ?? plainPort ?? 53);
+  return isIP(host) !== 0 && number >= 1 && number <= 65_535 ? value : undefined;
 });
 
 const smtp = section({

@@ -33,6 +33,8 @@ export type ParsedMatch =
   | { readonly ok: true; readonly match: Match }
   | { readonly ok: false; readonly expected: string };
 
+/** Bytes that the name of a Unix socket has room for. */
+const MAX_SOCKET_PATH = 107;
 const VIA_EXPECTED =
   'smtp:[host]:port, smtp:domain, lmtp:unix:/path, lmtp:[host]:port, maildir, mx, or bounce:text for the sender';
 const MATCH_EXPECTED = 'a domain, .domain for all below it, user@domain, or *';
@@ -77,6 +79,7 @@ function readMxDomain(text: string): string | undefined {
 
 function readLmtp(rest: string): Via | undefined {
   const path = /^unix:([^\p{Cc}]+)$/u.exec(rest)?.[1];
+  if (path !== undefined && Buffer.byteLength(path) > MAX_SOCKET_PATH) return undefined;
   const next = path === undefined ? readHostPort(rest, 24) : `unix:${path}`;
   return next === undefined ? undefined : { kind: 'hop', hop: { channel: 'lmtp', next } };
 }

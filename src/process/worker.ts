@@ -68,7 +68,7 @@ export function runWorker(start: (worker: Worker) => Promise<Role>): void {
   process.title = `mailfarm: ${identity.name}`;
   const config = readResolved(CONFIG_FILE);
   const log = openLogger({
-    socket: 'run/log.sock',
+    socket: config.farms.log.socket,
     farm: identity.farm,
     worker: identity.name,
     level: config.log.level,

@@ -70,9 +70,10 @@ export class RoutingTable {
     const domain = domainOf(address);
     const known = this.#known.get(domain);
     if (known !== undefined) return known;
-    const rule = this.#ruleFor(address, domain);
     const local = this.#local.has(domain);
-    if (local && (rule === undefined || rule === this.#any)) return this.#toMailbox(address, domain);
+    // A star stands for the rest of the world, wherever it stands in the list.
+    const rule = this.#ruleFor(address, domain, local ? undefined : this.#any);
+    if (local && rule === undefined) return this.#toMailbox(address, domain);
     const destination = this.#follow(rule?.via ?? { kind: 'mx' }, address, domain);
     if (rule?.via.kind !== 'maildir' && this.#addresses.size === 0) this.#remember(domain, destination);
     return destination;
@@ -89,9 +90,9 @@ export class RoutingTable {
     else setFirst(from.match.kind === 'domain' ? this.#domains : this.#below, from.match.domain, rule);
   }
 
-  /** The first rule of the list that matches. */
-  #ruleFor(address: string, domain: string): Rule | undefined {
-    let best = this.#any;
+  /** The first rule of the list that matches; `any` is the one that matches always. */
+  #ruleFor(address: string, domain: string, any: Rule | undefined): Rule | undefined {
+    let best = any;
     if (this.#addresses.size > 0) best = earlier(best, this.#addresses.get(address.toLowerCase()));
     best = earlier(best, this.#domains.get(domain));
     if (this.#below.size > 0) {

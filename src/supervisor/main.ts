@@ -18,7 +18,6 @@ import { Desk } from './desk.ts';
 import { untilQueueEmpty } from './empty-queue.ts';
 import { firstSteps, readyLine } from './greeting.ts';
 import { parseOptions, USAGE, type Options } from './options.ts';
-import { chooseUser } from './privileges.ts';
 import { cacheOf, load, prepare, type Prepared } from './start-up.ts';
 import { Supervisor } from './supervisor.ts';
 import { echoTroubles } from './echo-troubles.ts';
@@ -47,8 +46,6 @@ async function main(): Promise<void> {
 
 /** A start goes on without wrong lines of the alias file, and so does this; a reload keeps the old file. */
 function check(config: Config): void {
-  const choice = chooseUser(config.user);
-  if (!choice.ok) return leave(EX.CONFIG, [choice.why], '');
   const { text, problems } = readAliases(config);
   if (text === undefined) return leave(EX.CONFIG, problems, '');
   for (const problem of problems) process.stderr.write(`${problem}\n`);

@@ -24,7 +24,7 @@ export function chooseUser(wanted: string | undefined): Choice {
   if (process.getuid?.() !== 0) return { ok: true, user: undefined };
   if (wanted === undefined) return chooseDefault();
   const user = findUser(wanted);
-  if (user === undefined) return { ok: false, why: `user: there is no user ${wanted} on this machine` };
+  if (user === undefined) return { ok: false, why: `there is no user ${wanted} on this machine` };
   if (user.uid !== 0) return { ok: true, user };
   return { ok: true, user: undefined, warning: 'all workers run as root, as user: root asks' };
 }
@@ -34,7 +34,7 @@ function chooseDefault(): Choice {
     const user = findUser(name);
     if (user !== undefined) return { ok: true, user };
   }
-  return { ok: false, why: 'user: set it to an unprivileged user: there is neither mailfarm nor nobody' };
+  return { ok: false, why: 'set it to an unprivileged user: there is neither mailfarm nor nobody' };
 }
 
 /** Asks id(1), which knows of every source of users. */
@@ -56,7 +56,7 @@ export function whyUnreadable(user: User, files: readonly string[]): string | un
   return `user ${user.name} cannot read ${bad}: ${remedy}, or run the workers as root: --set user=root`;
 }
 
-function canRead(user: User, file: string): boolean {
+export function canRead(user: User, file: string): boolean {
   const { uid, gid } = user;
   return spawnSync('/bin/sh', ['-c', 'test -r "$0"', file], { uid, gid, cwd: '/', timeout: 5000 }).status === 0;
 }

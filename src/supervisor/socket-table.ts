@@ -84,8 +84,7 @@ export class SocketTable {
       return undefined;
     }
     const result = bindSocket(wish.address);
-    if (!result.ok)
-      return { code: result.code, text: `${wish.place}: ${wish.address}: ${remedy(result.code, result.why)}` };
+    if (!result.ok) return { code: result.code, text: `${wish.place}: ${wish.address}: ${remedy(result, wish)}` };
     const { owner } = this.#options;
     if (owner !== undefined && result.bound.path !== undefined) chownSync(result.bound.path, owner.uid, owner.gid);
     next.set(wish.key, result.bound);
@@ -113,7 +112,10 @@ function listenerWishes(config: Config): Wish[] {
   });
 }
 
-function remedy(code: string, why: string): string {
+function remedy({ code, why }: { readonly code: string; readonly why: string }, { address }: Wish): string {
+  const file = !/:\d+$/.test(address);
+  if (file && code === 'EACCES') return 'permission denied: this user may not write into its folder';
+  if (file && code === 'ENOENT') return 'its folder is not there';
   if (code === 'EADDRINUSE')
     return 'the address is in use: stop the program that listens there (see: ss -ltnp), or choose another';
   if (code === 'EACCES')

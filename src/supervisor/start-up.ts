@@ -18,6 +18,7 @@ import type { Options } from './options.ts';
 import { chooseUser, whyUnreadable, type User } from './privileges.ts';
 import { SocketTable } from './socket-table.ts';
 import { prepareVar } from './spool.ts';
+import { checkUser } from './user-checks.ts';
 
 /** A start that ends before it begins; `lines` go to stderr. Status 0 is possible: `--drain` beside a running instance. */
 export interface Refusal {
@@ -42,7 +43,7 @@ export async function load(
   options: Options,
 ): Promise<{ readonly config: Config } | { readonly problems: readonly string[] }> {
   const { etcDir, varDir, set } = options;
-  const loaded = await loadConfig({ ...(etcDir === undefined ? {} : { etcDir }), varDir, set });
+  const loaded = await loadConfig({ ...(etcDir === undefined ? {} : { etcDir }), varDir, set, also: checkUser });
   return loaded.ok ? { config: loaded.config } : { problems: loaded.problems.map(formatProblem) };
 }
 
@@ -53,7 +54,7 @@ export async function prepare(
   say: (line: string) => void,
 ): Promise<Prepared | Refusal> {
   const choice = chooseUser(config.user);
-  if (!choice.ok) return { status: EX.CONFIG, lines: [choice.why] };
+  if (!choice.ok) return { status: EX.CONFIG, lines: [`user: ${choice.why}`] };
   if (choice.warning !== undefined) say(choice.warning);
   const { user } = choice;
   const blocked = user && whyUnreadable(user, [import.meta.filename, process.execPath]);

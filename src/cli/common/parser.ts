@@ -45,12 +45,19 @@ export async function runCommandLine(line: CommandLine): Promise<number> {
       output = text;
     });
   } catch (error) {
-    await context.err.line(`${name}: ${oneLine(errorText(error))}`);
+    await context.err.line(`${name}: ${oneLine(inOneLine(errorText(error)))}`);
     await context.err.line(`try ${name} --help`);
     return EX.USAGE;
   }
   if (output !== '') await context.out.line(output);
   return (await run?.()) ?? EX.OK;
+}
+
+/** What yargs says of a value in many lines: `Invalid values:\n  Argument: state, Given: "x", Choices: "held", "failed"`. */
+function inOneLine(text: string): string {
+  const [, argument, given, choices] = /Argument: (\S+), Given: (.*), Choices: (.*)$/m.exec(text) ?? [];
+  if (argument === undefined) return text;
+  return `${argument}: expected one of ${(choices ?? '').replaceAll('"', '')}, got ${given}`;
 }
 
 function createParser(name: string, context: Context): Parser {

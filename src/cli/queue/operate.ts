@@ -52,7 +52,7 @@ export async function operate(operation: Operation): Promise<number> {
   const chosen = findMessages({ split: config.queue.split }, selector, operation.limit);
   if (operation.dryRun) return dryRun(operation, chosen);
   const worker = `queue-${process.pid}-${Date.now().toString(36)}`;
-  const log = openLogger({ socket: 'run/log.sock', farm: 'cli', worker, level: config.log.level });
+  const log = openLogger({ socket: config.farms.log.socket, farm: 'cli', worker, level: config.log.level });
   const lock = live ? undefined : await takeLock('lock', { waitMs: LOCK_MS });
   if (lock && lock.kind !== 'locked') {
     await operation.context.err.line(`queue: ${whyNotLocked(lock)}`);

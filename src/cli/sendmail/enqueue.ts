@@ -40,7 +40,7 @@ const HAND_ON_MS = 5000;
 export async function enqueue(message: OutgoingMessage, queue: QueueOnDisk): Promise<Report> {
   const worker = `sendmail-${process.pid}-${Date.now().toString(36)}`;
   const { config } = queue;
-  const log = openLogger({ socket: 'run/log.sock', farm: 'cli', worker, level: config.log.level });
+  const log = openLogger({ socket: config.farms.log.socket, farm: 'cli', worker, level: config.log.level });
   const closed: Closed[] = [];
   let taken = false;
   try {

@@ -4,6 +4,7 @@
 import type { DsnWishes } from '../../client/submit.ts';
 import type { AddressResult } from '../../mail/address.ts';
 import { parseAddress } from '../../mail/address.ts';
+import { listAddresses } from './address-list.ts';
 import type { Field } from './header.ts';
 import { formatHeader, listRecipients } from './header.ts';
 import type { SendmailOptions } from './options.ts';
@@ -40,8 +41,9 @@ export async function* readContent(message: OutgoingMessage): AsyncGenerator<Buf
 /** The envelope sender: -f or -r, else user@hostname; '' for `<>`. */
 export function resolveSender(given: string | undefined, user: string, hostname: string): AddressResult | '' {
   if (given === undefined) return parseAddress(user, { defaultDomain: hostname, smtputf8: true });
-  const bare = stripBrackets(given);
-  return bare === '' ? '' : parseAddress(bare, { defaultDomain: hostname, smtputf8: true });
+  if (stripBrackets(given) === '') return '';
+  const [address = given, ...more] = addressesOf(given, hostname);
+  return parseAddress(more.length === 0 ? address : given, { defaultDomain: hostname, smtputf8: true });
 }
 
 /** Recipients of arguments and, with -t, of the header: each once, and what is no address apart. */
@@ -50,7 +52,10 @@ export function resolveRecipients(
   fields: readonly Field[],
   hostname: string,
 ): { readonly recipients: readonly string[]; readonly bad: readonly BadAddress[] } {
-  const texts = [...options.recipients.map(stripBrackets), ...(options.fromHeader ? listRecipients(fields) : [])];
+  const texts = [
+    ...options.recipients.flatMap((one) => addressesOf(one, hostname)),
+    ...(options.fromHeader ? listRecipients(fields) : []),
+  ];
   const recipients = new Set<string>();
   const bad: BadAddress[] = [];
   for (const text of texts) {
@@ -77,6 +82,14 @@ export function composeMessage(
   const { notify, ret, envid } = options;
   const dsn = { ...(notify && { notify }), ...(ret && { ret }), ...(envid !== undefined && { envid }) };
   return { sender, recipients, header: formatHeader(fields, from), body, dsn };
+}
+
+/** An argument is an address as it stands, or else what a header field may hold: `Anna <anna@x>, bob@x`. */
+function addressesOf(argument: string, hostname: string): readonly string[] {
+  const bare = stripBrackets(argument);
+  if (parseAddress(bare, { defaultDomain: hostname, smtputf8: true }).ok) return [bare];
+  const listed = listAddresses(argument);
+  return listed.length > 0 ? listed : [bare];
 }
 
 function stripBrackets(text: string): string {

@@ -10,7 +10,7 @@ import { sendMail } from '../../support/send-mail.ts';
 import { startSink } from '../../support/sink.ts';
 import { removeTemp } from '../../support/temp.ts';
 import { waitFor } from '../../support/wait.ts';
-import { makeCertificate, readCertificate, type Certificate } from '../support/certificates.ts';
+import { makeCertificate, readCertificate, type Certificate } from '../../support/certificates.ts';
 import { findFreePorts } from '../support/free-ports.ts';
 
 const MOVED = ['router', 'scheduler', 'filter', 'smtp', 'bounce'] as const;

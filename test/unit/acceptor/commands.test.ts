@@ -57,7 +57,7 @@ describe('MAIL', () => {
 const PLACE: RecipientRules = {
   hostname: 'mx.test',
   domains: {
-    local: ['local.test', 'mx.test', 'moved.test', 'gone.test', 'a.closed.test'],
+    local: ['local.test', 'mx.test', 'moved.test', 'gone.test', 'a.closed.test', 'late.test'],
     relay: ['relay.test', '.below.test', 'files.test'],
   },
   mailboxes: ['user', 'only@local.test'],
@@ -68,6 +68,7 @@ const PLACE: RecipientRules = {
     { match: '.closed.test', via: 'bounce:no mail here' },
     { match: 'files.test', via: 'maildir' },
     { match: '*', via: 'smtp:[hub.test]:25' },
+    { match: 'late.test', via: 'lmtp:[inner.test]:24' },
   ],
 };
 const ALIASES = new Set(['sales', 'info@mx.test']);
@@ -95,6 +96,7 @@ describe('RCPT', () => {
     ['postmaster', 'in'],
     ['postmaster@local.test', 'in'],
     ['anyone@moved.test', 'in'],
+    ['anyone@late.test', 'in'],
     ['special@gone.test', 'in'],
     ['other@gone.test', '550 5.1.1'],
     ['sales@a.closed.test', 'in'],

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import { after, test } from 'node:test';
@@ -7,6 +7,7 @@ import fc from 'fast-check';
 import type { Config } from '../../../src/config/config.ts';
 import { formatProblem, loadConfig } from '../../../src/config/load.ts';
 import { machineName } from '../../../src/config/paths.ts';
+import { makeCertificate } from '../../support/certificates.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'load-'));
 after(() => rmSync(root, { recursive: true }));
@@ -145,10 +146,14 @@ test('filters get a name and defaults', async () => {
   });
 });
 
-test('TLS, LMTP, sockets and memory', async () => {
+test('TLS, LMTP, sockets and memory', async (t) => {
+  const made = makeCertificate(root, 'first');
+  const other = makeCertificate(root, 'second');
+  if (made === undefined || other === undefined) return t.skip('no openssl');
+  const [key, cert, foreign] = [made.key, made.cert, other.key].map((file) => readFileSync(file, 'utf8'));
   const files = {
-    'k.pem': '',
-    'c.pem': '',
+    'k.pem': key ?? '',
+    'c.pem': cert ?? '',
     'mailfarm.yaml': `
 listen: [{ address: unix:run/in.sock, protocol: lmtp, tls: starttls, key: k.pem, cert: c.pem, name: in }]
 mailboxes: [Anna, bob@Example.ORG]
@@ -160,6 +165,10 @@ ipc: { cert: c.pem, key: k.pem, ca: c.pem }
   assert.deepEqual([config.listen[0]?.key, config.listen[0]?.name], ['k.pem', 'in']);
   assert.deepEqual(config.mailboxes, ['anna', 'bob@example.org']);
   assert.deepEqual([config.farms.smtp.socket, config.farms.smtp.memory], ['tls://192.0.2.1:4000', 256]);
+  await assert.rejects(
+    load({ ...files, 'k.pem': foreign ?? '' }),
+    /listen\.0\.key: expected the key of the certificate/,
+  );
 });
 
 test('every mistake of every file and option is reported, in order', async () => {

@@ -117,6 +117,15 @@ describe('RoutingTable with routes', () => {
     });
   }
 
+  it('finds the route of a local domain behind *, which is not for it', () => {
+    const routes = [
+      { match: '*', via: 'smtp:[127.0.0.1]:2526' },
+      { match: 'home.example', via: 'lmtp:[127.0.0.1]:24' },
+    ];
+    assert.equal(goes(table({ routes }), 'x@home.example'), 'lmtp [127.0.0.1]:24');
+    assert.equal(goes(table({ routes }), 'x@localhost'), 'maildir localhost/x');
+  });
+
   it('keeps destinations of one domain apart from those of another', () => {
     const plain = table({ routes: [{ match: 'a.example', via: 'smtp:[a]:25' }] });
     assert.equal(goes(plain, 'x@a.example'), 'smtp [a]:25');

@@ -37,7 +37,18 @@ describe('mailfarmd, before it starts anything', () => {
   it('checks that there is such a user', { skip: AS_ROOT ? false : 'needs root' }, async () => {
     const { etc, var: varDir } = makeFolders();
     const ran = await run('bin/mailfarmd', ['--check', '--etc', etc, '--var', varDir, '--set', 'user=no-such-user']);
-    assert.deepEqual([ran.status, ran.stderr], [78, 'user: there is no user no-such-user on this machine\n']);
+    assert.deepEqual([ran.status, ran.stderr], [78, '--set user: there is no user no-such-user on this machine\n']);
+  });
+
+  it('checks that the user of the workers can read their keys', { skip: AS_ROOT ? false : 'needs root' }, async () => {
+    const { etc, var: varDir } = makeFolders();
+    const listener = "{ address: '127.0.0.1:0', tls: starttls, key: key.pem, cert: cert.pem }";
+    writeFileSync(join(etc, 'mailfarm.yaml'), `user: nobody\nlisten:\n  - ${listener}\n`);
+    for (const name of ['key.pem', 'cert.pem']) writeFileSync(join(etc, name), 'x', { mode: 0o600 });
+    const ran = await run('bin/mailfarmd', ['--check', '--etc', etc, '--var', varDir]);
+    assert.equal(ran.status, 78);
+    const expected = "expected a file that the workers' user nobody can read, got key\\.pem";
+    assert.match(ran.stderr, new RegExp(`mailfarm\\.yaml:3: listen\\.0\\.key: ${expected}`));
   });
 
   it('explains its usage', async () => {

@@ -36,7 +36,7 @@ test('wrong usage is told in one line, with a hint', async () => {
     [['list', '--nope'], /^queue: Unknown argument: nope\n/],
     [['list', '--age'], /^queue: Not enough arguments following: age\n/],
     [['list', '--age', 'long'], /^queue: --age takes/],
-    [['list', '--state', 'lost'], /^queue: .*Choices: "waiting"/s],
+    [['list', '--state', 'lost'], /^queue: state: expected one of waiting, .*, deleted, got "lost"\n/],
     [['show'], /^queue: Not enough non-option arguments/],
     [['list', '--state', '\u001b[2J'], /^queue: /],
   ];

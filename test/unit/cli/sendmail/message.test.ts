@@ -22,7 +22,27 @@ test('the sender is -f, completed with the host name, or the caller', () => {
   assert.equal(sender('<bob@Example.NET>'), 'bob@example.net');
   assert.equal(sender('<>'), '<>');
   assert.equal(sender(''), '<>');
-  assert.equal(sender('a b@c.example'), 'bad');
+  assert.equal(sender('Bob Miller <bob@example.net>'), 'bob@example.net');
+  for (const text of ['a b@c.example', 'a@b.example, c@d.example', ',']) assert.equal(sender(text), 'bad', text);
+});
+
+test('an argument may hold names and lists, as a header field does', () => {
+  const resolve = (...recipients: readonly string[]): ReturnType<typeof resolveRecipients> =>
+    resolveRecipients({ fromHeader: false, recipients }, [], 'host.example');
+  const texts = [
+    'a@b.example, c@b.example',
+    'Ann Lee <ann@b.example>',
+    '"x, y" <d@b.example>,root',
+    '"q, r"@b.example',
+  ];
+  assert.deepEqual(
+    resolve(...texts).recipients.map((address) => address.replace('@b.example', '')),
+    ['a', 'c', 'ann', 'd', 'root@host.example', '"q, r"'],
+  );
+  assert.deepEqual(
+    resolve('', ',', 'a b@b.example, e@b.example', 'a@@b').bad.map(({ text }) => text),
+    ['', ',', 'a b@b.example', 'a@@b'],
+  );
 });
 
 test('recipients of arguments and header, each once, bad ones apart', () => {
