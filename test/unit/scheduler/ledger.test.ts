@@ -93,6 +93,19 @@ describe('the ledger', () => {
     assert.ok(ledger.admit(facts(more[0]!), false));
   });
 
+  it('forgets of a walk what lies behind the injector, but not what was finished of late', () => {
+    const { ledger } = open();
+    ledger.walkBegins();
+    const ids = Array.from({ length: 30_000 }, next);
+    for (const id of ids) finish(ledger, ledger.admit(facts(id), false)!);
+    ledger.walkIsAt(ids[14_999]!);
+    assert.ok(ledger.admit(facts(ids[14_999]!), false));
+    assert.equal(ledger.admit(facts(ids[15_000]!), false), undefined, 'the injector may have read it');
+    ledger.walkIsAt(ids.at(-1)!);
+    assert.ok(ledger.admit(facts(ids[19_999]!), false));
+    assert.equal(ledger.admit(facts(ids[20_001]!), false), undefined, 'it may be on its way still');
+  });
+
   it('finishes a message with its last part, not while others are here or in the index', () => {
     const { ledger, index, removed } = open();
     const id = next();
