@@ -126,11 +126,12 @@ export class Ledger {
     if (message.stays) return;
     const journal = parseHandle(message.facts.handle)?.journal;
     const inJournal = journal !== undefined && segments.finish(journal.segment, journal.ordinal);
-    if (!inJournal) {
+    // The settler may have given it a file that it will take away again: the injector may read that before.
+    if (!inJournal || segments.isPlanned(journal.segment)) {
       this.#finishedInTree.add(message.id);
       this.#forgetOldest();
-      remove(message.id);
     }
+    if (!inJournal) remove(message.id);
     onFinished(message);
   }
 }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { journalHandle, stagedHandle } from '../../../src/queue/handle.ts';
+import { journalHandle, stagedHandle, treeHandle } from '../../../src/queue/handle.ts';
 import { createIdSource } from '../../../src/queue/queue-id.ts';
+import type { QueueId } from '../../../src/queue/store.ts';
 import { WaitingIndex } from '../../../src/queue/waiting-index.ts';
 import { Ledger } from '../../../src/scheduler/ledger.ts';
 import { Segments } from '../../../src/scheduler/segments.ts';
@@ -91,6 +92,17 @@ describe('the ledger', () => {
     assert.equal(ledger.admit(facts(more[0]!), false), undefined, 'all of a walk');
     ledger.walkEnds();
     assert.ok(ledger.admit(facts(more[0]!), false));
+  });
+
+  it('knows what was finished while the settler gave it a file: the injector may have read that', () => {
+    const { ledger, segments } = open();
+    const [handle, other] = [inJournal(0), inJournal(1)];
+    const message = ledger.admit(facts(handle), false)!;
+    assert.ok(ledger.admit(facts(other), false));
+    segments.close(`journal/${SEGMENT}`, 2, []);
+    assert.deepEqual(segments.plan().segments, [{ segment: SEGMENT, ordinals: [0, 1] }]);
+    finish(ledger, message);
+    assert.equal(ledger.admit(facts(treeHandle(message.id as QueueId)), false), undefined);
   });
 
   it('forgets of a walk what lies behind the injector, but not what was finished of late', () => {
