@@ -67,7 +67,7 @@ export const DEFAULTS = {
     linger: '60s',
     freeSpace: '64MiB',
     freeInodes: 1000,
-    window: 50_000,
+    window: 10_000,
   },
   filters: {
     structure: {
@@ -84,7 +84,7 @@ export const DEFAULTS = {
   log: { level: 'info', maxSize: '64MiB', keep: 10, format: 'auto' },
   farms: {
     log: farm('log', 1, 1, { jobs: 0, drain: '5s' }),
-    scheduler: farm('scheduler', 1, 1, { jobs: 0 }),
+    scheduler: farm('scheduler', 1, 1, { jobs: 0, memory: '512MiB' }),
     router: farm('router', 1, 2),
     filter: farm('filter', 0, 2, { threads: 1 }),
     acceptor: farm('acceptor', 1, 'auto'),
@@ -92,6 +92,6 @@ export const DEFAULTS = {
     lmtp: farm('lmtp', 0, 1),
     maildir: farm('maildir', 0, 1),
     bounce: farm('bounce', 0, 1),
-    injector: farm('injector', 0, 1),
+    injector: farm('injector', 0, 1, { memory: '256MiB' }),
   },
 };

@@ -36,6 +36,8 @@ export interface Injection {
 /** Messages handed on and not yet taken. */
 const UNDER_WAY = 200;
 const ANSWER_MS = 60_000;
+/** Messages of the tree after which the scheduler hears how far the walk is. */
+const TELL_EVERY = 5000;
 
 export async function injectAll(injection: Injection, mode: 'start' | 'orphans'): Promise<void> {
   const { scheduler, walk, log } = injection;
@@ -106,11 +108,20 @@ async function injectTree(injection: Injection, window: Window): Promise<void> {
   await sweepCompanions(walk.layout);
   const { rehomed } = await rehash({ disk, layout: walk.layout });
   if (rehomed > 0) injection.log.warn('rehashed', { files: rehomed });
+  let walked = 0;
   for await (const message of walk.tree()) {
     if (injection.stopped()) return;
     if (isUnfinished(message)) await inject(injection, message, window);
     else await removeFromTree({ disk, layout: walk.layout }, message.id);
+    walked += 1;
+    if (walked % TELL_EVERY === 0) await tellWhere(injection, window, message.id);
   }
+}
+
+/** So that the scheduler need not remember what was finished up to here. */
+async function tellWhere({ scheduler }: Injection, window: Window, id: string): Promise<void> {
+  await window.drain();
+  await scheduler.request({ t: 'walk', phase: 'at', id }, ANSWER_MS);
 }
 
 /**

@@ -4,9 +4,10 @@
  */
 import type { Peer } from '../ipc/peer.ts';
 import type { Logger } from '../log/logger.ts';
+import type { Outcome } from '../mail/outcome.ts';
 import { createDisk, type Disk } from '../queue/disk.ts';
 import { journalHandle } from '../queue/handle.ts';
-import { readKnownOutcomes, readSegment, type SegmentFiles } from '../queue/known-outcomes.ts';
+import { readSegment, type SegmentFiles } from '../queue/known-outcomes.ts';
 import { bucketFolder, type Layout } from '../queue/layout.ts';
 import { outcomeLine } from '../queue/record.ts';
 import type { Handle, QueueId, Store } from '../queue/store.ts';
@@ -25,6 +26,8 @@ export interface Settling {
 const ANSWER_MS = 60_000;
 /** Messages moved at a time: they share the syncs of the folders. */
 const AT_ONCE = 16;
+/** Messages whose outcomes are gathered: a state file is synced once for several. */
+const FOLD_AT_ONCE = 5000;
 const MAX_CONTENT = 64 * 1024 * 1024;
 /** Rounds of one run: what is left then is taken up by the next. */
 const ROUNDS = 1000;
@@ -81,19 +84,35 @@ async function findRecords(
 /** Afterwards the segment says nothing that the tree does not say, durably. */
 async function foldOutcomes(settling: Settling, name: string): Promise<void> {
   const { layout, scheduler } = settling;
-  const disk = createDisk();
-  const walk = new QueueWalk({ dir: layout.root, split: layout.split });
-  const known = await readKnownOutcomes({ disk, layout }, [name]);
+  const files = { disk: createDisk(), layout };
   const folders = new Set<string>();
-  for (const [id, outcomes] of known) {
-    const where = walk.fileOf(id as QueueId);
-    const lines = [outcomeLine(id as QueueId, outcomes)];
-    if (where === undefined) folders.add(bucketFolder(layout, id as QueueId));
-    else await appendState({ disk, layout, where }, id as QueueId, lines);
+  let batch = new Map<QueueId, Outcome[]>();
+  for await (const scanned of readSegment(files, 'outcome', { name, maxContent: 0 })) {
+    if (scanned.kind !== 'record' || scanned.record.kind !== 'outcomes') continue;
+    const { id, outcomes } = scanned.record;
+    batch.set(id, [...(batch.get(id) ?? []), ...outcomes]);
+    if (batch.size < FOLD_AT_ONCE) continue;
+    await foldBatch(files, batch, folders);
+    batch = new Map();
   }
+  await foldBatch(files, batch, folders);
   // A removal that is not durable would bring a finished message back without its outcome.
-  for (const folder of folders) await syncIfThere(disk, folder);
+  for (const folder of folders) await syncIfThere(files.disk, folder);
   await scheduler.request({ t: 'folded', outcomes: [name] }, ANSWER_MS);
+}
+
+/** Notes in `folders` from where messages are gone. */
+async function foldBatch(
+  { disk, layout }: SegmentFiles,
+  batch: ReadonlyMap<QueueId, readonly Outcome[]>,
+  folders: Set<string>,
+): Promise<void> {
+  const walk = new QueueWalk({ dir: layout.root, split: layout.split });
+  for (const [id, outcomes] of batch) {
+    const where = walk.fileOf(id);
+    if (where === undefined) folders.add(bucketFolder(layout, id));
+    else await appendState({ disk, layout, where }, id, [outcomeLine(id, outcomes)]);
+  }
 }
 
 async function syncIfThere(disk: Disk, folder: string): Promise<void> {

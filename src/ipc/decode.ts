@@ -87,7 +87,7 @@ const SHAPES: Readonly<Record<FrameType, Check>> = {
   moved: shape({ n: count, segment: text, ordinals: counts }),
   gone: shape({ n: count, ordinals: counts }),
   folded: shape({ n: count, outcomes: texts }),
-  walk: shape({ n: count, phase: oneOf('begin', 'end'), injected: optional(count) }),
+  walk: shape({ n: count, phase: oneOf('begin', 'at', 'end'), id: optional(text), injected: optional(count) }),
   claim: shape({ n: count, ids: texts }),
   claimed: shape({ n: count, ids: texts, busy: texts, unknown: texts }),
   forget: shape({ n: count, ids: texts, probe: optional(flag) }),

@@ -193,11 +193,13 @@ export interface Folded {
   readonly outcomes: readonly string[];
 }
 
-/** Injector to scheduler: a walk through the tree begins, or ended. */
+/** Injector to scheduler: a walk through the queue begins, is at some place in the tree, or ended. */
 export interface Walk {
   readonly t: 'walk';
   readonly n: number;
-  readonly phase: 'begin' | 'end';
+  readonly phase: 'begin' | 'at' | 'end';
+  /** Where it is: everything in the tree up to this id was handed on and taken. */
+  readonly id?: string;
   /** At the end: how many messages were handed on. */
   readonly injected?: number;
 }

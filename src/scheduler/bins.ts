@@ -1,16 +1,23 @@
 /**
  * Bins: all waiting parts of one channel and next hop. New mail and retries have separate lines, taken in turn, so that neither
- * waits for the whole of the other. A bin in trouble waits as a whole and is probed by one lane.
+ * waits for the whole of the other. A bin in trouble waits as a whole and is probed by one lane. Bins that only wait may be very
+ * many, one for each dead site: they are a few words each.
  */
 import { Deque } from '../base/deque.ts';
 import type { Hop, Reply } from '../mail/outcome.ts';
 import type { Lane } from './lane.ts';
 import { binHop, binKey, type WorkPart } from './work.ts';
 
+interface Lines {
+  readonly fresh: Deque<WorkPart>;
+  readonly retries: Deque<WorkPart>;
+}
+
+const NO_LANES: ReadonlySet<Lane<Bin>> = new Set();
+
 export class Bin {
   readonly key: string;
   readonly hop: Hop;
-  readonly lanes = new Set<Lane<Bin>>();
   /** Rows of this bin that wait in the index for room or for the end of trouble. */
   parked = 0;
   /** The bin waits as a whole until then, ms since 1970; 0 when it does not. */
@@ -20,8 +27,8 @@ export class Bin {
   trouble: Reply | undefined;
   /** In line for a lane, because its channel has none to spare. */
   starving = false;
-  readonly #fresh = new Deque<WorkPart>();
-  readonly #retries = new Deque<WorkPart>();
+  #lanes: Set<Lane<Bin>> | undefined;
+  #lines: Lines | undefined;
   #turn = 0;
 
   constructor(hop: Hop) {
@@ -29,9 +36,23 @@ export class Bin {
     this.key = binKey(hop);
   }
 
+  get lanes(): ReadonlySet<Lane<Bin>> {
+    return this.#lanes ?? NO_LANES;
+  }
+
+  addLane(lane: Lane<Bin>): void {
+    this.#lanes ??= new Set();
+    this.#lanes.add(lane);
+  }
+
+  dropLane(lane: Lane<Bin>): void {
+    this.#lanes?.delete(lane);
+    if (this.#lanes?.size === 0) this.#lanes = undefined;
+  }
+
   /** Parts in memory, some of which may be gone. */
   get length(): number {
-    return this.#fresh.length + this.#retries.length;
+    return this.#lines === undefined ? 0 : this.#lines.fresh.length + this.#lines.retries.length;
   }
 
   get empty(): boolean {
@@ -39,21 +60,28 @@ export class Bin {
   }
 
   push(part: WorkPart): void {
-    (part.attempts > 0 ? this.#retries : this.#fresh).push(part);
+    this.#lineOf(part).push(part);
   }
 
   unshift(part: WorkPart): void {
-    (part.attempts > 0 ? this.#retries : this.#fresh).unshift(part);
+    this.#lineOf(part).unshift(part);
   }
 
   /** The next part to work on, or undefined. */
   shift(): WorkPart | undefined {
-    for (;;) {
+    while (this.#lines !== undefined) {
+      const { fresh, retries } = this.#lines;
       this.#turn ^= 1;
-      const [first, second] = this.#turn === 1 ? [this.#fresh, this.#retries] : [this.#retries, this.#fresh];
-      const part = first.shift() ?? second.shift();
-      if (part === undefined || !part.gone) return part;
+      const part = this.#turn === 1 ? (fresh.shift() ?? retries.shift()) : (retries.shift() ?? fresh.shift());
+      if (part === undefined) this.#lines = undefined;
+      else if (!part.gone) return part;
     }
+    return undefined;
+  }
+
+  #lineOf(part: WorkPart): Deque<WorkPart> {
+    this.#lines ??= { fresh: new Deque(), retries: new Deque() };
+    return part.attempts > 0 ? this.#lines.retries : this.#lines.fresh;
   }
 }
 

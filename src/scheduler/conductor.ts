@@ -10,12 +10,12 @@ import { ageOut, decideFate, stillLate, type FollowUp, type RetryRules } from '.
 import type { InFlight, LaneOwner } from './lane.ts';
 import { Ledger, type LedgerOptions } from './ledger.ts';
 import { Parking } from './parking.ts';
-import { binKey, factsOf, newPart, partFactsOf, stripPart, type Message, type WorkPart } from './work.ts';
+import { binKey, factsOf, newPart, partFactsOf, stripPart, weightOf, type Message, type WorkPart } from './work.ts';
 
 export interface ConductorRules {
   readonly lanes: LaneRules;
   readonly retry: RetryRules & { readonly times: readonly number[] };
-  /** Parts in memory at most. */
+  /** Parts in memory at most; one with many recipients counts as several. */
   readonly window: number;
 }
 
@@ -40,7 +40,7 @@ export class Conductor {
   readonly dispatcher: Dispatcher;
   readonly counts = { taken: 0, known: 0, delivered: 0, finished: 0, redone: 0, troubles: 0 };
   readonly #options: ConductorOptions;
-  /** Parts in bins and lanes. */
+  /** Weight of the parts in bins and lanes. */
   #active = 0;
 
   constructor(options: ConductorOptions) {
@@ -80,7 +80,7 @@ export class Conductor {
     });
   }
 
-  /** Parts in memory. */
+  /** Parts in memory, by weight. */
   get active(): number {
     return this.#active;
   }
@@ -117,7 +117,7 @@ export class Conductor {
   report(part: WorkPart, done: Pick<Done, 'outcomes' | 'moved' | 'trouble'>): void {
     const { message } = part;
     const bin = this.bins.of(part.hop);
-    this.#active -= 1;
+    this.#active -= weightOf(part);
     part.inFlight = false;
     const fate = decideFate(part, done, { rules: this.#options.rules().retry, now: Date.now() });
     if (done.moved) this.ledger.noteInTree(message.facts.handle);
@@ -132,7 +132,7 @@ export class Conductor {
   /** Puts a job back that no worker finished. */
   redo(flight: InFlight): void {
     this.counts.redone += 1;
-    this.#active -= 1;
+    this.#active -= weightOf(flight.part);
     flight.part.inFlight = false;
     if (!flight.part.gone) this.#enqueue(flight.part, true);
   }
@@ -149,7 +149,7 @@ export class Conductor {
     this.#options.onEvent('bin-waits', { hop: binKey(bin.hop), until: bin.until, reply: reply.text });
     // What waits for a dead site takes no room from mail that can go.
     for (let part = bin.shift(); part; part = bin.shift()) {
-      this.#active -= 1;
+      this.#active -= weightOf(part);
       this.parking.park(part, bin, 0);
     }
     this.parking.binWaits(bin);
@@ -165,7 +165,7 @@ export class Conductor {
 
   /** The parts of a message in memory leave play without being finished: a command owns them now. */
   withdraw(message: Message): void {
-    this.#active -= message.parts.size;
+    for (const part of message.parts) this.#active -= weightOf(part);
     this.ledger.release(message);
   }
 
@@ -180,10 +180,10 @@ export class Conductor {
 
   /** It counts as in memory at once: a command may withdraw it before its turn comes. */
   #placeLater(part: WorkPart, until: number): void {
-    this.#active += 1;
+    this.#active += weightOf(part);
     setImmediate(() => {
       if (part.gone) return;
-      this.#active -= 1;
+      this.#active -= weightOf(part);
       this.place(part, until);
     });
   }
@@ -193,7 +193,7 @@ export class Conductor {
     const full = this.#active >= this.#options.rules().window && bin.length >= BIN_SHARE;
     const waits = bin.until > Date.now();
     if (full || waits) return this.parking.park(part, bin, 0);
-    this.#active += 1;
+    this.#active += weightOf(part);
     if (first) bin.unshift(part);
     else bin.push(part);
     this.dispatcher.dispatch(bin);
@@ -208,7 +208,7 @@ export class Conductor {
       if (!part) continue;
       const followUps = this.#agedOut(bin, part);
       if (followUps.length === 0) return part;
-      this.#active -= 1;
+      this.#active -= weightOf(part);
       // Not from within the dispatcher's loop, which called us: thousands may have aged out together.
       this.#follow(part, followUps, true);
     }
@@ -221,17 +221,21 @@ export class Conductor {
     const fresh = stillLate(facts, [...message.parts, ...this.parking.waitingOf(message)]);
     if (fresh === facts) return warning;
     const part = fresh && newPart(message, fresh);
-    if (!part) this.#active -= 1;
+    this.#active += (part ? weightOf(part) : 0) - weightOf(warning);
     this.ledger.dropPart(warning);
     return part;
   }
 
-  /** A bin that is only probed takes few rows back: most would have to be parked again. */
+  /** A bin that is only probed takes few rows back: most would have to be parked again. What they weigh is known afterwards. */
   #refill(bin: Bin): void {
-    const room = Math.max(BIN_SHARE, this.#options.rules().window - this.#active);
-    const parts = this.parking.takeOfBin(bin, bin.troubles > 0 ? BIN_SHARE : Math.min(REFILL, room));
-    this.#active += parts.length;
-    for (const part of parts) bin.push(part);
+    const most = this.#active + Math.max(BIN_SHARE, this.#options.rules().window - this.#active);
+    for (let rows = bin.troubles > 0 ? BIN_SHARE : REFILL; rows > 0 && this.#active < most; rows -= BIN_SHARE) {
+      for (const part of this.parking.takeOfBin(bin, BIN_SHARE)) {
+        this.#active += weightOf(part);
+        bin.push(part);
+      }
+      if (bin.parked === 0) return;
+    }
   }
 
   /** What did not wait for a dead site is tried once more, however old it is: its report decides. */

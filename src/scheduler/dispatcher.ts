@@ -86,7 +86,7 @@ export class Dispatcher {
     if (!this.#lanes.delete(lane)) return;
     const { bin } = lane;
     const { channel } = bin.hop;
-    bin.lanes.delete(lane);
+    bin.dropLane(lane);
     this.#perChannel.set(channel, (this.#perChannel.get(channel) ?? 1) - 1);
     this.#serveStarving(channel);
     if (bin.length + bin.parked > 0 && !bin.starving) this.dispatch(bin);
@@ -104,7 +104,7 @@ export class Dispatcher {
     this.#lastLane += 1;
     const lane = new Lane(`${channel}-${this.#lastLane}`, bin, this.#options.owner);
     this.#lanes.add(lane);
-    bin.lanes.add(lane);
+    bin.addLane(lane);
     this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP_MS);
   }
 

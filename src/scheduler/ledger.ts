@@ -25,7 +25,7 @@ export class Ledger {
   readonly #messages = new Map<string, Message>();
   /** Taken out of play by a command, by queue id. */
   readonly claimed = new Set<string>();
-  /** Finished in the tree of late, all since a walk began: the injector may have read them before, and hand them on after. */
+  /** Finished in the tree of late, and in a walk all that the injector may have read before, and hand on after. */
   readonly #finishedInTree = new Set<string>();
   #walking = false;
 
@@ -47,6 +47,15 @@ export class Ledger {
 
   walkBegins(): void {
     this.#walking = true;
+  }
+
+  /** Everything in the tree up to this id was handed on and taken. */
+  walkIsAt(id: string): void {
+    let tooMany = this.#finishedInTree.size - REMEMBERED;
+    for (const finished of this.#finishedInTree) {
+      if (tooMany <= 0) return;
+      if (finished <= id && this.#finishedInTree.delete(finished)) tooMany -= 1;
+    }
   }
 
   walkEnds(): void {
@@ -117,11 +126,12 @@ export class Ledger {
     if (message.stays) return;
     const journal = parseHandle(message.facts.handle)?.journal;
     const inJournal = journal !== undefined && segments.finish(journal.segment, journal.ordinal);
-    if (!inJournal) {
+    // The settler may have given it a file that it will take away again: the injector may read that before.
+    if (!inJournal || segments.isPlanned(journal.segment)) {
       this.#finishedInTree.add(message.id);
       this.#forgetOldest();
-      remove(message.id);
     }
+    if (!inJournal) remove(message.id);
     onFinished(message);
   }
 }

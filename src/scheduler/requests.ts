@@ -47,7 +47,8 @@ export function serveRequests(peer: Peer, options: RequestsOptions): void {
     },
     walk: (frame) => {
       if (frame.phase === 'begin') conductor.ledger.walkBegins();
-      else conductor.ledger.walkEnds();
+      if (frame.phase === 'at' && frame.id !== undefined) conductor.ledger.walkIsAt(frame.id);
+      if (frame.phase === 'end') conductor.ledger.walkEnds();
       if (frame.phase === 'end') before?.forget();
       segments.walking = conductor.ledger.walking;
       peer.send({ t: 'taken', n: frame.n });

@@ -157,6 +157,11 @@ export class Segments {
     return { segments, outcomes: outcomes.map(([name]) => name) };
   }
 
+  /** The settler may be giving messages of this segment a file of their own at this moment, also those that finish meanwhile. */
+  isPlanned(segment: string): boolean {
+    return this.#planned.has(segment);
+  }
+
   /** True when plan() has something to do. */
   wantsSettling(): boolean {
     const { segments, outcomes } = this.#lingering();

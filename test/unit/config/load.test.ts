@@ -46,7 +46,7 @@ test('embedded defaults work without any file', async () => {
     most: 1,
     jobs: 0,
     threads: 0,
-    memory: 0,
+    memory: 512,
     drain: 30_000,
   });
   assert.ok(Object.values(config.paths).every((path: string) => isAbsolute(path)));

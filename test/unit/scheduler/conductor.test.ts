@@ -200,6 +200,22 @@ describe('the conductor', () => {
     assert.deepEqual([rig.jobs.length, rig.index.size, rig.conductor.active], [1000, 0, 0]);
   });
 
+  it('counts what has many recipients as more', async () => {
+    const to = Array.from({ length: 100 }, (_, i) => `r${i}@example.org`);
+    let most = 0;
+    const waiting: GivenJob[] = [];
+    await using rig = await openRig({ rules: { window: 500 }, work: (given) => void waiting.push(given) });
+    for (let i = 0; i < 300; i += 1) rig.conductor.take(routed([HOP], { parts: [{ hop: HOP, to }] }));
+    assert.ok(rig.index.size >= 240);
+    while (rig.conductor.counts.finished < 300) {
+      most = Math.max(most, rig.conductor.active);
+      for (const given of waiting.splice(0)) delivered(given);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    assert.ok(most <= 600, `${most} in memory`);
+    assert.deepEqual([rig.jobs.length, rig.index.size, rig.conductor.active], [300, 0, 0]);
+  });
+
   it('gives a bin a lane although another has thousands of parts', async () => {
     let finishedAt = 0;
     const one = routed([OTHER]);

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { journalHandle, stagedHandle } from '../../../src/queue/handle.ts';
+import { journalHandle, stagedHandle, treeHandle } from '../../../src/queue/handle.ts';
 import { createIdSource } from '../../../src/queue/queue-id.ts';
+import type { QueueId } from '../../../src/queue/store.ts';
 import { WaitingIndex } from '../../../src/queue/waiting-index.ts';
 import { Ledger } from '../../../src/scheduler/ledger.ts';
 import { Segments } from '../../../src/scheduler/segments.ts';
@@ -91,6 +92,30 @@ describe('the ledger', () => {
     assert.equal(ledger.admit(facts(more[0]!), false), undefined, 'all of a walk');
     ledger.walkEnds();
     assert.ok(ledger.admit(facts(more[0]!), false));
+  });
+
+  it('knows what was finished while the settler gave it a file: the injector may have read that', () => {
+    const { ledger, segments } = open();
+    const [handle, other] = [inJournal(0), inJournal(1)];
+    const message = ledger.admit(facts(handle), false)!;
+    assert.ok(ledger.admit(facts(other), false));
+    segments.close(`journal/${SEGMENT}`, 2, []);
+    assert.deepEqual(segments.plan().segments, [{ segment: SEGMENT, ordinals: [0, 1] }]);
+    finish(ledger, message);
+    assert.equal(ledger.admit(facts(treeHandle(message.id as QueueId)), false), undefined);
+  });
+
+  it('forgets of a walk what lies behind the injector, but not what was finished of late', () => {
+    const { ledger } = open();
+    ledger.walkBegins();
+    const ids = Array.from({ length: 30_000 }, next);
+    for (const id of ids) finish(ledger, ledger.admit(facts(id), false)!);
+    ledger.walkIsAt(ids[14_999]!);
+    assert.ok(ledger.admit(facts(ids[14_999]!), false));
+    assert.equal(ledger.admit(facts(ids[15_000]!), false), undefined, 'the injector may have read it');
+    ledger.walkIsAt(ids.at(-1)!);
+    assert.ok(ledger.admit(facts(ids[19_999]!), false));
+    assert.equal(ledger.admit(facts(ids[20_001]!), false), undefined, 'it may be on its way still');
   });
 
   it('finishes a message with its last part, not while others are here or in the index', () => {

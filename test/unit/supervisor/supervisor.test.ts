@@ -130,6 +130,7 @@ describe('Supervisor', () => {
   });
 
   it('replaces transports before a new scheduler starts, then injects', async () => {
+    await until('no look for orphans of the test before', () => run.supervisor.injections.members.length === 0);
     const injected = run.history('start injector-').length;
     const lanes = (['smtp', 'maildir', 'bounce'] as const).map(only);
     const old = only('scheduler');
