@@ -1,6 +1,9 @@
 /**
  * Tells the scheduler which journal segments this process closed, so that they are settled and removed in time. Notices wait
  * while the scheduler is away; those that are lost with this process are made good by the injector.
+ *
+ * A notice is sent when the log has the lines of this process so far: it lets the segment go, and a segment is where the
+ * injector finds what the log of a dead process lacks.
  */
 import { pause } from '../base/deadline.ts';
 import { errorText } from '../base/text.ts';
@@ -14,7 +17,7 @@ export interface SegmentNoticesOptions {
   readonly address: string;
   readonly self: Hello;
   readonly tls?: IpcTls | undefined;
-  readonly log: Pick<Logger, 'debug'>;
+  readonly log: Pick<Logger, 'debug' | 'flush'>;
 }
 
 interface Notice {
@@ -27,6 +30,8 @@ interface Notice {
 const MAX_WAITING = 1000;
 const ANSWER_MS = 5000;
 const RETRY_MS = 1000;
+/** How long the log is waited for, in ms: it must not keep segments for ever. */
+const LOG_MS = 2000;
 
 export class SegmentNotices {
   readonly #options: SegmentNoticesOptions;
@@ -69,6 +74,7 @@ export class SegmentNotices {
     try {
       for (let notice = this.#waiting[0]; notice !== undefined; notice = this.#waiting[0]) {
         const { finished, ...closed } = notice;
+        await this.#options.log.flush(Math.max(0, Math.min(LOG_MS, (this.#until - Date.now()) / 2)));
         const list = finished.length > 0 ? { finished } : {};
         await peer.request({ t: 'segment', ...closed, ...list }, left);
         if (this.#waiting[0] === notice) this.#waiting.shift();

@@ -1,4 +1,7 @@
-/** Removals that the scheduler orders, in the background: bounded in number at a time, reported when they fail. */
+/**
+ * Removals that the scheduler orders, in the background: bounded in number at a time, reported when they fail. None is done
+ * before the log has the lines of what is removed: until then it is all that a crash would leave to tell of it.
+ */
 import { existsSync } from 'node:fs';
 import { errorText } from '../base/text.ts';
 import { createDisk } from './disk.ts';
@@ -13,13 +16,19 @@ export class Housekeeping {
   readonly #layout: Layout;
   readonly #log: StoreLog;
   readonly #disk = createDisk();
+  readonly #logged: () => Promise<unknown>;
+  /** Asked for, and not in the log for all we know. */
+  #asked: (() => Promise<void>)[] = [];
+  #logging: Promise<void> | undefined;
   readonly #waiting: (() => Promise<void>)[] = [];
   #running = 0;
   #onIdle: (() => void) | undefined;
 
-  constructor(layout: Layout, log: StoreLog) {
+  /** `logged` resolves when the lines so far are in the log, or when that takes too long. */
+  constructor(layout: Layout, log: StoreLog, logged: () => Promise<unknown>) {
     this.#layout = layout;
     this.#log = log;
+    this.#logged = logged;
   }
 
   /** A finished message leaves the tree. */
@@ -38,12 +47,25 @@ export class Housekeeping {
 
   /** Resolves when all removals asked for are done. */
   async finish(): Promise<void> {
+    await this.#logging;
     if (this.#running > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve));
   }
 
   #add(work: () => Promise<void>): void {
-    this.#waiting.push(work);
-    if (this.#running < AT_ONCE) void this.#run();
+    this.#asked.push(work);
+    this.#logging ??= this.#begin().finally(() => (this.#logging = undefined));
+  }
+
+  async #begin(): Promise<void> {
+    while (this.#asked.length > 0) {
+      // Whoever asks says in the same turn why.
+      await Promise.resolve();
+      const logged = this.#asked;
+      this.#asked = [];
+      await this.#logged();
+      for (const work of logged) this.#waiting.push(work);
+      while (this.#waiting.length > 0 && this.#running < AT_ONCE) void this.#run();
+    }
   }
 
   async #run(): Promise<void> {

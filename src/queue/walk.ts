@@ -34,8 +34,9 @@ export interface WalkedSegment {
   readonly total: number;
   /** Its writer closed it: no record will follow. */
   readonly sealed: boolean;
-  /** Ordinals of messages that are finished. */
+  /** Ordinals of messages that are finished, and their ids. */
   readonly finished: readonly number[];
+  readonly finishedIds: readonly QueueId[];
   /** Ordinals that hold nothing to deliver as things stand: accept records, messages not accepted, damaged records. */
   readonly empty: readonly number[];
   readonly messages: readonly { readonly ordinal: number; readonly message: QueuedMessage }[];
@@ -120,9 +121,10 @@ export class QueueWalk {
     }
     const unfinished = [...found].filter(([, message]) => isUnfinished(message));
     const messages = unfinished.map(([ordinal, message]) => ({ ordinal, message }));
-    const finished = [...found].filter(([, message]) => !isUnfinished(message)).map(([ordinal]) => ordinal);
+    const over = [...found].filter(([, message]) => !isUnfinished(message));
+    const [finished, finishedIds] = [over.map(([ordinal]) => ordinal), over.map(([, { id }]) => id)];
     const empty = Array.from({ length: total }, (_, ordinal) => ordinal).filter((ordinal) => !found.has(ordinal));
-    return { segment: name, total, sealed, finished, empty, messages };
+    return { segment: name, total, sealed, finished, finishedIds, empty, messages };
   }
 
   /** Everything in the hashed tree, finished messages too: those have no recipients left and wait for removal. */

@@ -115,6 +115,8 @@ export class Ledger {
   #finish(message: Message): void {
     const { segments, remove, onFinished } = this.#options;
     if (message.stays) return;
+    // First the line, then what removes the last trace of the message.
+    onFinished(message);
     const journal = parseHandle(message.facts.handle)?.journal;
     const inJournal = journal !== undefined && segments.finish(journal.segment, journal.ordinal);
     if (!inJournal) {
@@ -122,6 +124,5 @@ export class Ledger {
       this.#forgetOldest();
       remove(message.id);
     }
-    onFinished(message);
   }
 }

@@ -1,17 +1,19 @@
 import assert from 'node:assert/strict';
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import type { Outcome } from '../../../src/mail/outcome.ts';
 import { createDisk, type Disk } from '../../../src/queue/disk.ts';
 import { Housekeeping } from '../../../src/queue/housekeeping.ts';
 import { idOfHandle, treeHandle } from '../../../src/queue/handle.ts';
 import { readKnownOutcomes } from '../../../src/queue/known-outcomes.ts';
+import { messagePath } from '../../../src/queue/layout.ts';
 import { createIdSource } from '../../../src/queue/queue-id.ts';
 import type { Handle } from '../../../src/queue/store.ts';
 import { waitFor } from '../../support/wait.ts';
 import { commit, openTestQueue, SPLIT } from './support.ts';
 
 const next = createIdSource();
+const LARGE = 'x'.repeat(20_000);
 const delivered = (address: string): Outcome => ({ state: 'delivered', recipients: [address], at: 1 });
 
 describe('the outcome journal', () => {
@@ -61,7 +63,7 @@ describe('housekeeping', () => {
     const layout = { root: queue.dir, split: SPLIT };
     const complaints: string[] = [];
     const complain = (event: string): void => void complaints.push(event);
-    const keeping = new Housekeeping(layout, { warn: complain, error: complain });
+    const keeping = new Housekeeping(layout, { warn: complain, error: complain }, async () => undefined);
     const handles = await Promise.all(Array.from({ length: 20 }, () => commit(queue.store, 'x'.repeat(20_000))));
     await commit(queue.store, 'small');
     await queue.store.close();
@@ -76,5 +78,26 @@ describe('housekeeping', () => {
     assert.equal(keeping.segmentExists(segment ?? ''), false);
     const left = readdirSync(`${queue.dir}/mess`).flatMap((bucket) => readdirSync(`${queue.dir}/mess/${bucket}`));
     assert.deepEqual(left, []);
+  });
+
+  it('removes nothing before the log has the lines that tell of it', async () => {
+    await using queue = await openTestQueue();
+    const layout = { root: queue.dir, split: SPLIT };
+    const turns: (() => void)[] = [];
+    const logged = (): Promise<void> => new Promise((resolve) => turns.push(resolve));
+    const keeping = new Housekeeping(layout, { warn: assert.fail, error: assert.fail }, logged);
+    const [first, second] = [await commit(queue.store, LARGE), await commit(queue.store, LARGE)];
+    const there = (): boolean[] => [first, second].map((handle) => existsSync(messagePath(layout, idOfHandle(handle))));
+    keeping.removeMessage(first);
+    await waitFor(() => turns.length === 1);
+    keeping.removeMessage(second);
+    assert.deepEqual(there(), [true, true]);
+    turns[0]?.();
+    await waitFor(() => turns.length === 2);
+    await waitFor(() => there()[0] === false);
+    assert.deepEqual(there(), [false, true]);
+    turns[1]?.();
+    await keeping.finish();
+    assert.deepEqual(there(), [false, false]);
   });
 });
