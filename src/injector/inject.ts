@@ -6,12 +6,14 @@ import type { HandOn } from '../ipc/hand-on.ts';
 import type { Peer } from '../ipc/peer.ts';
 import { resumeFrame } from '../ipc/resume.ts';
 import type { Logger } from '../log/logger.ts';
+import { Book } from './book.ts';
 import { createDisk } from '../queue/disk.ts';
 import { isSealed, listSegments } from '../queue/known-outcomes.ts';
 import { parseSegmentName } from '../queue/layout.ts';
 import { removeSegment } from '../queue/open-store.ts';
 import { removeFromTree } from '../queue/tree.ts';
 import { makerOf, timeOfId } from '../queue/queue-id.ts';
+import type { QueueId } from '../queue/store.ts';
 import { isUnfinished, type QueuedMessage, type QueueWalk, type WalkedSegment } from '../queue/walk.ts';
 import { rehash } from '../queue/rehash.ts';
 import { mayBeCommand, sweepCompanions, sweepTemporary } from '../queue/sweep.ts';
@@ -28,14 +30,26 @@ export interface Injection {
   readonly stopped: () => boolean;
 }
 
+/** A walk through the queue. */
+interface Run {
+  readonly mode: 'start' | 'orphans';
+  readonly window: Window;
+  readonly book: Book;
+}
+
 /** Messages handed on and not yet taken. */
 const UNDER_WAY = 200;
+/** Messages of the tree whose lines share a wait for the log. */
+const BATCH = 200;
+/** What a dead worker had no time to log is not older than this, in ms: a session and a restart of ours are shorter. */
+const LATELY_MS = 60 * 60_000;
 const ANSWER_MS = 60_000;
 
 export async function injectAll(injection: Injection, mode: 'start' | 'orphans'): Promise<void> {
   const { scheduler, walk, log } = injection;
   const begun = Date.now();
-  const window = new Window();
+  const run: Run = { mode, window: new Window(), book: new Book(log) };
+  const { window } = run;
   if (mode === 'start') await scheduler.request({ t: 'walk', phase: 'begin' }, ANSWER_MS);
   // The list comes first: a segment in it whose writer is not alive after that has no writer any more.
   const names = await listSegments(walk.layout, 'journal');
@@ -48,15 +62,15 @@ export async function injectAll(injection: Injection, mode: 'start' | 'orphans')
   for (const name of names) {
     if (mode === 'orphans' && isLive(name)) continue;
     if (injection.stopped()) return;
-    await injectSegment(injection, { name, live: grows(name), window });
+    await injectSegment(injection, run, { name, live: isLive(name), grows: grows(name) });
   }
   const files = { disk: createDisk(), layout: walk.layout };
   for (const name of outcomeNames) {
     const closed = !outcomeGrows(name) || (await isSealed(files, name));
     if (closed) await tellClosed(injection, `outcome/${name}`, 1, []);
   }
-  if (mode === 'start') await injectTree(injection, window);
-  else await injectUnrouted(injection, { window, live: names.filter(isLive) });
+  if (mode === 'start') await injectTree(injection, run);
+  else await injectUnrouted(injection, run, names.filter(isLive));
   await window.drain();
   if (mode === 'start') await scheduler.request({ t: 'walk', phase: 'end', injected: window.count }, ANSWER_MS);
   log.info('injection-done', { mode, injected: window.count, ms: Date.now() - begun });
@@ -70,17 +84,29 @@ function growing(names: readonly string[], isLive: (name: string) => boolean): (
 
 async function injectSegment(
   injection: Injection,
-  how: { readonly name: string; readonly live: boolean; readonly window: Window },
+  run: Run,
+  how: { readonly name: string; readonly live: boolean; readonly grows: boolean },
 ): Promise<void> {
   const { walk } = injection;
   const segment = await walk.segment(how.name);
-  const grows = how.live && !segment.sealed;
+  const grows = how.grows && !segment.sealed;
   if (segment.total === 0 && !grows) return removeEmpty(walk, how.name);
   const { here, moved } = await separateMoved(walk, segment);
+  if (!how.live) await logFound(run, [...segment.finishedIds, ...moved.map(({ id }) => id)]);
+  // The scheduler that finished them may have died with its lines; one that lives says so itself.
+  if (run.mode === 'start') for (const id of segment.finishedIds) await run.book.removed(id);
+  for (const message of here) await run.book.injected(message);
+  await run.book.written();
   // A writer that goes on tells the total itself, and which of its staged messages came to nothing.
   const finished = grows ? segment.finished : [...segment.finished, ...segment.empty];
-  await tellClosed(injection, `journal/${how.name}`, grows ? 0 : segment.total, [...finished, ...moved]);
-  for (const message of here) await inject(injection, message, how.window);
+  const ordinals = [...finished, ...moved.map(({ ordinal }) => ordinal)];
+  await tellClosed(injection, `journal/${how.name}`, grows ? 0 : segment.total, ordinals);
+  for (const message of here) await inject(injection, message, run.window);
+}
+
+/** Nobody has to do anything about them; but their writer died, perhaps before it said that they came. */
+async function logFound({ book }: Run, ids: readonly QueueId[]): Promise<void> {
+  for (const id of ids) await book.found(id);
 }
 
 /** A command that queues a message at this moment is about to write it here: its own hand-on tells of it. */
@@ -93,46 +119,66 @@ async function removeEmpty(walk: QueueWalk, name: string): Promise<void> {
 async function separateMoved(
   walk: QueueWalk,
   segment: WalkedSegment,
-): Promise<{ here: QueuedMessage[]; moved: number[] }> {
+): Promise<{ here: QueuedMessage[]; moved: { ordinal: number; id: QueueId }[] }> {
   const here: QueuedMessage[] = [];
-  const moved: number[] = [];
+  const moved: { ordinal: number; id: QueueId }[] = [];
   for (const { message, ordinal } of segment.messages) {
-    if ((await walk.fileOf(message.id)) !== undefined) moved.push(ordinal);
+    if ((await walk.fileOf(message.id)) !== undefined) moved.push({ ordinal, id: message.id });
     else here.push(message);
   }
   return { here, moved };
 }
 
-async function injectTree(injection: Injection, window: Window): Promise<void> {
+async function injectTree(injection: Injection, run: Run): Promise<void> {
   const { walk } = injection;
-  const disk = createDisk();
   await sweepTemporary(walk.layout, injection.live);
   await sweepCompanions(walk.layout);
-  const { rehomed } = await rehash({ disk, layout: walk.layout });
+  const { rehomed } = await rehash({ disk: createDisk(), layout: walk.layout });
   if (rehomed > 0) injection.log.warn('rehashed', { files: rehomed });
-  for await (const message of walk.tree()) {
-    if (injection.stopped()) return;
-    if (isUnfinished(message)) await inject(injection, message, window);
-    else await removeFromTree({ disk, layout: walk.layout }, message.id);
-  }
+  await injectBatches(injection, run, walk.tree());
 }
 
 /**
- * A dead acceptor may have left large messages that no router ever saw. What its stage knows already is handed on without
- * effect; ids say which process made them, so those of living writers that have a segment are not even read.
+ * A dead acceptor may have left large messages that no router ever saw, and held ones that its log never told of. What its stage
+ * knows already is handed on without effect; ids say which process made them, so those of living writers that have a segment
+ * are not even read.
  */
-async function injectUnrouted(
-  injection: Injection,
-  how: { readonly window: Window; readonly live: readonly string[] },
-): Promise<void> {
-  const makers = new Set(how.live.map(makerOf));
-  for await (const id of injection.walk.treeIds()) {
-    if (injection.stopped()) return;
-    if (makers.has(makerOf(id))) continue;
-    const message = await injection.walk.treeMessage(id);
-    if (message && isUnfinished(message) && resumeFrame(message)?.to === 'router') {
-      await inject(injection, message, how.window);
+function injectUnrouted(injection: Injection, run: Run, live: readonly string[]): Promise<void> {
+  const makers = new Set(live.map(makerOf));
+  const since = Date.now() - LATELY_MS;
+  async function* left(): AsyncGenerator<QueuedMessage> {
+    for await (const id of injection.walk.treeIds()) {
+      if (makers.has(makerOf(id))) continue;
+      const message = await injection.walk.treeMessage(id);
+      if (!message || !isUnfinished(message)) continue;
+      const resumed = resumeFrame(message);
+      if (resumed ? resumed.to === 'router' : timeOfId(id) >= since) yield message;
     }
+  }
+  return injectBatches(injection, run, left());
+}
+
+/** First the lines of a batch, then what may remove the last trace of its messages. */
+async function injectBatches(injection: Injection, run: Run, messages: AsyncIterable<QueuedMessage>): Promise<void> {
+  let batch: QueuedMessage[] = [];
+  for await (const message of messages) {
+    if (injection.stopped()) return;
+    await run.book.injected(message);
+    if (!isUnfinished(message)) await run.book.removed(message.id);
+    batch.push(message);
+    if (batch.length < BATCH) continue;
+    await handOnBatch(injection, run, batch);
+    batch = [];
+  }
+  await handOnBatch(injection, run, batch);
+}
+
+async function handOnBatch(injection: Injection, run: Run, batch: readonly QueuedMessage[]): Promise<void> {
+  await run.book.written();
+  const tree = { disk: createDisk(), layout: injection.walk.layout };
+  for (const message of batch) {
+    if (isUnfinished(message)) await inject(injection, message, run.window);
+    else await removeFromTree(tree, message.id);
   }
 }
 
@@ -140,7 +186,6 @@ async function inject(injection: Injection, message: QueuedMessage, window: Wind
   const resumed = resumeFrame(message);
   if (!resumed) return;
   await window.enter();
-  injection.log.info('injected', { id: message.id, to: resumed.to, where: message.where });
   const stage = resumed.to === 'router' ? injection.router : injection.schedulerHandOn;
   window.leaveAfter(stage.send(resumed.frame));
 }
