@@ -55,7 +55,8 @@ export function openStderrLogger(options: Omit<LoggerOptions, 'socket' | 'maxBuf
   return loggerOver(lineBuilder(options), stderrSender(), options.level);
 }
 
-function loggerOver(build: ReturnType<typeof lineBuilder>, sender: Sender, level: Level = 'info'): Logger {
+/** A logger whose lines go to `sender`. */
+export function loggerOver(build: ReturnType<typeof lineBuilder>, sender: Sender, level: Level = 'info'): Logger {
   const least = RANK[level];
   const at = (rank: Level) => (event: string, fields?: Fields) => {
     if (RANK[rank] >= least) sender.send(build(rank, event, fields));
