@@ -31,7 +31,7 @@ export interface IntakeRules extends ContentRules {
 /** Recipients that one log line names; it counts the others. */
 const LOGGED_RECIPIENTS = 20;
 /** How long a large message waits for its line to be in the log before it is handed on, in ms. */
-const LOG_MS = 500;
+const LOG_MS = 2000;
 
 /** A message on its way to acceptance. */
 interface Whole {

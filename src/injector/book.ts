@@ -9,8 +9,8 @@ import type { QueuedMessage } from '../queue/walk.ts';
 
 /** Lines that wait for the log at a time: a part of what the logger holds. */
 const MAX_LINES = 1000;
-/** How long the log is waited for, in ms; once. When it does not answer, mail matters more. */
-const LOG_MS = 2000;
+/** How long the log is waited for, in ms; once. It may just be starting, as we are. When it does not answer, mail matters more. */
+const LOG_MS = 10_000;
 
 export class Book {
   readonly #log: Logger;

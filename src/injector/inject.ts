@@ -72,6 +72,7 @@ export async function injectAll(injection: Injection, mode: 'start' | 'orphans')
   if (mode === 'start') await injectTree(injection, run);
   else await injectUnrouted(injection, run, names.filter(isLive));
   await window.drain();
+  await run.book.written();
   if (mode === 'start') await scheduler.request({ t: 'walk', phase: 'end', injected: window.count }, ANSWER_MS);
   log.info('injection-done', { mode, injected: window.count, ms: Date.now() - begun });
 }

@@ -30,8 +30,9 @@ interface Notice {
 const MAX_WAITING = 1000;
 const ANSWER_MS = 5000;
 const RETRY_MS = 1000;
-/** How long the log is waited for, in ms: it must not keep segments for ever. */
-const LOG_MS = 2000;
+/** How often the log is waited for, and how long each time, in ms: it must not keep segments for ever. */
+const LOG_TRIES = 30;
+const LOG_MS = 1000;
 
 export class SegmentNotices {
   readonly #options: SegmentNoticesOptions;
@@ -67,6 +68,13 @@ export class SegmentNotices {
     }
   }
 
+  async #logged(): Promise<void> {
+    for (let tries = 0; tries < LOG_TRIES; tries += 1) {
+      const left = this.#until - Date.now();
+      if (left <= 0 || (await this.#options.log.flush(Math.min(LOG_MS, left / 2)))) return;
+    }
+  }
+
   async #sendOverOneConnection(): Promise<void> {
     const { address, self, tls } = this.#options;
     const left = Math.max(1, Math.min(ANSWER_MS, this.#until - Date.now()));
@@ -74,7 +82,7 @@ export class SegmentNotices {
     try {
       for (let notice = this.#waiting[0]; notice !== undefined; notice = this.#waiting[0]) {
         const { finished, ...closed } = notice;
-        await this.#options.log.flush(Math.max(0, Math.min(LOG_MS, (this.#until - Date.now()) / 2)));
+        await this.#logged();
         const list = finished.length > 0 ? { finished } : {};
         await peer.request({ t: 'segment', ...closed, ...list }, left);
         if (this.#waiting[0] === notice) this.#waiting.shift();

@@ -4,31 +4,35 @@
  */
 import { existsSync } from 'node:fs';
 import { errorText } from '../base/text.ts';
+import type { Logger } from '../log/logger.ts';
 import { createDisk } from './disk.ts';
 import { segmentPath, type Layout } from './layout.ts';
 import { removeSegment, type StoreLog } from './open-store.ts';
 import type { QueueId } from './store.ts';
 import { removeFromTree } from './tree.ts';
 
+export type HousekeepingLog = StoreLog & Pick<Logger, 'flush'>;
+
 const AT_ONCE = 4;
+/** How often, and how long each time, in ms, removals wait for the log. Nobody waits for a removal, but at the end. */
+const LOG_TRIES = 30;
+const LOG_MS = 1000;
 
 export class Housekeeping {
   readonly #layout: Layout;
-  readonly #log: StoreLog;
+  readonly #log: HousekeepingLog;
   readonly #disk = createDisk();
-  readonly #logged: () => Promise<unknown>;
   /** Asked for, and not in the log for all we know. */
   #asked: (() => Promise<void>)[] = [];
   #logging: Promise<void> | undefined;
   readonly #waiting: (() => Promise<void>)[] = [];
   #running = 0;
+  #finishing = false;
   #onIdle: (() => void) | undefined;
 
-  /** `logged` resolves when the lines so far are in the log, or when that takes too long. */
-  constructor(layout: Layout, log: StoreLog, logged: () => Promise<unknown>) {
+  constructor(layout: Layout, log: HousekeepingLog) {
     this.#layout = layout;
     this.#log = log;
-    this.#logged = logged;
   }
 
   /** A finished message leaves the tree. */
@@ -47,6 +51,7 @@ export class Housekeeping {
 
   /** Resolves when all removals asked for are done. */
   async finish(): Promise<void> {
+    this.#finishing = true;
     await this.#logging;
     if (this.#running > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve));
   }
@@ -65,6 +70,12 @@ export class Housekeeping {
       await this.#logged();
       for (const work of logged) this.#waiting.push(work);
       while (this.#waiting.length > 0 && this.#running < AT_ONCE) void this.#run();
+    }
+  }
+
+  async #logged(): Promise<void> {
+    for (let tries = 0; tries < LOG_TRIES; tries += 1) {
+      if ((await this.#log.flush(LOG_MS)) || this.#finishing) return;
     }
   }
 

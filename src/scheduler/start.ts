@@ -27,8 +27,6 @@ const QUEUE = 'queue';
 /** How long a lane waits for its farm's worker. */
 const CONNECT_MS = 30_000;
 const CHORES_MS = 5000;
-/** How long a removal waits for its lines to be in the log. */
-const LOG_MS = 2000;
 /** A worker that sits on a job for longer is taken for stuck: longer than every timeout of a transaction together. */
 const JOB_MS = 60 * 60_000;
 
@@ -39,7 +37,7 @@ export async function startScheduler(worker: Worker): Promise<Role> {
   const self = makeHello({ farm: worker.farm, worker: worker.instance });
   const tls = readIpcTls(config);
   const store = await openStore({ config, worker: worker.instance, log, role: 'command' });
-  const housekeeping = new Housekeeping(layout, log, () => log.flush(LOG_MS));
+  const housekeeping = new Housekeeping(layout, log);
   const index = new WaitingIndex(`${QUEUE}/index.db`);
   const segments = new Segments({
     linger: config.queue.linger,
