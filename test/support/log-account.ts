@@ -2,7 +2,7 @@
  * What the lines of the log alone say of the queue, in distinct queue ids. The law: accepted + injected = removed + still queued.
  *
  * `received` and `injected` say that a message came, `removed` that it went. An operator may take one out with `deleted`, and
- * `restored` puts it in again: of these two the last counts.
+ * `restored` puts it in again: of these two the last counts. What cannot be read leaves the queue with `corrupt`.
  */
 import type { LogLine } from './log-lines.ts';
 
@@ -23,8 +23,9 @@ export function accountOf(lines: readonly LogLine[]): LogAccount {
     new Set(lines.filter(fits).flatMap(({ id }) => (id === undefined ? [] : [id])));
   const accepted = ids(({ event }) => event === 'received');
   const injected = ids(({ event }) => event === 'injected' || event === 'restored');
-  const removed = new Set([...ids(({ event }) => event === 'removed'), ...takenOut(lines)]);
   const came = new Set([...accepted, ...injected]);
+  const setAside = [...ids(({ event }) => event === 'corrupt')].filter((id) => came.has(id));
+  const removed = new Set([...ids(({ event }) => event === 'removed'), ...takenOut(lines), ...setAside]);
   const reports = ids((line) => line.event === 'received' && line['via'] === 'bounce');
   for (const { report } of lines) if (typeof report === 'string') reports.add(report);
   return {

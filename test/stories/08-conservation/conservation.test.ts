@@ -4,7 +4,8 @@
  * messages, lists, refusals, quarantine, bounces and mail that waits, while processes are killed.
  */
 import assert from 'node:assert/strict';
-import { readdirSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { makeContent } from '../../support/content.ts';
@@ -13,6 +14,7 @@ import { accountOf, type LogAccount } from '../../support/log-account.ts';
 import { readLog } from '../../support/log-lines.ts';
 import { readMaildir } from '../../support/maildir.ts';
 import { signal } from '../../support/processes.ts';
+import { ROOT } from '../../support/run.ts';
 import { emptyLedger, sendMail, type SenderLedger } from '../../support/send-mail.ts';
 import { startSink, type Sink } from '../../support/sink.ts';
 import { removeTemp } from '../../support/temp.ts';
@@ -244,8 +246,16 @@ async function check(scene: Scene, farm: Farm): Promise<void> {
       `in ${readdirSync(join(scene.folders.var, 'log')).length} files`,
   );
   assert.deepEqual(differences(account, held), []);
+  assert.deepEqual(queuedByReadme(scene.folders), [...queued].toSorted());
   checkDeliveries(scene, account);
   assert.ok(ledger.refused.length > 0 && reports.size > 0 && queued.size > 0, 'of each kind there was one');
+}
+
+/** The README has a command for it. */
+function queuedByReadme(folders: Folders): string[] {
+  const [, command = ''] = /```sh\n(ids\(\).*?)```/s.exec(readFileSync(`${ROOT}README.md`, 'utf8')) ?? [];
+  const text = execFileSync('bash', ['-c', command], { cwd: folders.root, encoding: 'utf8' });
+  return [...text.matchAll(/^"id":"(.*)"$/gm)].map(([, id = '']) => id);
 }
 
 /** The last lines are under way to the file for a moment. */
