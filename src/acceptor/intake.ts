@@ -1,5 +1,5 @@
 /**
- * From the end of the data to the answer: filters, commitment, hand-on, log. The order is the promise: nothing is accepted
+ * From the end of the data to the answer: filters, commitment, log, hand-on. The order is the promise: nothing is accepted
  * before it is durable, nothing is refused after; a verdict that does not come is a 451, never an acceptance.
  */
 import { errorText, oneLine } from '../base/text.ts';
@@ -7,6 +7,7 @@ import type { HandOn } from '../ipc/hand-on.ts';
 import type { Verdict } from '../ipc/messages.ts';
 import type { Logger } from '../log/logger.ts';
 import type { Envelope } from '../mail/envelope.ts';
+import { hasOwnFile } from '../queue/handle.ts';
 import type { Draft, Handle, Store } from '../queue/store.ts';
 import type { FilterClient } from './filter-client.ts';
 import type { MessageStream } from './message-stream.ts';
@@ -29,10 +30,21 @@ export interface IntakeRules extends ContentRules {
 
 /** Recipients that one log line names; it counts the others. */
 const LOGGED_RECIPIENTS = 20;
+/** How long a large message waits for its line to be in the log before it is handed on, in ms. */
+const LOG_MS = 2000;
+
+/** A message on its way to acceptance. */
+interface Whole {
+  readonly draft: Draft;
+  readonly envelope: Envelope;
+  readonly size: number;
+}
 
 export class Intake {
   readonly #services: IntakeServices;
   readonly #underWay = new Set<Promise<DataAnswer>>();
+  /** Accepted, and not handed on yet. */
+  readonly #waiting = new Set<Promise<void>>();
 
   constructor(services: IntakeServices) {
     this.#services = services;
@@ -56,7 +68,9 @@ export class Intake {
 
   /** Resolves when nothing is under way any more. */
   async settle(): Promise<void> {
-    while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
+    while (this.#underWay.size + this.#waiting.size > 0) {
+      await Promise.allSettled([...this.#underWay, ...this.#waiting]);
+    }
   }
 
   async #receive(stream: MessageStream, incoming: Incoming, rules: IntakeRules): Promise<DataAnswer> {
@@ -67,13 +81,9 @@ export class Intake {
     if (received.kind === 'refused') return received.refusal;
     const { draft, size, plain } = received;
     const envelope: Envelope = plain ? { ...incoming.envelope, plain } : incoming.envelope;
+    const whole = { draft, envelope, size };
     try {
-      const answer =
-        rules.filters.length === 0
-          ? await this.#commit(draft, envelope)
-          : await this.#filter(draft, envelope, rules.filters);
-      if ('accepted' in answer) this.#logReceived(draft, envelope, size);
-      return answer;
+      return await (rules.filters.length === 0 ? this.#commit(whole) : this.#filter(whole, rules.filters));
     } catch (error) {
       log.error('storage', { id: draft.id, why: errorText(error) });
       await this.#discard(draft);
@@ -88,13 +98,22 @@ export class Intake {
     });
   }
 
-  async #commit(
-    draft: Draft,
-    envelope: Envelope,
-    changes?: Pick<Verdict, 'prepend' | 'replaced'>,
-  ): Promise<DataAnswer> {
-    this.#handOn(await draft.commit(envelope, changes), envelope);
+  async #commit(whole: Whole, changes?: Pick<Verdict, 'prepend' | 'replaced'>): Promise<DataAnswer> {
+    const { draft, envelope } = whole;
+    const handle = await draft.commit(envelope, changes);
+    this.#logReceived(whole);
+    // A small one stays in its segment, where the injector finds it. Of a large one nothing would be left once it is delivered.
+    if (hasOwnFile(handle)) this.#handOnLogged(handle, envelope);
+    else this.#handOn(handle, envelope);
     return { accepted: `2.0.0 Ok: queued as ${draft.id}` };
+  }
+
+  #handOnLogged(handle: Handle, envelope: Envelope): void {
+    const waiting = this.#services.log.flush(LOG_MS).then(() => {
+      this.#waiting.delete(waiting);
+      this.#handOn(handle, envelope);
+    });
+    this.#waiting.add(waiting);
   }
 
   /** Without waiting: the message is durable, and the injector finds it if this process dies now. */
@@ -105,7 +124,8 @@ export class Intake {
     });
   }
 
-  async #filter(draft: Draft, envelope: Envelope, filters: readonly string[]): Promise<DataAnswer> {
+  async #filter(whole: Whole, filters: readonly string[]): Promise<DataAnswer> {
+    const { draft, envelope } = whole;
     const handle = await draft.stage(envelope);
     const answer = await this.#services.filters.check({ handle, envelope, filters });
     if (answer.t === 'failed') {
@@ -117,12 +137,13 @@ export class Intake {
     this.#services.log.info('filtered', { id: draft.id, verdict, by, reply: answer.reply?.text });
     switch (verdict) {
       case 'accept':
-        return this.#commit(draft, envelope, {
+        return this.#commit(whole, {
           ...(prepend !== undefined && { prepend }),
           ...(replaced !== undefined && { replaced }),
         });
       case 'quarantine':
         await draft.quarantine(envelope, answer.reply?.text ?? `filter ${by ?? 'unknown'}`);
+        this.#logReceived(whole);
         this.#services.log.info('quarantined', { id: draft.id, by });
         return { accepted: `2.0.0 Ok: queued as ${draft.id}` };
       default:
@@ -131,7 +152,7 @@ export class Intake {
     }
   }
 
-  #logReceived(draft: Draft, envelope: Envelope, size: number): void {
+  #logReceived({ draft, envelope, size }: Whole): void {
     const { sender, recipients, origin, received } = envelope;
     this.#services.log.info('received', {
       id: draft.id,

@@ -6,6 +6,7 @@ import type { HandOn } from '../ipc/hand-on.ts';
 import type { Peer } from '../ipc/peer.ts';
 import { resumeFrame } from '../ipc/resume.ts';
 import type { Logger } from '../log/logger.ts';
+import { Book } from './book.ts';
 import { createDisk } from '../queue/disk.ts';
 import { isSealed, listSegments } from '../queue/known-outcomes.ts';
 import { parseSegmentName } from '../queue/layout.ts';
@@ -14,7 +15,9 @@ import { removeFromTree } from '../queue/tree.ts';
 import { treeIds } from '../queue/tree-ids.ts';
 import { firstIdAt, makerOf, timeOfId } from '../queue/queue-id.ts';
 import { isUnfinished, type QueuedMessage } from '../queue/queued-message.ts';
+import type { QueueId } from '../queue/store.ts';
 import type { QueueWalk } from '../queue/walk.ts';
+import type { WalkedSegment } from '../queue/walk-segment.ts';
 import { rehash } from '../queue/rehash.ts';
 import { secureLeftovers } from '../queue/secure.ts';
 import { mayBeCommand, sweepCompanions, sweepTemporary } from '../queue/sweep.ts';
@@ -33,8 +36,17 @@ export interface Injection {
   readonly stopped: () => boolean;
 }
 
+/** A walk through the queue. */
+interface Run {
+  readonly mode: 'start' | 'orphans';
+  readonly window: Window;
+  readonly book: Book;
+}
+
 /** Messages handed on and not yet taken. */
 const UNDER_WAY = 200;
+/** Messages of the tree whose lines share a wait for the log. */
+const BATCH = 200;
 const ANSWER_MS = 60_000;
 /** Messages of the tree after which the scheduler hears how far the walk is. */
 const TELL_EVERY = 5000;
@@ -42,7 +54,8 @@ const TELL_EVERY = 5000;
 export async function injectAll(injection: Injection, mode: 'start' | 'orphans'): Promise<void> {
   const { scheduler, walk, log } = injection;
   const begun = Date.now();
-  const window = new Window();
+  const run: Run = { mode, window: new Window(), book: new Book(log) };
+  const { window } = run;
   if (mode === 'start') await scheduler.request({ t: 'walk', phase: 'begin' }, ANSWER_MS);
   // The list comes first: a segment in it whose writer is not alive after that has no writer any more.
   const names = await listSegments(walk.layout, 'journal');
@@ -58,15 +71,16 @@ export async function injectAll(injection: Injection, mode: 'start' | 'orphans')
   for (const name of names) {
     if (mode === 'orphans' && isLive(name)) continue;
     if (injection.stopped()) return;
-    await injectSegment(injection, { name, live: grows(name), window });
+    await injectSegment(injection, run, { name, live: isLive(name), grows: grows(name) });
   }
   for (const name of outcomeNames) {
     const closed = !outcomeGrows(name) || (await isSealed(files, name));
     if (closed) await tellClosed(injection, `outcome/${name}`, 1, []);
   }
-  if (mode === 'start') await injectTree(injection, window);
-  else await injectUnrouted(injection, { window, live: names.filter(isLive) });
+  if (mode === 'start') await injectTree(injection, run);
+  else await injectUnrouted(injection, run, names.filter(isLive));
   await window.drain();
+  await run.book.written();
   walk.close();
   if (mode === 'start') await scheduler.request({ t: 'walk', phase: 'end', injected: window.count }, ANSWER_MS);
   log.info('injection-done', { mode, injected: window.count, ms: Date.now() - begun });
@@ -80,19 +94,32 @@ function growing(names: readonly string[], isLive: (name: string) => boolean): (
 
 async function injectSegment(
   injection: Injection,
-  how: { readonly name: string; readonly live: boolean; readonly window: Window },
+  run: Run,
+  how: { readonly name: string; readonly live: boolean; readonly grows: boolean },
 ): Promise<void> {
   const { walk } = injection;
   const segment = await walk.segment(how.name);
-  const grows = how.live && !segment.sealed;
+  const grows = how.grows && !segment.sealed;
   if (segment.total === 0 && !grows) return removeEmpty(walk, how.name);
+  if (!how.live) await logFound(run, [...segment.finishedIds, ...segment.movedIds]);
+  // The scheduler that finished them may have died with its lines; one that lives says so itself.
+  if (run.mode === 'start') for (const id of segment.finishedIds) await run.book.removed(id);
+  for await (const message of leftIn(segment, walk)) await run.book.injected(message);
+  await run.book.written();
   // A writer that goes on tells the total itself, and which of its staged messages came to nothing.
   const finished = grows ? segment.finished : [...segment.finished, ...segment.empty];
   await tellClosed(injection, `journal/${how.name}`, grows ? 0 : segment.total, [...finished, ...segment.moved]);
-  for await (const message of segment.messages()) {
-    // Those are injected from the tree.
-    if (walk.fileOf(message.id) === undefined) await inject(injection, message, how.window);
-  }
+  for await (const message of leftIn(segment, walk)) await inject(injection, message, run.window);
+}
+
+/** What has a file of its own is injected from the tree. */
+async function* leftIn(segment: WalkedSegment, walk: QueueWalk): AsyncGenerator<QueuedMessage> {
+  for await (const message of segment.messages()) if (walk.fileOf(message.id) === undefined) yield message;
+}
+
+/** Nobody has to do anything about them; but their writer died, perhaps before it said that they came. */
+async function logFound({ book }: Run, ids: readonly QueueId[]): Promise<void> {
+  for (const id of ids) await book.found(id);
 }
 
 /** A command that queues a message at this moment is about to write it here: its own hand-on tells of it. */
@@ -101,21 +128,18 @@ async function removeEmpty(walk: QueueWalk, name: string): Promise<void> {
   await removeSegment(createDisk(), walk.layout, `journal/${name}`);
 }
 
-async function injectTree(injection: Injection, window: Window): Promise<void> {
+async function injectTree(injection: Injection, run: Run): Promise<void> {
   const { walk } = injection;
-  const disk = createDisk();
   await sweepTemporary(walk.layout, injection.live);
   await sweepCompanions(walk.layout);
-  const { rehomed } = await rehash({ disk, layout: walk.layout });
+  const { rehomed } = await rehash({ disk: createDisk(), layout: walk.layout });
   if (rehomed > 0) injection.log.warn('rehashed', { files: rehomed });
-  let walked = 0;
-  for await (const message of walk.tree()) {
-    if (injection.stopped()) return;
-    if (isUnfinished(message)) await inject(injection, message, window);
-    else await removeFromTree({ disk, layout: walk.layout }, message.id);
-    walked += 1;
-    if (walked % TELL_EVERY === 0) await tellWhere(injection, window, message.id);
-  }
+  let told = 0;
+  await injectBatches(injection, run, walk.tree(), async (walked, last) => {
+    if (walked - told < TELL_EVERY) return;
+    told = walked;
+    await tellWhere(injection, run.window, last);
+  });
 }
 
 /** So that the scheduler need not remember what was finished up to here. */
@@ -125,22 +149,53 @@ async function tellWhere({ scheduler }: Injection, window: Window, id: string): 
 }
 
 /**
- * A dead acceptor may have left large messages that no router ever saw. What its stage knows already is handed on without
- * effect. Ids say when they were made and by which process: what is older than every writer in question, and what comes from a
- * living one that has a segment, is not even read.
+ * A dead acceptor may have left large messages that no router ever saw, and held ones that its log never told of. What its stage
+ * knows already is handed on without effect. Ids say when they were made and by which process: what is older than every writer in
+ * question, and what comes from a living one that has a segment, is not even read.
  */
-async function injectUnrouted(
-  injection: Injection,
-  how: { readonly window: Window; readonly live: readonly string[] },
-): Promise<void> {
-  const makers = new Set(how.live.map(makerOf));
-  for await (const id of treeIds(injection.walk.layout, { from: firstIdAt(injection.since) })) {
-    if (injection.stopped()) return;
-    if (makers.has(makerOf(id))) continue;
-    const message = await injection.walk.treeMessage(id);
-    if (message && isUnfinished(message) && resumeFrame(message)?.to === 'router') {
-      await inject(injection, message, how.window);
+function injectUnrouted(injection: Injection, run: Run, live: readonly string[]): Promise<void> {
+  const makers = new Set(live.map(makerOf));
+  async function* left(): AsyncGenerator<QueuedMessage> {
+    for await (const id of treeIds(injection.walk.layout, { from: firstIdAt(injection.since) })) {
+      if (makers.has(makerOf(id))) continue;
+      const message = await injection.walk.treeMessage(id);
+      if (!message || !isUnfinished(message)) continue;
+      const resumed = resumeFrame(message);
+      if (!resumed || resumed.to === 'router') yield message;
     }
+  }
+  return injectBatches(injection, run, left());
+}
+
+/** First the lines of a batch, then what may remove the last trace of its messages. */
+async function injectBatches(
+  injection: Injection,
+  run: Run,
+  messages: AsyncIterable<QueuedMessage>,
+  onBatch?: (walked: number, last: QueueId) => Promise<void>,
+): Promise<void> {
+  let batch: QueuedMessage[] = [];
+  let walked = 0;
+  for await (const message of messages) {
+    if (injection.stopped()) return;
+    walked += 1;
+    await run.book.injected(message);
+    if (!isUnfinished(message)) await run.book.removed(message.id);
+    batch.push(message);
+    if (batch.length < BATCH) continue;
+    await handOnBatch(injection, run, batch);
+    await onBatch?.(walked, message.id);
+    batch = [];
+  }
+  await handOnBatch(injection, run, batch);
+}
+
+async function handOnBatch(injection: Injection, run: Run, batch: readonly QueuedMessage[]): Promise<void> {
+  await run.book.written();
+  const tree = { disk: createDisk(), layout: injection.walk.layout };
+  for (const message of batch) {
+    if (isUnfinished(message)) await inject(injection, message, run.window);
+    else await removeFromTree(tree, message.id);
   }
 }
 
@@ -148,7 +203,6 @@ async function inject(injection: Injection, message: QueuedMessage, window: Wind
   const resumed = resumeFrame(message);
   if (!resumed) return;
   await window.enter();
-  injection.log.info('injected', { id: message.id, to: resumed.to, where: message.where });
   const stage = resumed.to === 'router' ? injection.router : injection.schedulerHandOn;
   window.leaveAfter(stage.send(resumed.frame));
 }

@@ -1,6 +1,9 @@
 /**
  * Tells the scheduler which journal segments this process closed, so that they are settled and removed in time. Notices wait
  * while the scheduler is away; those that are lost with this process are made good by the injector.
+ *
+ * A notice is sent when the log has the lines of this process so far: it lets the segment go, and a segment is where the
+ * injector finds what the log of a dead process lacks.
  */
 import { pause } from '../base/deadline.ts';
 import { errorText } from '../base/text.ts';
@@ -14,7 +17,7 @@ export interface SegmentNoticesOptions {
   readonly address: string;
   readonly self: Hello;
   readonly tls?: IpcTls | undefined;
-  readonly log: Pick<Logger, 'debug'>;
+  readonly log: Pick<Logger, 'debug' | 'flush'>;
 }
 
 interface Notice {
@@ -27,6 +30,9 @@ interface Notice {
 const MAX_WAITING = 1000;
 const ANSWER_MS = 5000;
 const RETRY_MS = 1000;
+/** How often the log is waited for, and how long each time, in ms: it must not keep segments for ever. */
+const LOG_TRIES = 30;
+const LOG_MS = 1000;
 
 export class SegmentNotices {
   readonly #options: SegmentNoticesOptions;
@@ -62,6 +68,13 @@ export class SegmentNotices {
     }
   }
 
+  async #logged(): Promise<void> {
+    for (let tries = 0; tries < LOG_TRIES; tries += 1) {
+      const left = this.#until - Date.now();
+      if (left <= 0 || (await this.#options.log.flush(Math.min(LOG_MS, left / 2)))) return;
+    }
+  }
+
   async #sendOverOneConnection(): Promise<void> {
     const { address, self, tls } = this.#options;
     const left = Math.max(1, Math.min(ANSWER_MS, this.#until - Date.now()));
@@ -69,6 +82,7 @@ export class SegmentNotices {
     try {
       for (let notice = this.#waiting[0]; notice !== undefined; notice = this.#waiting[0]) {
         const { finished, ...closed } = notice;
+        await this.#logged();
         const list = finished.length > 0 ? { finished } : {};
         await peer.request({ t: 'segment', ...closed, ...list }, left);
         if (this.#waiting[0] === notice) this.#waiting.shift();

@@ -3,6 +3,7 @@
  *
  * A line over the cap is given out once, cut, and the rest of it is skipped up to its newline. The last line of a
  * client that went away without a newline is not given out: its sender will say it again, or died while saying it.
+ * An empty line is none; it is told apart.
  */
 const NEWLINE = 0x0a;
 /** A client that sends byte by byte would cost a hundred times what it sends. */
@@ -11,14 +12,16 @@ const MAX_PIECES = 64;
 export class LineSplitter {
   readonly #cap: number;
   readonly #onLine: (line: Buffer, whole: boolean) => void;
+  readonly #onEmpty: () => void;
   #rest: Buffer[] = [];
   #size = 0;
   #skipping = false;
 
   /** `cap` in bytes, newline not counted; `whole` is false for a line that was cut. */
-  constructor(cap: number, onLine: (line: Buffer, whole: boolean) => void) {
+  constructor(cap: number, onLine: (line: Buffer, whole: boolean) => void, onEmpty: () => void = () => undefined) {
     this.#cap = cap;
     this.#onLine = onLine;
+    this.#onEmpty = onEmpty;
   }
 
   push(chunk: Buffer): void {
@@ -52,6 +55,7 @@ export class LineSplitter {
     const line = this.#rest.length === 1 && only !== undefined ? only : Buffer.concat(this.#rest, this.#size);
     this.#clear();
     if (line.length > 0) this.#onLine(line, true);
+    else this.#onEmpty();
   }
 
   #clear(): void {

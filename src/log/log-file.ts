@@ -26,6 +26,8 @@ export interface LogFileOptions {
   readonly missingLine: (count: number, why: string) => Buffer;
   /** Called once when trouble begins. */
   readonly onTrouble: (why: string) => void;
+  /** Called after each write, with the number of lines that are settled. */
+  readonly onSettled?: (count: number) => void;
 }
 
 /** How long lines are gathered for one write, in ms. */
@@ -43,6 +45,9 @@ export class LogFile {
   #waiting = 0;
   #untold = 0;
   #dropped = 0;
+  /** Lines so far; and of those, how many of the first are in the file or dropped: nobody needs to keep them. */
+  #taken = 0;
+  #settled = 0;
   #trouble: string | undefined;
   #working: Promise<void> | undefined;
   #sink: Sink | undefined;
@@ -67,6 +72,7 @@ export class LogFile {
 
   /** Takes one line, newline included. The buffer must not change later. */
   write(line: Buffer): void {
+    this.#taken += 1;
     if (this.#waiting + line.length > this.#options.maxBacklog) {
       this.#untold += 1;
       this.#dropped += 1;
@@ -80,6 +86,11 @@ export class LogFile {
   /** Lines dropped since the start. */
   get dropped(): number {
     return this.#dropped;
+  }
+
+  /** Lines so far, also those that were dropped. */
+  get taken(): number {
+    return this.#taken;
   }
 
   /** Bytes that wait for the disk. */
@@ -101,18 +112,21 @@ export class LogFile {
     while (this.#lines.length > 0) {
       // Lines of many messages share a write: each write is a trip to the thread pool and back.
       await pause(GATHER_MS);
-      const batch = this.#takeBatch();
+      const { batch, count } = this.#takeBatch();
       await this.#store(batch);
       this.#waiting -= batch.length;
+      // Dropped lines are counted late, when nothing waits: too few are settled in between, never too many.
+      this.#settled = this.#lines.length === 0 ? this.#taken : this.#settled + count;
+      this.#options.onSettled?.(this.#settled);
       this.#tellMissing();
     }
     this.#working = undefined;
   }
 
-  #takeBatch(): Buffer {
+  #takeBatch(): { readonly batch: Buffer; readonly count: number } {
     let count = 0;
     for (let size = 0; count < this.#lines.length && size < BATCH; count += 1) size += this.#lines[count]?.length ?? 0;
-    return Buffer.concat(this.#lines.splice(0, count));
+    return { batch: Buffer.concat(this.#lines.splice(0, count)), count };
   }
 
   /** Writes a batch, however long that takes. */
@@ -144,6 +158,7 @@ export class LogFile {
     if (this.#untold > 0) {
       const line = this.#options.missingLine(this.#untold, why);
       this.#untold = 0;
+      this.#taken += 1;
       this.#lines.push(line);
       this.#waiting += line.length;
     }

@@ -2,7 +2,8 @@
  * The log as every process sees it: openLogger() sends lines to the log process over its Unix socket.
  *
  * It never throws, never waits and never holds up mail: when the log process is slow, stopped, dead or not there
- * yet, lines gather up to a bound, then they are dropped and counted; the count is logged once it is back.
+ * yet, lines gather up to a bound, then they are dropped and counted; the count is logged once it is back. Whoever is
+ * about to remove the last trace of a message waits for its lines with flush(), and goes on without when that takes long.
  * Lines are built at once (so they tell the truth of that moment) and sent once per turn of the event loop.
  */
 import { lineBuilder } from './line.ts';
@@ -16,8 +17,8 @@ export interface Logger {
   info(event: string, fields?: Fields): void;
   warn(event: string, fields?: Fields): void;
   error(event: string, fields?: Fields): void;
-  /** Resolves when all lines so far are with the system, or after `deadlineMs` (default 1000). Never rejects. */
-  flush(deadlineMs?: number): Promise<void>;
+  /** True when all lines so far are in the file, false after `deadlineMs` (default 1000). Never rejects. */
+  flush(deadlineMs?: number): Promise<boolean>;
   /** Lines dropped since the start. */
   dropped(): number;
   /** Sends no more and forgets what is not sent; flush() first. Later lines go nowhere. */
@@ -54,7 +55,8 @@ export function openStderrLogger(options: Omit<LoggerOptions, 'socket' | 'maxBuf
   return loggerOver(lineBuilder(options), stderrSender(), options.level);
 }
 
-function loggerOver(build: ReturnType<typeof lineBuilder>, sender: Sender, level: Level = 'info'): Logger {
+/** A logger whose lines go to `sender`. */
+export function loggerOver(build: ReturnType<typeof lineBuilder>, sender: Sender, level: Level = 'info'): Logger {
   const least = RANK[level];
   const at = (rank: Level) => (event: string, fields?: Fields) => {
     if (RANK[rank] >= least) sender.send(build(rank, event, fields));
@@ -83,7 +85,7 @@ function stderrSender(): Sender {
       if (closed || !process.stderr.writable) dropped += 1;
       else process.stderr.write(`${formatPlain(line, { colour: process.stderr.isTTY })}\n`);
     },
-    flush: () => Promise.resolve(),
+    flush: () => Promise.resolve(true),
     dropped: () => dropped,
     close: () => void (closed = true),
   };

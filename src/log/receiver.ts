@@ -4,6 +4,7 @@
  */
 import net from 'node:net';
 import { oneLine } from '../base/text.ts';
+import { Answers } from './answers.ts';
 import { LineSplitter } from './line-splitter.ts';
 
 /** Longest line taken from a client, bytes. */
@@ -23,10 +24,14 @@ export interface ReceiverOptions {
   readonly onLine: (line: Buffer) => void;
   /** What was no good line, as text that is safe to log. */
   readonly onMalformed: (why: string, text: string) => void;
+  /** Lines that went to the file so far, of all clients. */
+  readonly taken: () => number;
 }
 
 export interface Receiver {
   readonly clients: number;
+  /** The first `count` lines of all are in the file: their clients will hear of it. */
+  settled(count: number): void;
   /** Takes no new clients; resolves when those that are there have gone (but see LASTING). */
   drained(): Promise<void>;
   close(): void;
@@ -35,16 +40,29 @@ export interface Receiver {
 /** Resolves when it listens; rejects when it cannot. */
 export async function openReceiver(options: ReceiverOptions): Promise<Receiver> {
   const sockets = new Map<net.Socket, { farm: unknown }>();
+  const answers = new Answers();
   let onGone = (): void => undefined;
   const server = net.createServer((socket) => {
     const client = { farm: undefined as unknown };
     sockets.set(socket, client);
-    const splitter = new LineSplitter(LINE_CAP, (line, whole) => takeLine(line, whole, { options, client }));
-    socket.on('data', (chunk: Buffer) => splitter.push(chunk));
+    const account = answers.open(socket);
+    const splitter = new LineSplitter(
+      LINE_CAP,
+      (line, whole) => {
+        takeLine(line, whole, { options, client });
+        account.lines += 1;
+      },
+      () => void (account.asked = true),
+    );
+    socket.on('data', (chunk: Buffer) => {
+      splitter.push(chunk);
+      answers.note(account, options.taken());
+    });
     // 'close' follows; why a client went doesn't matter.
     socket.on('error', () => undefined);
     socket.on('close', () => {
       sockets.delete(socket);
+      answers.forget(account);
       onGone();
     });
   });
@@ -54,8 +72,10 @@ export async function openReceiver(options: ReceiverOptions): Promise<Receiver> 
     get clients() {
       return sockets.size;
     },
+    settled: (count) => answers.settled(count),
     drained() {
       server.close();
+      answers.hurry();
       return new Promise((resolve) => {
         onGone = () => void (remaining() || resolve());
         onGone();

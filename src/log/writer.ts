@@ -54,6 +54,7 @@ export async function startLog(worker: LogWorker, places: LogPlaces = {}): Promi
     maxBacklog: places.maxBacklog ?? MAX_BACKLOG,
     missingLine: (count, why) => Buffer.from(build('warn', 'log-dropped', { count, why })),
     onTrouble: (why) => process.stderr.write(`mailfarm: log: ${why}\n`),
+    onSettled: (count) => receiver.settled(count),
   });
   const colour = places.terminal ?? process.stdout.isTTY;
   const format = printFormat(settings.format, colour);
@@ -66,6 +67,7 @@ export async function startLog(worker: LogWorker, places: LogPlaces = {}): Promi
   const receiver = await openReceiver({
     fd: worker.fd('farm'),
     path: places.socket,
+    taken: () => file.taken,
     onLine: take,
     onMalformed(why, text) {
       counts.malformed += 1;

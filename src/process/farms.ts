@@ -28,9 +28,10 @@ export interface FarmTraits {
 
 /** In the order in which they start. */
 export const FARMS: Readonly<Record<FarmName, FarmTraits>> = {
-  log: { main: 'log/main', single: true, inPlace: true, stopRank: 5 },
-  scheduler: { main: 'scheduler/main', single: true, inPlace: true, stopRank: 4 },
-  router: { main: 'router/main', writes: true, stopRank: 2 },
+  log: { main: 'log/main', single: true, inPlace: true, stopRank: 6 },
+  scheduler: { main: 'scheduler/main', single: true, inPlace: true, stopRank: 5 },
+  // After the transports: the bounce farm hands reports to it until its end.
+  router: { main: 'router/main', writes: true, stopRank: 4 },
   filter: { main: 'filter/main', stopRank: 2 },
   smtp: { main: 'transport/main', lanes: true, stopRank: 3 },
   lmtp: { main: 'transport/main', lanes: true, stopRank: 3 },

@@ -41,6 +41,11 @@ export function idOfHandle(handle: string): QueueId {
   return handle.slice(0, 19) as QueueId;
 }
 
+/** The message has a file of its own in the tree, so no segment will remember it when it is gone. */
+export function hasOwnFile(handle: string): boolean {
+  return handle.length === ID_LENGTH;
+}
+
 /** Takes a handle apart, or undefined when it is none (from a hostile frame). */
 export function parseHandle(handle: string): ParsedHandle | undefined {
   if (handle.length === ID_LENGTH) return isQueueId(handle) ? { id: handle } : undefined;

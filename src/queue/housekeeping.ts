@@ -1,11 +1,14 @@
 /**
- * Removals that the scheduler orders, in the background: bounded in number at a time, reported when they fail.
+/**
+ * Removals that the scheduler orders, in the background: bounded in number at a time, reported when they fail. None is done
+ * before the log has the lines of what is removed: until then it is all that a crash would leave to tell of it.
  *
  * What says that a message is finished goes last: its state file once the removal of the message is durable, an outcome segment
  * once every removal before it is. A file that a crash brings back meets its outcomes, so nothing is delivered again.
  */
 import { existsSync } from 'node:fs';
 import { errorCode, errorText } from '../base/text.ts';
+import type { Logger } from '../log/logger.ts';
 import { createDisk, exists } from './disk.ts';
 import {
   allBuckets,
@@ -20,12 +23,20 @@ import {
 import { removeSegment, type StoreLog } from './open-store.ts';
 import type { QueueId } from './store.ts';
 
+export type HousekeepingLog = StoreLog & Pick<Logger, 'flush'>;
+
 const AT_ONCE = 4;
+/** How often, and how long each time, in ms, removals wait for the log. Nobody waits for a removal, but at the end. */
+const LOG_TRIES = 30;
+const LOG_MS = 1000;
 
 export class Housekeeping {
   readonly #layout: Layout;
-  readonly #log: StoreLog;
+  readonly #log: HousekeepingLog;
   readonly #disk = createDisk();
+  /** Asked for, and not in the log for all we know. */
+  #asked: (() => Promise<void>)[] = [];
+  #logging: Promise<void> | undefined;
   readonly #waiting: (() => Promise<void>)[] = [];
   /** Folders with removals that are not durable. At first all: whoever worked here before may have left some. */
   #unsynced: Set<string>;
@@ -34,9 +45,10 @@ export class Housekeeping {
   /** Messages that are removed, and whose state files are left. */
   #companions: QueueId[] = [];
   #running = 0;
+  #finishing = false;
   #onIdle: (() => void) | undefined;
 
-  constructor(layout: Layout, log: StoreLog) {
+  constructor(layout: Layout, log: HousekeepingLog) {
     this.#layout = layout;
     this.#log = log;
     this.#unsynced = new Set([folder(layout, 'journal'), ...allBuckets(layout)]);
@@ -63,6 +75,8 @@ export class Housekeeping {
 
   /** Resolves when all removals asked for are done. */
   async finish(): Promise<void> {
+    this.#finishing = true;
+    await this.#logging;
     if (this.#running > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve));
   }
 
@@ -113,8 +127,26 @@ export class Housekeeping {
   }
 
   #add(work: () => Promise<void>): void {
-    this.#waiting.push(work);
-    if (this.#running < AT_ONCE) void this.#run();
+    this.#asked.push(work);
+    this.#logging ??= this.#begin().finally(() => (this.#logging = undefined));
+  }
+
+  async #begin(): Promise<void> {
+    while (this.#asked.length > 0) {
+      // Whoever asks says in the same turn why.
+      await Promise.resolve();
+      const logged = this.#asked;
+      this.#asked = [];
+      await this.#logged();
+      for (const work of logged) this.#waiting.push(work);
+      while (this.#waiting.length > 0 && this.#running < AT_ONCE) void this.#run();
+    }
+  }
+
+  async #logged(): Promise<void> {
+    for (let tries = 0; tries < LOG_TRIES; tries += 1) {
+      if ((await this.#log.flush(LOG_MS)) || this.#finishing) return;
+    }
   }
 
   async #run(): Promise<void> {

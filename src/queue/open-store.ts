@@ -13,7 +13,7 @@ import { parseHandle } from './handle.ts';
 import { bucketFolder, corruptPath, folder, FOLDERS, segmentPath, temporaryPath, type Layout } from './layout.ts';
 import { OutcomeJournal } from './outcome-journal.ts';
 import { LatelyRead } from './lately-read.ts';
-import { createIdSource } from './queue-id.ts';
+import { createIdSource, isQueueId } from './queue-id.ts';
 import { MessageReader } from './read-message.ts';
 import { Room } from './room.ts';
 import type { Draft, Handle, QueueId, ReadResult, Store } from './store.ts';
@@ -195,10 +195,12 @@ export async function setAside(
   path: string,
   why: string,
 ): Promise<void> {
-  const name = `${Date.now()}.${path.slice(path.lastIndexOf('/') + 1)}`.slice(0, 200);
+  const own = path.slice(path.lastIndexOf('/') + 1);
+  const name = `${Date.now()}.${own}`.slice(0, 200);
   try {
     await moveAside(options, path, corruptPath(options.layout, name));
-    options.log.error('corrupt', { file: path, why, kept: `corrupt/${name}` });
+    const id = isQueueId(own) ? { id: own } : {};
+    options.log.error('corrupt', { ...id, file: path, why, kept: `corrupt/${name}` });
   } catch (error) {
     if (errorCode(error) !== 'ENOENT') options.log.error('corrupt', { file: path, why, kept: errorText(error) });
   }

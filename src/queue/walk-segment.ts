@@ -1,6 +1,6 @@
 /**
- * One segment of the message journal with what is left to do in it. It is read twice: for the accounts, which are bits and numbers,
- * and for its messages, one at a time. So memory does not depend on how many it holds.
+ * One segment of the message journal with what is left to do in it. It is read more than once: for the accounts, which are bits,
+ * numbers and ids, and for its messages, one at a time. So memory does not depend on what they hold.
  */
 import { BitSet } from '../base/bit-set.ts';
 import type { Outcome } from '../mail/outcome.ts';
@@ -15,10 +15,12 @@ export interface WalkedSegment {
   readonly total: number;
   /** Its writer closed it: no record will follow. */
   readonly sealed: boolean;
-  /** Ordinals of messages that are finished. */
+  /** Ordinals of messages that are finished, and their ids. */
   readonly finished: readonly number[];
-  /** Ordinals of unfinished messages that have a file of their own by now. */
+  readonly finishedIds: readonly QueueId[];
+  /** Ordinals of unfinished messages that have a file of their own by now, and their ids. */
   readonly moved: readonly number[];
+  readonly movedIds: readonly QueueId[];
   /** Ordinals that hold nothing to deliver as things stand: accept records, messages not accepted, damaged records. */
   readonly empty: readonly number[];
   /** The unfinished messages as they stand when their turn comes, those that have a file of their own too. */
@@ -46,6 +48,7 @@ export const MAX_INLINE = 64 * 1024 * 1024;
 export async function walkSegment(walk: SegmentWalk, name: string): Promise<WalkedSegment> {
   const accounts = { sealed: false, total: 0, staged: new BitSet(), found: new BitSet(), done: new BitSet() };
   const moved = new BitSet();
+  const ids = new Map<number, QueueId>();
   for await (const numbered of readNumbered(walk, name, accounts)) {
     const { record, ordinal } = numbered;
     if (record.kind === 'accept' && accounts.staged.has(record.ordinal)) accounts.found.add(record.ordinal);
@@ -53,16 +56,23 @@ export async function walkSegment(walk: SegmentWalk, name: string): Promise<Walk
     (record.staged ? accounts.staged : accounts.found).add(ordinal);
     if (!isUnfinished(messageOf(walk, name, { ...numbered, record }))) accounts.done.add(ordinal);
     else if (walk.hasFile(record.id)) moved.add(ordinal);
+    else continue;
+    ids.set(ordinal, record.id);
   }
   const { total, sealed, found, done } = accounts;
   const list = (wanted: (ordinal: number) => boolean): number[] =>
     Array.from({ length: total }, (_, ordinal) => ordinal).filter(wanted);
+  const idsOf = (ordinals: readonly number[]): QueueId[] => ordinals.flatMap((ordinal) => ids.get(ordinal) ?? []);
+  const finished = list((ordinal) => found.has(ordinal) && done.has(ordinal));
+  const elsewhere = list((ordinal) => found.has(ordinal) && moved.has(ordinal));
   return {
     segment: name,
     total,
     sealed,
-    finished: list((ordinal) => found.has(ordinal) && done.has(ordinal)),
-    moved: list((ordinal) => found.has(ordinal) && moved.has(ordinal)),
+    finished,
+    finishedIds: idsOf(finished),
+    moved: elsewhere,
+    movedIds: idsOf(elsewhere),
     empty: list((ordinal) => !found.has(ordinal)),
     messages: () => readMessages(walk, name, (ordinal) => found.has(ordinal) && !done.has(ordinal)),
   };

@@ -124,6 +124,8 @@ export class Ledger {
   #finish(message: Message): void {
     const { segments, remove, onFinished } = this.#options;
     if (message.stays) return;
+    // First the line, then what removes the last trace of the message.
+    onFinished(message);
     const journal = parseHandle(message.facts.handle)?.journal;
     const inJournal = journal !== undefined && segments.finish(journal.segment, journal.ordinal);
     // The settler may have given it a file that it will take away again: the injector may read that before.
@@ -132,6 +134,5 @@ export class Ledger {
       this.#forgetOldest();
     }
     if (!inJournal) remove(message.id);
-    onFinished(message);
   }
 }

@@ -12,11 +12,14 @@ export interface LogLine {
   readonly [field: string]: unknown;
 }
 
-/** A last line without its end is not there yet; any other line that is no JSON is a failure of the log. */
-export function readLog(dir: string): LogLine[] {
+/**
+ * A last line without its end is not there yet; any other line that is no JSON is a failure of the log, unless the log
+ * process was killed: then the next one ends the line that was cut, and has it again.
+ */
+export function readLog(dir: string, options: { readonly cut?: boolean } = {}): LogLine[] {
   return listFiles(dir).flatMap((file) => {
     const lines = readFileSync(file, 'utf8').split('\n').slice(0, -1);
-    return lines.filter((line) => line !== '').map((line) => parse(line, file));
+    return lines.filter((line) => line !== '').flatMap((line) => parse(line, file, options.cut === true));
   });
 }
 
@@ -37,10 +40,11 @@ function listFiles(dir: string): string[] {
   return files.toSorted((a, b) => a.at - b.at).map(({ file }) => file);
 }
 
-function parse(line: string, file: string): LogLine {
+function parse(line: string, file: string, cut: boolean): LogLine[] {
   try {
-    return JSON.parse(line) as LogLine;
+    return [JSON.parse(line) as LogLine];
   } catch (cause) {
+    if (cut) return [];
     throw new Error(`${file}: torn line: ${line.slice(0, 200)}`, { cause });
   }
 }

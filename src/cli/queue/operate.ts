@@ -7,6 +7,7 @@ import { closeSync } from 'node:fs';
 import { EX } from '../../base/sysexits.ts';
 import { errorText, oneLine } from '../../base/text.ts';
 import type { Config } from '../../config/config.ts';
+import { openFileLogger } from '../../log/file-logger.ts';
 import { openLogger, type Logger } from '../../log/logger.ts';
 import { takeLock, type Locked } from '../../process/lock.ts';
 import { openStore } from '../../queue/open-store.ts';
@@ -44,6 +45,8 @@ const BATCH = 100;
 const AT_A_TIME = 16;
 /** How long the last workers of a farm that ended are waited for, in ms. */
 const LOCK_MS = 3000;
+/** What a log process that is just being replaced gets to take our lines, in ms. */
+const LOG_MS = 3000;
 
 /** `queue retry|hold|release|bounce|delete|restore`. */
 export async function operate(operation: Operation): Promise<number> {
@@ -52,12 +55,12 @@ export async function operate(operation: Operation): Promise<number> {
   const chosen = findMessages({ split: config.queue.split }, selector, operation.limit);
   if (operation.dryRun) return dryRun(operation, chosen);
   const worker = `queue-${process.pid}-${Date.now().toString(36)}`;
-  const log = openLogger({ socket: config.farms.log.socket, farm: 'cli', worker, level: config.log.level });
   const lock = live ? undefined : await takeLock('lock', { waitMs: LOCK_MS });
   if (lock && lock.kind !== 'locked') {
     await operation.context.err.line(`queue: ${whyNotLocked(lock)}`);
     return EX.TEMPFAIL;
   }
+  const log = await openLog(operation, worker);
   const farm = live ? await connectFarm(config) : NO_FARM;
   try {
     const store = await openStore({ config, worker, log, role: 'command' });
@@ -70,10 +73,17 @@ export async function operate(operation: Operation): Promise<number> {
   } finally {
     // Open connections would keep the command alive; a second close does nothing.
     await farm.close();
-    if (lock) closeSync(lock.fd);
-    await log.flush(500);
+    await log.flush(LOG_MS);
     log.close();
+    if (lock) closeSync(lock.fd);
   }
+}
+
+/** While no farm runs, the lock is ours, and so no log process lives: the command writes its lines itself. */
+async function openLog({ context, config, live }: Operation, worker: string): Promise<Logger> {
+  const who = { farm: 'cli', worker, level: config.log.level };
+  if (live) return openLogger({ socket: config.farms.log.socket, ...who });
+  return openFileLogger({ ...who, onTrouble: (why) => void context.err.line(`queue: no line in the log: ${why}`) });
 }
 
 /** One owner: while no farm runs, a command that works on the queue holds its lock. */

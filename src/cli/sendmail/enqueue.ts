@@ -2,18 +2,22 @@
  * Puts a message into the queue on disk without any farm: durable before the command ends, found by the injector when
  * the farm starts. A farm that started in between gets the handle at once.
  */
+import { closeSync } from 'node:fs';
 import { EX } from '../../base/sysexits.ts';
 import { errorCode, errorText, oneLine } from '../../base/text.ts';
 import type { Config } from '../../config/config.ts';
 import { connectPeer } from '../../ipc/connect.ts';
 import { makeHello } from '../../ipc/hello.ts';
 import { SegmentNotices } from '../../ipc/segment-notices.ts';
+import { openFileLogger } from '../../log/file-logger.ts';
+import type { Fields } from '../../log/line.ts';
 import { openLogger, type Logger } from '../../log/logger.ts';
 import { isAsciiAddress } from '../../mail/address.ts';
 import type { Envelope } from '../../mail/envelope.ts';
 import { DEFAULT_TENANT } from '../../mail/envelope.ts';
 import { dateHeader, messageIdHeader, receivedHeader } from '../../mail/trace.ts';
 import { readIpcTls } from '../../process/ipc-tls.ts';
+import { takeLock } from '../../process/lock.ts';
 import { openStore } from '../../queue/open-store.ts';
 import type { Handle, Store } from '../../queue/store.ts';
 import { StorageFull } from '../../queue/store.ts';
@@ -35,6 +39,8 @@ type Closed = Parameters<SegmentNotices['post']>;
 
 /** What the router of a farm that is just starting gets to answer. */
 const HAND_ON_MS = 5000;
+/** How long another command is waited for that writes to the log, in ms. */
+const LOCK_MS = 1000;
 
 /** Call it within var. Never rejects for what a disk does: the report says it. */
 export async function enqueue(message: OutgoingMessage, queue: QueueOnDisk): Promise<Report> {
@@ -54,7 +60,8 @@ export async function enqueue(message: OutgoingMessage, queue: QueueOnDisk): Pro
     try {
       if (!store.hasRoom()) return failed('the disk of the queue is full', EX.TEMPFAIL);
       const { handle, envelope, id } = await commit(store, message, queue);
-      log.info('received', { id, sender: envelope.sender, recipients: message.recipients.length, via: 'sendmail' });
+      const { sender, recipients } = envelope;
+      await logReceived(log, worker, { id, sender, recipients: recipients.length, via: 'sendmail' });
       taken = await handOn(config, { handle, envelope }, worker);
       return { lines: [`queued as ${id}; the farm delivers it when it runs`], status: EX.OK };
     } finally {
@@ -67,6 +74,20 @@ export async function enqueue(message: OutgoingMessage, queue: QueueOnDisk): Pro
     await log.flush(200);
     log.close();
   }
+}
+
+/**
+ * While no farm runs, nobody else writes the line: whoever has the lock of var, as every log process has, may do it. When that
+ * cannot be had the injector says at the next start that the message is there.
+ */
+async function logReceived(log: Logger, worker: string, fields: Fields): Promise<void> {
+  if (await isLive()) return log.info('received', fields);
+  const lock = await takeLock('lock', { waitMs: LOCK_MS }).catch(() => undefined);
+  if (lock?.kind !== 'locked') return log.info('received', fields);
+  const own = await openFileLogger({ farm: 'cli', worker, onTrouble: () => undefined });
+  own.info('received', fields);
+  own.close();
+  closeSync(lock.fd);
 }
 
 async function commit(

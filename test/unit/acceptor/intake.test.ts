@@ -76,7 +76,7 @@ function logger(): Logger {
     warn: note,
     error: note,
     debug: note,
-    flush: () => Promise.resolve(),
+    flush: () => Promise.resolve(true),
     dropped: () => 0,
   } as Logger;
 }

@@ -151,7 +151,7 @@ function recordLog(lines: LogLine[]): Logger {
     (event: string, fields: Record<string, unknown> = {}): void =>
       void lines.push({ level, event, fields });
   const log = { info: at('info'), warn: at('warn'), error: at('error'), debug: at('debug') };
-  return { ...log, flush: () => Promise.resolve(), dropped: () => 0 } as Logger;
+  return { ...log, flush: () => Promise.resolve(true), dropped: () => 0 } as Logger;
 }
 
 async function readContent(config: Config, handle: string): Promise<string> {

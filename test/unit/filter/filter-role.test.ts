@@ -74,7 +74,15 @@ async function start(filters: Record<string, Settings> = {}, timeoutMs = 60_000)
     instance: 'filter-1-test',
     farm: 'filter',
     config: configOf(socket, filters, timeoutMs),
-    log: { debug: note, info: note, warn: note, error: note, flush: async () => {}, dropped: () => 0, close: () => {} },
+    log: {
+      debug: note,
+      info: note,
+      warn: note,
+      error: note,
+      flush: async () => true,
+      dropped: () => 0,
+      close: () => {},
+    },
     fd: () => undefined,
     jobDone: () => void (jobs += 1),
   });

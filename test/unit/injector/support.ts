@@ -94,7 +94,7 @@ export function listLog(): { readonly log: Logger; readonly events: string[] } {
       warn: note,
       error: note,
       debug: note,
-      flush: async () => undefined,
+      flush: async () => true,
       dropped: () => 0,
       close: () => undefined,
     },

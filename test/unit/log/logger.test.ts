@@ -19,13 +19,20 @@ function socketPath(): string {
   return path.join(dir, `${count}.sock`);
 }
 
-/** A server that gathers lines. */
-async function collect(t: TestContext, socket: string) {
+/** A server that gathers lines, and says so for each piece unless it is to be silent. */
+async function collect(t: TestContext, socket: string, silent = false) {
   let text = '';
   const open = new Set<net.Socket>();
   const server = net.createServer((client) => {
+    let count = 0;
     open.add(client);
-    client.on('data', (chunk) => void (text += chunk.toString()));
+    client.on('data', (chunk) => {
+      // An empty line only asks for an answer.
+      const lines = chunk.toString().replace(/(^|\n)\n+/g, '$1');
+      text += lines;
+      count += lines.split('\n').length - 1;
+      if (!silent) client.write(`${count}\n`);
+    });
     client.on('error', () => undefined);
   });
   await new Promise<void>((resolve) => server.listen(socket, resolve));
@@ -114,11 +121,59 @@ describe('logger', () => {
     await waitFor(() => former.lines().length === 1);
     await former.stop();
     const next = await collect(t, socket);
-    // A line that the dying process took with it is lost; those from now on are not.
-    await waitFor(() => {
-      log.info('two');
-      return next.lines().length > 0;
-    });
+    log.info('two');
+    await waitFor(() => next.lines().some(({ event }) => event === 'two'));
+  });
+
+  it('says that lines are in the file only when the log process says so', async (t) => {
+    const socket = socketPath();
+    const silent = await collect(t, socket, true);
+    const log = open(t, socket);
+    log.info('one');
+    assert.equal(await log.flush(100), false);
+    await waitFor(() => silent.lines().length === 1);
+    await silent.stop();
+    await collect(t, socket);
+    assert.equal(await log.flush(10_000), true);
+    assert.equal(await log.flush(0), true, 'nothing is left to wait for');
+  });
+
+  it('sends again what was not acknowledged when the log process died, and forgets what was', async (t) => {
+    const socket = socketPath();
+    const first = await collect(t, socket);
+    const log = open(t, socket);
+    for (let n = 0; n < 10; n += 1) log.info('told', { n });
+    assert.equal(await log.flush(10_000), true);
+    await first.stop();
+    const silent = await collect(t, socket, true);
+    for (let n = 0; n < 2000; n += 1) log.info('untold', { n });
+    await waitFor(() => silent.lines().length === 2000);
+    await silent.stop();
+    const last = await collect(t, socket);
+    log.info('after');
+    assert.equal(await log.flush(10_000), true);
+    assert.deepEqual(
+      last.lines().map(({ event, n }) => `${String(event)} ${String(n)}`),
+      [...Array.from({ length: 2000 }, (_, n) => `untold ${n}`), 'after undefined'],
+    );
+    assert.equal(log.dropped(), 0);
+  });
+
+  it('forgets the oldest lines when the log process takes all and acknowledges nothing', async (t) => {
+    const socket = socketPath();
+    const silent = await collect(t, socket, true);
+    const log = open(t, socket, { maxBuffer: 20_000 });
+    for (let round = 0; round < 20; round += 1) {
+      for (let n = 0; n < 50; n += 1) log.info('many', { n: round * 50 + n });
+      await waitFor(() => silent.lines().length === (round + 1) * 50);
+    }
+    assert.equal(log.dropped(), 0);
+    await silent.stop();
+    const next = await collect(t, socket);
+    assert.equal(await log.flush(10_000), true);
+    const lines = next.lines().length;
+    assert.ok(lines > 50 && lines < 250, `${lines} lines were kept`);
+    assert.equal(next.lines().at(-1)?.['n'], 999);
   });
 
   it('drops past its bound, counts, and says so once the log is back', async (t) => {
@@ -191,7 +246,7 @@ describe('logger over a process that misbehaves', () => {
     const child = await startReader(t, socket, out);
     const log = open(t, socket);
     log.info('before');
-    await log.flush();
+    await waitFor(async () => (await fs.readFile(out, 'utf8')).includes('before'));
     child.kill('SIGSTOP');
     const filler = 'x'.repeat(1000);
     for (let n = 0; n < 800; n += 1) log.info('while', { n, filler });

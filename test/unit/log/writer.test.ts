@@ -151,6 +151,49 @@ describe('log process', () => {
     for (const log of [own, supervisor]) log.close();
   });
 
+  it('acknowledges what is in the file, to each client its own lines, and nothing while the file cannot be written', async (t) => {
+    const folder = path.join(dir, 'blocked');
+    await fs.writeFile(folder, 'no folder');
+    const file = path.join(folder, 'mailfarm.log');
+    const running = await start(t, { file });
+    const logs = [1, 2].map((n) => openLogger({ socket: running.socket, farm: 'router', worker: `router-${n}` }));
+    t.after(() => logs.forEach((log) => log.close()));
+    for (let n = 0; n < 100; n += 1) for (const log of logs) log.info('waits', { n });
+    assert.deepEqual(await Promise.all(logs.map((log) => log.flush(200))), [false, false]);
+    await fs.rm(folder);
+    assert.deepEqual(await Promise.all(logs.map((log) => log.flush(20_000))), [true, true]);
+    assert.equal((await readLines(file)).length, 200);
+    logs[0]?.info('one more');
+    assert.equal(await logs[0]?.flush(20_000), true);
+    assert.equal((await readLines(file)).length, 201);
+  });
+
+  it('acknowledges also what it had to drop, so that nobody keeps it for ever', async (t) => {
+    const folder = path.join(dir, 'dropping');
+    await fs.writeFile(folder, 'no folder');
+    const running = await start(t, { file: path.join(folder, 'mailfarm.log'), maxBacklog: 3000 });
+    const log = openLogger({ socket: running.socket, farm: 'router', worker: 'router-1' });
+    t.after(() => log.close());
+    for (let n = 0; n < 200; n += 1) log.info('waits', { n });
+    await waitFor(() => Number(running.role.stats()['dropped']) > 0);
+    await fs.rm(folder);
+    assert.equal(await log.flush(20_000), true);
+  });
+
+  it('is not held up by a client that never reads its answers', async (t) => {
+    const running = await start(t);
+    const deaf = await connect(t, running.socket);
+    deaf.pause();
+    const log = openLogger({ socket: running.socket, farm: 'router', worker: 'router-1' });
+    t.after(() => log.close());
+    for (let n = 0; n < 20; n += 1) {
+      deaf.write(`{"event":"deaf","n":${n}}\n\n`);
+      log.info('hears', { n });
+      assert.equal(await log.flush(20_000), true);
+    }
+    await waitFor(async () => (await running.lines()).length === 40);
+  });
+
   it('ends at its deadline although a client stays', async (t) => {
     const running = await start(t);
     await connect(t, running.socket);

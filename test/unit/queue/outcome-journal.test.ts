@@ -15,6 +15,7 @@ import { waitFor } from '../../support/wait.ts';
 import { commit, openTestQueue, SPLIT } from './support.ts';
 
 const next = createIdSource();
+const LARGE = 'x'.repeat(20_000);
 const delivered = (address: string): Outcome => ({ state: 'delivered', recipients: [address], at: 1 });
 
 describe('the outcome journal', () => {
@@ -66,7 +67,7 @@ describe('housekeeping', () => {
     const layout = { root: queue.dir, split: SPLIT };
     const complaints: string[] = [];
     const complain = (event: string): void => void complaints.push(event);
-    const keeping = new Housekeeping(layout, { warn: complain, error: complain });
+    const keeping = new Housekeeping(layout, { warn: complain, error: complain, flush: async () => true });
     const handles = await Promise.all(Array.from({ length: 20 }, () => commit(queue.store, 'x'.repeat(20_000))));
     await commit(queue.store, 'small');
     await queue.store.close();
@@ -92,12 +93,37 @@ describe('housekeeping', () => {
     await queue.store.record(handle, [{ state: 'delivered', recipients: ['to@example.org'], at: 1 }]);
     await appendState({ disk: createDisk(), layout }, id, [outcomeLine(id, [])]);
     await queue.store.close();
-    const keeping = new Housekeeping(layout, { warn: complain, error: complain });
+    const keeping = new Housekeeping(layout, { warn: complain, error: complain, flush: () => Promise.resolve(true) });
     keeping.removeMessage(id);
     for (const name of readdirSync(`${queue.dir}/outcome`)) keeping.removeSegment(`outcome/${name}`);
     await keeping.finish();
     assert.equal(existsSync(messagePath(layout, id)), false);
     assert.equal(existsSync(statePath(layout, id)), false);
     assert.deepEqual(readdirSync(`${queue.dir}/outcome`), []);
+  });
+
+  it('removes nothing before the log has the lines that tell of it', async () => {
+    await using queue = await openTestQueue();
+    const layout = { root: queue.dir, split: SPLIT };
+    const turns: ((inLog: boolean) => void)[] = [];
+    const flush = (): Promise<boolean> => new Promise((resolve) => turns.push(resolve));
+    const keeping = new Housekeeping(layout, { warn: assert.fail, error: assert.fail, flush });
+    const [first, second] = [await commit(queue.store, LARGE), await commit(queue.store, LARGE)];
+    const there = (): boolean[] => [first, second].map((handle) => existsSync(messagePath(layout, idOfHandle(handle))));
+    keeping.removeMessage(first);
+    await waitFor(() => turns.length === 1);
+    keeping.removeMessage(second);
+    assert.deepEqual(there(), [true, true]);
+    turns[0]?.(false);
+    await waitFor(() => turns.length === 2);
+    assert.deepEqual(there(), [true, true], 'the log did not answer in time');
+    turns[1]?.(true);
+    await waitFor(() => turns.length === 3);
+    await waitFor(() => there()[0] === false);
+    assert.deepEqual(there(), [false, true]);
+    const finished = keeping.finish();
+    turns[2]?.(false);
+    await finished;
+    assert.deepEqual(there(), [false, false]);
   });
 });

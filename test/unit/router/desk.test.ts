@@ -110,7 +110,7 @@ async function setUp(given: PlanRules, options: { limit?: number } = {}): Promis
 
 function listLogger(lines: Line[]): Logger {
   const add = (event: string, fields: Record<string, unknown> = {}): void => void lines.push({ event, fields });
-  return { debug: add, info: add, warn: add, error: add, flush: async () => {}, dropped: () => 0, close: () => {} };
+  return { debug: add, info: add, warn: add, error: add, flush: async () => true, dropped: () => 0, close: () => {} };
 }
 
 describe('Desk', () => {

@@ -90,7 +90,7 @@ export function keepingLogger(): Logger & { readonly lines: KeptLine[] } {
     info: at('info'),
     warn: at('warn'),
     error: at('error'),
-    flush: () => Promise.resolve(),
+    flush: () => Promise.resolve(true),
     dropped: () => 0,
     close: () => {},
   };

@@ -13,6 +13,7 @@ import type { Logger } from '../../../log/logger.ts';
 import { isAsciiAddress } from '../../../mail/address.ts';
 import type { Envelope } from '../../../mail/envelope.ts';
 import type { Reply } from '../../../mail/outcome.ts';
+import { hasOwnFile } from '../../../queue/handle.ts';
 import { StorageFull, type Handle, type Store, type StoredMessage } from '../../../queue/store.ts';
 import type { Deliverer, DeliveryResult, RecipientVerdict } from '../../deliverer.ts';
 import { mergeVerdicts, reply } from '../../replies.ts';
@@ -24,6 +25,8 @@ import type { Report, ReportedRecipient } from './report.ts';
 const MAX_OUTSTANDING = 1000;
 /** How long the router gets to take one of them before the bin waits, in ms. */
 const ROUTER_MS = 5000;
+/** How long a large report waits for its line to be in the log before it is handed on, in ms: less than a lane gets to end. */
+const LOG_MS = 500;
 
 export interface BounceOptions {
   readonly store: Pick<Store, 'nextId' | 'draft'>;
@@ -91,13 +94,24 @@ export class BounceDeliverer implements Deliverer {
     const envelope = reportEnvelope(report, message.id, eightBit);
     const draft = store.draft(id);
     await draft.write(bytes);
-    return { id, envelope, handle: await draft.commit(envelope) };
+    const handle = await draft.commit(envelope);
+    const to = [envelope.recipients[0]?.address];
+    this.#options.log.info('received', {
+      id,
+      sender: '',
+      recipients: 1,
+      to,
+      size: draft.size,
+      via: 'bounce',
+      about: message.id,
+    });
+    return { id, envelope, handle };
   }
 
   /** Not waited for: the report is in the queue, and whoever loses it in memory finds it there. */
-  #send({ handle, envelope }: Committed): Promise<void> {
+  async #send({ handle, envelope }: Committed): Promise<void> {
+    if (hasOwnFile(handle)) await this.#options.log.flush(LOG_MS);
     this.#lastSent = this.#options.handOn.send({ t: 'accepted', handle, envelope });
-    return Promise.resolve();
   }
 
   async #waitForRouter(): Promise<void> {

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { test } from 'node:test';
 import { EX } from '../../../../src/base/sysexits.ts';
 import { makeQueue, parseLines, type ListedMessage, type QueueFixture } from '../queue-fixture.ts';
@@ -59,6 +61,37 @@ test('delete moves to the deleted queue, restore brings back', async () => {
     assert.equal((await queue.queue('count', '--state', 'deleted')).stdout, '0\n');
     assert.equal((await queue.queue('restore', id)).status, EX.NOINPUT);
   }
+});
+
+test('without a farm the command is the writer of the log, and leaves a line for each message', async () => {
+  const queue = makeQueue();
+  const [first, second] = [await queue.plant(), await queue.plant()];
+  const file = path.join(queue.var, 'log', 'mailfarm.log');
+  for (const verb of ['hold', 'delete', 'restore', 'bounce']) await queue.queue(verb, first);
+  appendFileSync(file, '{"cut off');
+  await queue.queue('delete', second);
+  await queue.queue('delete', second);
+  const lines = readFileSync(file, 'utf8')
+    .split('\n')
+    .filter((line) => line.startsWith('{"time"'));
+  const told = lines.map((line): Record<string, unknown> => JSON.parse(line));
+  assert.deepEqual(
+    told.map(({ event, id, by }) => [event, id, by]),
+    [
+      ...['held', 'deleted', 'restored', 'given-up'].map((event) => [event, first, 'operator']),
+      ['deleted', second, 'operator'],
+    ],
+  );
+});
+
+test('a log that cannot be written keeps no command from its work', async () => {
+  const queue = makeQueue();
+  const id = await queue.plant();
+  writeFileSync(path.join(queue.var, 'log'), 'no folder');
+  const ran = await queue.queue('hold', id);
+  assert.equal(ran.status, EX.OK);
+  assert.match(ran.stderr, /^queue: no line in the log: /);
+  assert.equal((await stateOf(queue, id))?.state, 'held');
 });
 
 test('selectors choose what is worked on; --dry-run only tells', async () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { once } from 'node:events';
 import path from 'node:path';
@@ -140,6 +140,9 @@ test('without a farm the message is queued on disk, complete', async () => {
   assert.match(ran.stderr, /^sendmail: queued as [0-9a-z]{19}; the farm delivers it when it runs\n$/);
   const [message] = await host.queued();
   assert.equal(message?.sender, 'ann@example.org');
+  const line: unknown = JSON.parse(readFileSync(path.join(host.var, 'log', 'mailfarm.log'), 'utf8'));
+  const { event, id, via } = line as Record<string, unknown>;
+  assert.deepEqual([event, id, via], ['received', message.id, 'sendmail'], 'nobody else can log it');
   const raw = await host.raw(message.id);
   assert.match(
     raw,
