@@ -380,9 +380,9 @@ describe('filters', () => {
 
 describe('a Unix socket', () => {
   it('is a listener like any other; who can open it is trusted', async () => {
-    const yaml = YAML.replace('"127.0.0.1:0", role: mx', '"unix:run/lmtp.sock", role: local, protocol: lmtp');
+    const yaml = YAML.replace('"127.0.0.1:0", role: mx', '"unix:run/in.sock", role: local, protocol: lmtp');
     const acceptor = await start({ yaml });
-    const client = await SmtpClient.connect({ path: 'run/lmtp.sock' });
+    const client = await SmtpClient.connect({ path: 'run/in.sock' });
     clients.push(client);
     assert.match(await client.reply(), /^220 mx\.test LMTP/);
     assert.match(await client.ask('LHLO client.example'), /^250/);
