@@ -5,12 +5,12 @@
 import type { Peer } from '../ipc/peer.ts';
 import type { Logger } from '../log/logger.ts';
 import { createDisk, type Disk } from '../queue/disk.ts';
-import { journalHandle } from '../queue/handle.ts';
+import { idOfHandle, journalHandle } from '../queue/handle.ts';
 import { readKnownOutcomes, readSegment, type SegmentFiles } from '../queue/known-outcomes.ts';
 import { bucketFolder, type Layout } from '../queue/layout.ts';
 import { outcomeLine } from '../queue/record.ts';
 import type { Handle, QueueId, Store } from '../queue/store.ts';
-import { appendState, removeFromTree } from '../queue/tree.ts';
+import { appendState } from '../queue/tree.ts';
 import { QueueWalk } from '../queue/walk.ts';
 
 export interface Settling {
@@ -25,6 +25,8 @@ export interface Settling {
 const ANSWER_MS = 60_000;
 /** Messages moved at a time: they share the syncs of the folders. */
 const AT_ONCE = 16;
+/** Messages after which the scheduler is told: it must remember what ends meanwhile. */
+const TOLD_AT_ONCE = 1000;
 const MAX_CONTENT = 64 * 1024 * 1024;
 /** Rounds of one run: what is left then is taken up by the next. */
 const ROUNDS = 1000;
@@ -39,21 +41,35 @@ export async function settleAll(settling: Settling): Promise<void> {
 }
 
 async function settleSegment(settling: Settling, name: string, wanted: ReadonlySet<number>): Promise<void> {
-  const files = { disk: createDisk(), layout: settling.layout };
+  const { scheduler, layout } = settling;
+  const files = { disk: createDisk(), layout };
   const { found, unread } = await findRecords(files, name, wanted);
   if (unread.length > 0) await settling.keep(name, `${unread.length} records could not be read`);
-  const handles = [...found.values()];
-  for (let i = 0; i < handles.length; i += AT_ONCE) {
-    await Promise.all(handles.slice(i, i + AT_ONCE).map((handle) => settling.store.moveToTree(handle)));
+  const records = [...wanted].map((ordinal) => ({ ordinal, handle: found.get(ordinal) }));
+  let [moved, gone] = [0, 0];
+  for (let i = 0; i < records.length; i += TOLD_AT_ONCE) {
+    const some = records.slice(i, i + TOLD_AT_ONCE);
+    await moveAll(
+      settling,
+      some.flatMap(({ handle }) => handle ?? []),
+    );
+    const ordinals = some.map(({ ordinal }) => ordinal);
+    const ids = some.map(({ handle }) => (handle === undefined ? '' : idOfHandle(handle)));
+    const answer = await scheduler.request({ t: 'moved', segment: name, ordinals, ids }, ANSWER_MS);
+    moved += ids.filter((id) => id !== '').length;
+    gone += answer.t === 'gone' ? answer.ordinals.length : 0;
   }
-  const answer = await settling.scheduler.request({ t: 'moved', segment: name, ordinals: [...wanted] }, ANSWER_MS);
-  const gone = answer.t === 'gone' ? answer.ordinals : [];
-  const ids = gone.flatMap((ordinal) => found.get(ordinal)?.slice(0, 19) ?? []) as QueueId[];
-  for (const id of ids) await removeFromTree(files, id);
-  // Their outcomes go with the journal that they speak of, and that is not ours.
-  for (const bucket of new Set(ids.map((id) => bucketFolder(settling.layout, id))))
-    await syncIfThere(files.disk, bucket);
-  settling.log.info('settled', { segment: name, moved: handles.length - gone.length });
+  settling.log.info('settled', { segment: name, moved: moved - gone });
+}
+
+/** A scheduler that is gone has no use for more files: who comes after it looks through the tree anew. */
+async function moveAll({ store, scheduler }: Settling, handles: readonly Handle[]): Promise<void> {
+  for (let i = 0; i < handles.length; i += AT_ONCE) {
+    if (scheduler.closed) throw new Error('the scheduler is gone');
+    const moves = handles.slice(i, i + AT_ONCE).map((handle) => store.moveToTree(handle));
+    const failed = (await Promise.allSettled(moves)).find(({ status }) => status === 'rejected');
+    if (failed?.status === 'rejected') throw failed.reason;
+  }
 }
 
 /** What was staged and never accepted is no message. */

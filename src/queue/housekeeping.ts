@@ -61,6 +61,12 @@ export class Housekeeping {
     return existsSync(segmentPath(this.#layout, 'journal', name));
   }
 
+  /** In the deleted queue; what a crash left in both is in the tree. */
+  isDeleted(id: string): boolean {
+    const inTree = existsSync(messagePath(this.#layout, id as QueueId));
+    return !inTree && existsSync(deletedPath(this.#layout, id as QueueId));
+  }
+
   /** Resolves when all removals asked for are done. */
   async finish(): Promise<void> {
     if (this.#running > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve));

@@ -53,6 +53,7 @@ export class LostLanes {
       (outcome) => outcome.at >= since - SLACK_MS && outcome.recipients.some((address) => mine.has(address)),
     );
     const conductor = this.#options.conductor();
+    conductor.ledger.doubt(part.message.facts.handle);
     if (found.length > 0) return conductor.report(part, { outcomes: found });
     if (part.crashes < SUSPECT_CRASHES) return conductor.redo(flight);
     const why = `${part.crashes} workers ended while they delivered it`;

@@ -71,7 +71,7 @@ export async function startScheduler(worker: Worker): Promise<Role> {
       lost: (lane, lost) => void lostLanes.recover(lane, lost),
     },
   });
-  const claims = new Claims(conductor);
+  const claims = new Claims(conductor, (id) => housekeeping.isDeleted(id));
   const before = await readFinishedBefore(layout);
   const server = await listenForPeers({
     ...listenOn(worker),

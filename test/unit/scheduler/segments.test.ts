@@ -105,41 +105,60 @@ describe('settling', () => {
 
   it('finishes what was moved, and the segment goes', () => {
     const { segments, removed } = lingering();
-    assert.deepEqual(segments.settled('1', [0, 1]), []);
+    segments.settled('1', [0, 1]);
+    assert.deepEqual(removed, ['journal/1']);
+    assert.equal(segments.doubts, false);
+  });
+
+  it('keeps the segment until the settler said that the files are there, whatever ends meanwhile', () => {
+    const { segments, removed } = lingering();
+    for (const ordinal of [0, 1]) assert.equal(segments.finish('1', ordinal), false, 'it may have a file');
+    assert.deepEqual(removed, []);
+    segments.settled('1', [1]);
+    assert.deepEqual(removed, []);
+    segments.settled('1', [0]);
     assert.deepEqual(removed, ['journal/1']);
   });
 
-  it('says which messages were delivered meanwhile: their new files are for nothing', () => {
+  it('gives nothing out twice while a settler is at it, and all of it at once when that is gone', () => {
     const { segments } = lingering();
     segments.finish('1', 0);
-    assert.deepEqual(segments.settled('1', [0, 1]), [0]);
+    assert.deepEqual(segments.plan().segments, []);
+    assert.equal(segments.wantsSettling(), false);
+    segments.planLost();
+    assert.equal(segments.wantsSettling(), true);
+    assert.deepEqual(segments.plan().segments, [{ segment: '1', ordinals: [0, 1] }]);
   });
 
-  it('says so also when the segment went meanwhile', () => {
-    const { segments, removed } = lingering();
-    for (const ordinal of [0, 1]) segments.finish('1', ordinal);
+  it('gives out again what was passed over, when its time has come once more', () => {
+    const { segments, at } = lingering();
+    segments.settled('1', [0]);
+    at(2 * LINGER);
+    assert.deepEqual(segments.plan().segments, []);
+    at(2 * LINGER + 1);
+    assert.deepEqual(segments.plan().segments, [{ segment: '1', ordinals: [1] }]);
+  });
+
+  it('looks after a record in doubt although it is finished', () => {
+    const { segments, removed, at } = open();
+    for (const ordinal of [0, 1]) segments.note('1', ordinal);
+    segments.finish('1', 1);
+    for (const ordinal of [0, 1, 7]) segments.doubt('1', ordinal);
+    assert.equal(segments.finish('1', 0), false, 'it may have a file');
+    segments.close('journal/1', 2, []);
+    assert.deepEqual(removed, []);
+    at(LINGER);
+    assert.deepEqual(segments.plan().segments, [{ segment: '1', ordinals: [0] }]);
+    segments.settled('1', [0]);
     assert.deepEqual(removed, ['journal/1']);
-    assert.equal(segments.wantsSettling(), false, 'asking does not forget the plan');
-    assert.deepEqual(segments.settled('1', [0, 1]), [0, 1]);
   });
 
-  it('never counts a message as gone that was moved by somebody else and lives on', () => {
-    const { segments, removed } = lingering();
-    segments.noteMoved('1', 0);
-    assert.deepEqual(segments.settled('1', [0]), [], 'deferred by its worker');
-    segments.noteMoved('1', 1);
-    assert.deepEqual(removed, ['journal/1']);
-    assert.deepEqual(segments.settled('1', [1]), [], 'nor when the segment went with it');
-  });
-
-  it('never counts as gone what an injector found in the tree', () => {
-    const { segments } = lingering();
-    segments.close('journal/1', 2, [0, 1]);
-    assert.deepEqual(segments.settled('1', [0, 1]), []);
-  });
-
-  it('says nothing of segments that were never planned', () => {
-    assert.deepEqual(open().segments.settled('7', [0]), []);
+  it('takes no answer about segments that were never planned', () => {
+    const { segments, removed } = open();
+    segments.note('1', 0);
+    segments.close('journal/1', 1, []);
+    for (const segment of ['1', '7']) segments.settled(segment, [0]);
+    assert.deepEqual(removed, []);
   });
 });
 

@@ -36,6 +36,8 @@ export interface Rig extends AsyncDisposable {
   readonly recorded: Map<string, readonly Outcome[]>;
   readonly lanes: OpenLane[];
   rules: ConductorRules;
+  /** Lets that many milliseconds pass for the accounts of the segments. */
+  readonly pass: (ms: number) => void;
 }
 
 export const RULES: ConductorRules = {
@@ -71,7 +73,13 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
     };
   };
   const server = await listenForPeers({ path, self: makeHello({ farm: 'smtp', worker: 'smtp-1-test' }), onPeer });
-  const segments = new Segments({ linger: 60_000, remove: (name) => void removed.push(name), begunAt: timeOfId });
+  let passed = 0;
+  const segments = new Segments({
+    linger: 60_000,
+    remove: (name) => void removed.push(name),
+    begunAt: timeOfId,
+    now: () => Date.now() + passed,
+  });
   const self = makeHello({ farm: 'scheduler', worker: 'scheduler-1-test' });
   const lost = new LostLanes({
     conductor: () => rig.conductor,
@@ -100,6 +108,7 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
     held,
     recorded,
     lanes,
+    pass: (ms) => void (passed += ms),
     rules: { ...RULES, ...options.rules },
     async [Symbol.asyncDispose]() {
       conductor.dispatcher.stop();
