@@ -13,7 +13,7 @@ import { parseHandle } from './handle.ts';
 import {
   bucketFolder,
   corruptPath,
- 
+  deletedPath,
   folder,
   FOLDERS,
   segmentPath,
@@ -172,7 +172,9 @@ class FileStore implements Store {
     const path = temporaryPath(this.#layout, `${id}.${this.#options.worker}.move${lastMove}`);
     try {
       await this.#writeDurably(path, raw);
-      await placeInTree({ disk: this.#disk, layout: this.#layout }, id, path);
+      // An operator may delete it at this moment: then it must not be in the tree again.
+      const deleted = deletedPath(this.#layout, id);
+      await placeInTree({ disk: this.#disk, layout: this.#layout }, id, path, deleted);
     } catch (error) {
       await this.#disk.unlink(path);
       if (!(error instanceof AlreadyInTree)) throw error;

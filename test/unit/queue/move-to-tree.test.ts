@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
+import { moveToDeleted } from '../../../src/queue/deleted.ts';
 import { createDisk, type Disk } from '../../../src/queue/disk.ts';
 import { idOfHandle } from '../../../src/queue/handle.ts';
-import { messagePath, type Layout } from '../../../src/queue/layout.ts';
-import { commit, openTestQueue, SPLIT, type TestQueue } from './support.ts';
+import { deletedPath, messagePath, type Layout } from '../../../src/queue/layout.ts';
+import { commit, contentOf, openTestQueue, SPLIT, type TestQueue } from './support.ts';
 
 const disk = createDisk();
 const layoutOf = (queue: TestQueue): Layout => ({ root: queue.dir, split: SPLIT });
@@ -59,5 +60,26 @@ describe('moving a message of a journal into the tree', () => {
     await assert.rejects(queue.store.moveToTree(handle), /full/);
     full = false;
     assert.deepEqual(readdirSync(`${queue.dir}/tmp`), []);
+  });
+
+  it('does not bring back what an operator deletes at the same time', async () => {
+    let between: (() => Promise<void>) | undefined;
+    const link: Disk['link'] = async (from, to) => {
+      await between?.();
+      return disk.link(from, to);
+    };
+    await using queue = await openTestQueue({ disk: { ...disk, link } });
+    await using operator = await openTestQueue({ dir: queue.dir, worker: 'queue-1-test' });
+    const handle = await commit(queue.store, 'x');
+    const [layout, id] = [layoutOf(queue), idOfHandle(handle)];
+    between = async () => {
+      between = undefined;
+      await operator.store.moveToTree(handle);
+      await moveToDeleted({ disk, layout }, id);
+    };
+    await queue.store.moveToTree(handle);
+    assert.equal(existsSync(messagePath(layout, id)), false);
+    assert.equal(existsSync(deletedPath(layout, id)), true);
+    assert.equal(await contentOf(operator.store, handle), 'x', 'of the journal, which lets it go later');
   });
 });
