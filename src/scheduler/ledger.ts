@@ -16,8 +16,6 @@ export interface LedgerOptions {
   /** Removes the files of a finished message from the tree. */
   readonly remove: (id: string) => void;
   readonly onFinished: (message: Message) => void;
-  /** A segment that we hear of for the first time: does its file exist? */
-  readonly segmentExists: (segment: string) => boolean;
 }
 
 /** Messages that were finished in the tree and are remembered without a walk or a plan. */
@@ -67,10 +65,7 @@ export class Ledger {
     const { id, journal } = parsed;
     if (this.#messages.has(id) || this.claimed.has(id)) return undefined;
     if (journal) {
-      const { segments, segmentExists } = this.#options;
-      const { segment } = journal;
-      if (!segments.has(segment) && (segments.wasRemoved(segment) || !segmentExists(segment))) return undefined;
-      if (!segments.note(journal.segment, journal.ordinal)) return undefined;
+      if (!this.#options.segments.note(journal.segment, journal.ordinal)) return undefined;
     } else if (this.#finishedInTree.has(id) || this.#options.index.hasId(id)) return undefined;
     return this.#add({ id, facts, parts: new Set(), parked: false, stays });
   }

@@ -15,6 +15,8 @@ export interface SegmentsOptions {
   readonly linger: number;
   /** Removes the file of `journal/NAME` or `outcome/NAME`. */
   readonly remove: (segment: string) => void;
+  /** Does the file of a message segment exist? Asked when we hear of it for the first time. */
+  readonly exists: (name: string) => boolean;
   /** When the segment was begun, ms since 1970, told from its name. */
   readonly begunAt: (name: string) => number;
   readonly now?: () => number;
@@ -75,14 +77,10 @@ export class Segments {
     return this.#messages.has(segment);
   }
 
-  wasRemoved(segment: string): boolean {
-    return this.#removed.has(segment);
-  }
-
-  /** Notes a record; false when it was noted before: then the message is here already, or was. */
+  /** Notes a record; false when it was noted before, or its segment is gone: then the message is here already, or was. */
   note(segment: string, ordinal: number): boolean {
     if (ordinal >= MAX_RECORDS) return false;
-    return this.#segment(segment).known.add(ordinal);
+    return this.#segment(segment)?.known.add(ordinal) ?? false;
   }
 
   /** The record needs its journal no more. False when its message has a file of its own, or may get one. */
@@ -133,6 +131,7 @@ export class Segments {
       return this.releaseOutcomes();
     }
     const entry = this.#segment(name);
+    if (!entry) return;
     for (const ordinal of finished) {
       if (ordinal >= MAX_RECORDS) continue;
       entry.known.add(ordinal);
@@ -220,19 +219,20 @@ export class Segments {
     if (entry.doubtful.add(ordinal)) this.#doubts += 1;
   }
 
-  #segment(name: string): MessageSegment {
-    let entry = this.#messages.get(name);
-    if (!entry) {
-      entry = {
-        known: new BitSet(),
-        finished: new BitSet(),
-        doubtful: new BitSet(),
-        plannedAt: -Infinity,
-        total: undefined,
-        closedAt: 0,
-      };
-      this.#messages.set(name, entry);
-    }
+  /** Undefined for one that was removed: everything in it was finished, and late word of it opens no new account. */
+  #segment(name: string): MessageSegment | undefined {
+    const known = this.#messages.get(name);
+    if (known) return known;
+    if (this.#removed.has(name) || !this.#options.exists(name)) return undefined;
+    const entry = {
+      known: new BitSet(),
+      finished: new BitSet(),
+      doubtful: new BitSet(),
+      plannedAt: -Infinity,
+      total: undefined,
+      closedAt: 0,
+    };
+    this.#messages.set(name, entry);
     return entry;
   }
 

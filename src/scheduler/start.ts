@@ -42,6 +42,7 @@ export async function startScheduler(worker: Worker): Promise<Role> {
   const segments = new Segments({
     linger: config.queue.linger,
     remove: (segment) => housekeeping.removeSegment(segment),
+    exists: (name) => housekeeping.segmentExists(name),
     begunAt: (name) => timeOfId(name),
   });
   const onEvent = (event: string, fields: Record<string, unknown>): void => log.info(event, fields);
@@ -57,7 +58,6 @@ export async function startScheduler(worker: Worker): Promise<Role> {
     index,
     segments,
     remove: (id) => housekeeping.removeMessage(id),
-    segmentExists: (name) => housekeeping.segmentExists(name),
     onEvent,
     owner: {
       connect: ({ hop: { channel } }: Bin) =>

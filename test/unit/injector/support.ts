@@ -34,13 +34,17 @@ export interface Farm extends AsyncDisposable {
 export async function openFarm(): Promise<Farm> {
   const folder = makeTemp('injector');
   const [toRouter, toScheduler, removed]: [Frame[], Frame[], string[]] = [[], [], []];
-  const segments = new Segments({ linger: 0, remove: (name) => void removed.push(name), begunAt: timeOfId });
+  const segments = new Segments({
+    linger: 0,
+    remove: (name) => void removed.push(name),
+    exists: () => true,
+    begunAt: timeOfId,
+  });
   const ledger = new Ledger({
     segments,
     index: new WaitingIndex(':memory:'),
     remove: (id) => void removed.push(id),
     onFinished: () => undefined,
-    segmentExists: () => true,
   });
   let [open, most] = [0, 0];
   const take = (frame: Frame, peer: Peer): void => {

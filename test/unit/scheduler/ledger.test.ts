@@ -16,10 +16,15 @@ const inJournal = (ordinal: number): string =>
 function open(exists = true): { ledger: Ledger; segments: Segments; index: WaitingIndex; removed: string[] } {
   const removed: string[] = [];
   const index = new WaitingIndex(':memory:');
-  const segments = new Segments({ linger: 0, remove: (name) => void removed.push(name), begunAt: () => 0 });
+  const segments = new Segments({
+    linger: 0,
+    remove: (name) => void removed.push(name),
+    begunAt: () => 0,
+    exists: () => exists,
+  });
   const remove = (id: string): void => void removed.push(id);
   const onFinished = (): void => undefined;
-  const ledger = new Ledger({ segments, index, remove, onFinished, segmentExists: () => exists });
+  const ledger = new Ledger({ segments, index, remove, onFinished });
   return { ledger, segments, index, removed };
 }
 

@@ -8,19 +8,23 @@ interface Books {
   readonly segments: Segments;
   readonly removed: string[];
   readonly at: (time: number) => void;
+  /** Segments whose files are not there. */
+  readonly missing: Set<string>;
 }
 
 /** Names of segments here are the times at which they were begun. */
 function open(): Books {
   const removed: string[] = [];
+  const missing = new Set<string>();
   let now = 1_000_000;
   const segments = new Segments({
     linger: LINGER,
     remove: (segment) => void removed.push(segment),
+    exists: (name) => !missing.has(name),
     begunAt: Number,
     now: () => now,
   });
-  return { segments, removed, at: (time) => (now = 1_000_000 + time) };
+  return { segments, removed, missing, at: (time) => (now = 1_000_000 + time) };
 }
 
 describe('accounts of journal segments', () => {
@@ -35,7 +39,7 @@ describe('accounts of journal segments', () => {
     assert.deepEqual(removed, []);
     segments.finish('1', 1);
     assert.deepEqual(removed, ['journal/1']);
-    assert.equal(segments.wasRemoved('1'), true);
+    assert.equal(segments.note('1', 0), false, 'nothing of it is new any more');
     assert.equal(segments.has('1'), false);
   });
 
@@ -67,6 +71,24 @@ describe('accounts of journal segments', () => {
     assert.deepEqual(removed, []);
     segments.finish('1', 5);
     assert.deepEqual(removed, ['journal/1']);
+  });
+
+  it('open no account for late word of a segment that is gone, which would keep all outcomes', () => {
+    const { segments, removed, missing, at } = open();
+    segments.note('1', 0);
+    segments.close('journal/1', 1, []);
+    segments.finish('1', 0);
+    missing.add('2');
+    for (const name of ['1', '2']) {
+      segments.close(`journal/${name}`, 0, [0]);
+      segments.close(`journal/${name}`, 3, [0]);
+      assert.equal(segments.note(name, 1), false);
+    }
+    segments.close('outcome/3', 0, []);
+    at(LINGER);
+    segments.releaseOutcomes();
+    assert.deepEqual(removed, ['journal/1', 'outcome/3']);
+    assert.equal(segments.size, 0);
   });
 
   it('are not broken by numbers from a broken frame', () => {

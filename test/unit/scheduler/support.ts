@@ -77,6 +77,7 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
   const segments = new Segments({
     linger: 60_000,
     remove: (name) => void removed.push(name),
+    exists: () => true,
     begunAt: timeOfId,
     now: () => Date.now() + passed,
   });
@@ -92,7 +93,6 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
     index,
     segments,
     remove: (id) => void removed.push(id),
-    segmentExists: () => true,
     onEvent: () => undefined,
     owner: {
       connect: () => connectPeer({ address: path, self, deadlineMs: 60_000 }),
