@@ -139,7 +139,8 @@ export class Ledger {
     if (message.stays) return;
     const journal = parseHandle(message.facts.handle)?.journal;
     const inJournal = journal !== undefined && segments.finish(journal.segment, journal.ordinal);
-    if (!inJournal) {
+    // Without outcomes nothing is known to be finished: if there is a file after all, the next injector hands it on.
+    if (!inJournal && !message.vanished) {
       this.#finishedInTree.add(message.id);
       this.#forgetOldest();
       remove(message.id);

@@ -4,6 +4,18 @@ import { Claims } from '../../../src/scheduler/claims.ts';
 import { waitFor } from '../../support/wait.ts';
 import { delivered, openRig, routed, SEGMENT, type GivenJob } from './support.ts';
 
+describe('a message that its worker did not find', () => {
+  it('leaves memory, and no file of it is removed: nobody knows that it is finished', async () => {
+    await using rig = await openRig({ work: ({ done }) => done([]) });
+    const { id, ...frame } = routed();
+    rig.conductor.take({ ...frame, handle: id });
+    await waitFor(() => rig.conductor.counts.finished === 1);
+    assert.deepEqual(rig.removed, []);
+    rig.conductor.take({ ...frame, handle: id });
+    assert.equal(rig.conductor.counts.taken, 2, 'the next injector may hand it on');
+  });
+});
+
 describe('a message that may have a file in the tree without a word', () => {
   it('was with a worker that died: its end removes the file, and its journal waits for the settler', async () => {
     const work = (given: GivenJob): void => (rig.jobs.length === 1 ? given.peer.close() : delivered(given));
