@@ -135,7 +135,13 @@ export class Committer {
   async commitHeld(id: QueueId, file: LargeFile, how: { envelope: Envelope; why: string }): Promise<Handle> {
     const recipients = how.envelope.recipients.map((recipient) => recipient.address);
     const line = outcomeLine(id, [{ state: 'held', recipients, at: Date.now(), why: how.why }]);
-    await this.#guard(appendState(this.#options, id, [line]));
+    try {
+      await this.#guard(appendState(this.#options, id, [line]));
+    } catch (error) {
+      await file.discard();
+      await removeFromTree(this.#options, id);
+      throw error;
+    }
     return this.commitLarge(id, file, how.envelope);
   }
 
