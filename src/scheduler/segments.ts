@@ -61,8 +61,8 @@ export class Segments {
   readonly #removed = new Set<string>();
   /** Records in doubt, over all segments. */
   #doubts = 0;
-  /** The injector walks: it may still come upon segments that an outcome speaks of. */
-  #walking = false;
+  /** The injector walks, or did not yet: it may still come upon segments that an outcome speaks of. */
+  #walking = true;
 
   constructor(options: SegmentsOptions) {
     this.#options = options;

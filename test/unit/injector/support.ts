@@ -40,6 +40,7 @@ export async function openFarm(): Promise<Farm> {
     exists: () => true,
     begunAt: timeOfId,
   });
+  segments.walking = false;
   const ledger = new Ledger({
     segments,
     index: new WaitingIndex(':memory:'),

@@ -13,7 +13,7 @@ interface Books {
 }
 
 /** Names of segments here are the times at which they were begun. */
-function open(): Books {
+function open(walking = false): Books {
   const removed: string[] = [];
   const missing = new Set<string>();
   let now = 1_000_000;
@@ -24,6 +24,7 @@ function open(): Books {
     begunAt: Number,
     now: () => now,
   });
+  if (!walking) segments.walking = false;
   return { segments, removed, missing, at: (time) => (now = 1_000_000 + time) };
 }
 
@@ -218,11 +219,13 @@ describe('accounts of outcome segments', () => {
     assert.deepEqual(removed, ['outcome/1']);
   });
 
-  it('keep all of them while the injector walks', () => {
-    const { segments, removed, at } = open();
+  it('keep all of them until the injector walked, and while it walks', () => {
+    const { segments, removed, at } = open(true);
     segments.close('outcome/1', 0, []);
-    segments.walking = true;
     at(LINGER);
+    segments.releaseOutcomes();
+    assert.deepEqual(removed, []);
+    segments.walking = true;
     segments.releaseOutcomes();
     assert.deepEqual(removed, []);
     segments.walking = false;
