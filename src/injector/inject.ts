@@ -52,6 +52,8 @@ export async function injectAll(injection: Injection, mode: 'start' | 'orphans')
   const files = { disk: createDisk(), layout: walk.layout };
   const dead = (list: readonly string[]): string[] => list.filter((name) => !isLive(name));
   await secureLeftovers({ ...files, journal: dead(names), outcome: dead(outcomeNames) });
+  // Before anything is asked for a file of its own.
+  if (mode === 'start') await putIntoBuckets(injection);
   await walk.readOutcomes();
   for (const name of names) {
     if (mode === 'orphans' && isLive(name)) continue;
@@ -99,13 +101,16 @@ async function removeEmpty(walk: QueueWalk, name: string): Promise<void> {
   await removeSegment(createDisk(), walk.layout, `journal/${name}`);
 }
 
+async function putIntoBuckets({ walk, log }: Injection): Promise<void> {
+  const { rehomed } = await rehash({ disk: createDisk(), layout: walk.layout });
+  if (rehomed > 0) log.warn('rehashed', { files: rehomed });
+}
+
 async function injectTree(injection: Injection, window: Window): Promise<void> {
   const { walk } = injection;
   const disk = createDisk();
   await sweepTemporary(walk.layout, injection.live);
   await sweepCompanions(walk.layout);
-  const { rehomed } = await rehash({ disk, layout: walk.layout });
-  if (rehomed > 0) injection.log.warn('rehashed', { files: rehomed });
   for await (const message of walk.tree()) {
     if (injection.stopped()) return;
     if (isUnfinished(message)) await inject(injection, message, window);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { describe, it } from 'node:test';
 import { injectAll } from '../../../src/injector/inject.ts';
@@ -78,6 +78,19 @@ describe('the injector', () => {
       ['outcome', 1, []],
     ]);
     assert.equal(handles(farm.toRouter).length, 2, 'also what is in the tree, and no router ever saw');
+  });
+
+  it('takes a message once that lies in the bucket of another split and is in its journal still', async () => {
+    await using queue = await openTestQueue();
+    await using farm = await openFarm();
+    const handle = await commit(queue.store, 'one');
+    await queue.store.moveToTree(handle);
+    const id = idOfHandle(handle);
+    const stray = `${queue.dir}/mess/99`;
+    mkdirSync(stray);
+    renameSync(messagePath({ root: queue.dir, split: SPLIT }, id), `${stray}/${id}`);
+    await inject(queue, farm);
+    assert.deepEqual(handles(farm.toRouter), [id]);
   });
 
   it('leaves the total of a segment to its writer while that lives', async () => {
