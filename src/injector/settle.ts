@@ -8,7 +8,7 @@ import { createDisk, type Disk } from '../queue/disk.ts';
 import { idOfHandle, journalHandle } from '../queue/handle.ts';
 import { readKnownOutcomes, readSegment, type SegmentFiles } from '../queue/known-outcomes.ts';
 import { bucketFolder, type Layout } from '../queue/layout.ts';
-import { outcomeLine } from '../queue/record.ts';
+import { outcomeLines } from '../queue/record.ts';
 import type { Handle, QueueId, Store } from '../queue/store.ts';
 import { appendState } from '../queue/tree.ts';
 import { QueueWalk } from '../queue/walk.ts';
@@ -103,7 +103,7 @@ async function foldOutcomes(settling: Settling, name: string): Promise<void> {
   const folders = new Set<string>();
   for (const [id, outcomes] of known) {
     const where = walk.fileOf(id as QueueId);
-    const lines = [outcomeLine(id as QueueId, outcomes)];
+    const lines = outcomeLines(id as QueueId, outcomes);
     if (where === undefined) folders.add(bucketFolder(layout, id as QueueId));
     else await appendState({ disk, layout, where }, id as QueueId, lines);
   }

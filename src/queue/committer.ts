@@ -8,7 +8,7 @@ import { asStorageError, type Disk } from './disk.ts';
 import { journalHandle, stagedHandle, treeHandle } from './handle.ts';
 import { LargeFile } from './large-file.ts';
 import { folder, segmentName, temporaryPath, type Layout } from './layout.ts';
-import { acceptLine, endLine, messageLine, outcomeLine } from './record.ts';
+import { acceptLine, endLine, messageLine, outcomeLines } from './record.ts';
 import type { Handle, QueueId } from './store.ts';
 import { AlreadyInTree, appendState, placeInTree, removeFromTree } from './tree.ts';
 
@@ -134,9 +134,9 @@ export class Committer {
   /** Commits into the tree with a state file that says held, in place before the message is. */
   async commitHeld(id: QueueId, file: LargeFile, how: { envelope: Envelope; why: string }): Promise<Handle> {
     const recipients = how.envelope.recipients.map((recipient) => recipient.address);
-    const line = outcomeLine(id, [{ state: 'held', recipients, at: Date.now(), why: how.why }]);
+    const lines = outcomeLines(id, [{ state: 'held', recipients, at: Date.now(), why: how.why }]);
     try {
-      await this.#guard(appendState(this.#options, id, [line]));
+      await this.#guard(appendState(this.#options, id, lines));
     } catch (error) {
       await file.discard();
       await removeFromTree(this.#options, id);

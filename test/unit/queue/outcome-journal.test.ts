@@ -54,6 +54,42 @@ describe('the outcome journal', () => {
     await recording;
   });
 
+  it('reads back what is too long for one line, and everything behind it', async () => {
+    await using queue = await openTestQueue();
+    const list = (word: string): string[] => Array.from({ length: 60_000 }, (_, i) => `${word}-${i}`.padEnd(100, 'x'));
+    const many: Outcome = {
+      state: 'failed',
+      recipients: list('to'),
+      at: 1,
+      reply: { code: 550, status: '5.1.1', text: 'no' },
+    };
+    const alias: Outcome = { state: 'expanded', recipients: ['all@x'], at: 2, into: list('member') };
+    const [one, two] = [treeHandle(next()), treeHandle(next())];
+    await queue.store.record(one, [delivered('a@x'), many, alias]);
+    await queue.store.record(two, [delivered('b@x')]);
+    const known = new OutcomeLookup({ disk: createDisk(), layout: { root: queue.dir, split: SPLIT } });
+    await known.read();
+    const told = known.of(idOfHandle(one));
+    known.close();
+    assert.ok(told.length > 3);
+    assert.deepEqual(
+      told.filter(({ state }) => state === 'failed').flatMap(({ recipients }) => recipients),
+      many.recipients,
+    );
+    const expanded = told.filter(({ state }) => state === 'expanded');
+    assert.deepEqual(
+      expanded.flatMap(({ into }) => into ?? []),
+      alias.into,
+    );
+    assert.deepEqual(
+      expanded.map(({ recipients }) => recipients.length),
+      [...expanded.slice(1).map(() => 0), 1],
+      'the alias is done last',
+    );
+    assert.deepEqual(known.of(idOfHandle(two)), [delivered('b@x')]);
+    known.close();
+  });
+
   it('takes no handle that is none', async () => {
     await using queue = await openTestQueue();
     await assert.rejects(queue.store.record('../x' as Handle, []), TypeError);
