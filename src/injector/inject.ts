@@ -2,6 +2,7 @@
  * Hands every unfinished message to the stage that its state names: journals first, then the tree, the oldest first in each. What
  * is under way at a time is bounded, so new mail never waits behind old, and memory does not grow with the queue.
  */
+import { slices } from '../base/slices.ts';
 import type { HandOn } from '../ipc/hand-on.ts';
 import type { Peer } from '../ipc/peer.ts';
 import { resumeFrame } from '../ipc/resume.ts';
@@ -36,6 +37,8 @@ export interface Injection {
 /** Messages handed on and not yet taken. */
 const UNDER_WAY = 200;
 const ANSWER_MS = 60_000;
+/** In one frame, which takes no longer list than 100,000. */
+const ORDINALS = 50_000;
 
 export async function injectAll(injection: Injection, mode: 'start' | 'orphans'): Promise<void> {
   const { scheduler, walk, log } = injection;
@@ -154,7 +157,12 @@ async function tellClosed(
   finished: readonly number[],
 ): Promise<void> {
   if (total === 0 && finished.length === 0) return;
-  await injection.scheduler.request({ t: 'segment', segment, total, finished }, ANSWER_MS);
+  const pieces = slices(finished, ORDINALS);
+  const last = pieces.pop() ?? [];
+  // The total comes last: with it the segment may go.
+  for (const some of pieces)
+    await injection.scheduler.request({ t: 'segment', segment, total: 0, finished: some }, ANSWER_MS);
+  await injection.scheduler.request({ t: 'segment', segment, total, finished: last }, ANSWER_MS);
 }
 
 /** Bounds what is under way. */

@@ -2,6 +2,7 @@
  * Settles old journals, as the scheduler's plan says: messages that wait in a segment past its time get a file in the tree, and
  * outcomes of messages in the tree go into their state files. Then the segments can be removed.
  */
+import { slices } from '../base/slices.ts';
 import type { Peer } from '../ipc/peer.ts';
 import type { Logger } from '../log/logger.ts';
 import { createDisk, type Disk } from '../queue/disk.ts';
@@ -47,8 +48,7 @@ async function settleSegment(settling: Settling, name: string, wanted: ReadonlyS
   if (unread.length > 0) await settling.keep(name, `${unread.length} records could not be read`);
   const records = [...wanted].map((ordinal) => ({ ordinal, handle: found.get(ordinal) }));
   let [moved, gone] = [0, 0];
-  for (let i = 0; i < records.length; i += TOLD_AT_ONCE) {
-    const some = records.slice(i, i + TOLD_AT_ONCE);
+  for (const some of slices(records, TOLD_AT_ONCE)) {
     await moveAll(
       settling,
       some.flatMap(({ handle }) => handle ?? []),
@@ -64,10 +64,11 @@ async function settleSegment(settling: Settling, name: string, wanted: ReadonlyS
 
 /** A scheduler that is gone has no use for more files: who comes after it looks through the tree anew. */
 async function moveAll({ store, scheduler }: Settling, handles: readonly Handle[]): Promise<void> {
-  for (let i = 0; i < handles.length; i += AT_ONCE) {
+  for (const some of slices(handles, AT_ONCE)) {
     if (scheduler.closed) throw new Error('the scheduler is gone');
-    const moves = handles.slice(i, i + AT_ONCE).map((handle) => store.moveToTree(handle));
-    const failed = (await Promise.allSettled(moves)).find(({ status }) => status === 'rejected');
+    const failed = (await Promise.allSettled(some.map((handle) => store.moveToTree(handle)))).find(
+      ({ status }) => status === 'rejected',
+    );
     if (failed?.status === 'rejected') throw failed.reason;
   }
 }

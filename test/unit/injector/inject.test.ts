@@ -8,7 +8,7 @@ import { idOfHandle } from '../../../src/queue/handle.ts';
 import { messagePath } from '../../../src/queue/layout.ts';
 import { createDisk, type Disk } from '../../../src/queue/disk.ts';
 import { createIdSource } from '../../../src/queue/queue-id.ts';
-import { outcomeLine } from '../../../src/queue/record.ts';
+import { acceptLine, outcomeLine } from '../../../src/queue/record.ts';
 import { appendState } from '../../../src/queue/tree.ts';
 import { QueueWalk } from '../../../src/queue/walk.ts';
 import { commit, makeEnvelope, openTestQueue, SPLIT, type TestQueue } from '../queue/support.ts';
@@ -91,6 +91,17 @@ describe('the injector', () => {
     renameSync(messagePath({ root: queue.dir, split: SPLIT }, id), `${stray}/${id}`);
     await inject(queue, farm);
     assert.deepEqual(handles(farm.toRouter), [id]);
+  });
+
+  it('tells of a segment with more records that are done than one frame holds', async () => {
+    await using queue = await openTestQueue();
+    await using farm = await openFarm();
+    const records = 120_000;
+    const name = `${queue.store.nextId()}.acceptor-9-test`;
+    const lines = Array.from({ length: records }, (_, i) => acceptLine(i));
+    writeFileSync(`${queue.dir}/journal/${name}`, Buffer.concat(lines));
+    await inject(queue, farm);
+    assert.deepEqual(farm.removed, [`journal/${name}`]);
   });
 
   it('leaves the total of a segment to its writer while that lives', async () => {

@@ -53,6 +53,24 @@ describe('the store', () => {
     assert.deepEqual(readdirSync(`${queue.dir}/tmp`), []);
   });
 
+  it('tells in pieces of a segment in which very many messages came to nothing', async () => {
+    await using queue = await openTestQueue({ settings: { segment: 1e9 } });
+    const stage = async (): Promise<void> => {
+      const draft = queue.store.draft(queue.store.nextId());
+      await draft.stage(makeEnvelope());
+      await draft.discard();
+    };
+    for (let i = 0; i < 51; i += 1) await Promise.all(Array.from({ length: 1000 }, stage));
+    await queue.store.close();
+    assert.deepEqual(
+      queue.closed.map(({ total, finished }) => [total, finished.length]),
+      [
+        [0, 50_000],
+        [51_000, 1000],
+      ],
+    );
+  });
+
   it('leaves nothing behind of a quarantined message when the disk is full', async () => {
     let full = false;
     const disk = createDisk();
