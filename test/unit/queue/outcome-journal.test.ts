@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import type { Outcome } from '../../../src/mail/outcome.ts';
 import { createDisk, type Disk } from '../../../src/queue/disk.ts';
@@ -135,5 +135,34 @@ describe('housekeeping', () => {
     assert.equal(existsSync(messagePath(layout, id)), false);
     assert.equal(existsSync(statePath(layout, id)), false);
     assert.deepEqual(readdirSync(`${queue.dir}/outcome`), []);
+  });
+
+  it('keeps outcome segments as long as a file stays that could not be removed', async () => {
+    await using queue = await openTestQueue();
+    const layout = { root: queue.dir, split: SPLIT };
+    const complaints: string[] = [];
+    const complain = (event: string): void => void complaints.push(event);
+    const keeping = new Housekeeping(layout, { warn: complain, error: complain });
+    const handle = await commit(queue.store, 'x'.repeat(20_000));
+    const path = messagePath(layout, idOfHandle(handle));
+    const outcomes = async (): Promise<string[]> => {
+      const worker = await openTestQueue({ dir: queue.dir, worker: 'smtp-1-test' });
+      await worker.store.record(handle, [delivered('a@x')]);
+      await worker.store.close();
+      for (const { segment } of worker.closed) keeping.removeSegment(segment);
+      await keeping.finish();
+      return readdirSync(`${queue.dir}/outcome`);
+    };
+    renameSync(path, `${path}.away`);
+    // No unlink takes this away.
+    mkdirSync(path);
+    keeping.removeMessage(idOfHandle(handle));
+    assert.equal((await outcomes()).length, 1);
+    assert.equal((await outcomes()).length, 2);
+    rmdirSync(path);
+    renameSync(`${path}.away`, path);
+    assert.deepEqual(await outcomes(), []);
+    assert.equal(existsSync(path), false, 'tried again');
+    assert.deepEqual(new Set(complaints), new Set(['removal-failed']));
   });
 });
