@@ -68,3 +68,21 @@ describe('a message that may have a file in the tree without a word', () => {
     assert.ok(rig.segments.has(SEGMENT));
   });
 });
+
+describe('a message over which worker after worker died', () => {
+  it('is held as soon as the disk lets us, and is out of reach until then', async () => {
+    let [tries, full] = [0, true];
+    await using rig = await openRig({
+      work: ({ peer }) => peer.close(),
+      holdFails: () => ((tries += 1), full),
+    });
+    const message = routed();
+    rig.conductor.take(message);
+    await waitFor(() => tries >= 2);
+    assert.deepEqual(new Claims(rig.conductor).claim([message.id]).busy, [message.id]);
+    full = false;
+    await waitFor(() => rig.held.length === 1);
+    await waitFor(() => rig.conductor.active === 0);
+    assert.deepEqual(rig.removed, []);
+  });
+});

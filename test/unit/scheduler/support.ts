@@ -50,6 +50,8 @@ export interface RigOptions {
   readonly rules?: Partial<ConductorRules>;
   /** Answers each job; absent: the test does. */
   readonly work?: (given: GivenJob) => void;
+  /** Holding a message fails while this says so. */
+  readonly holdFails?: () => boolean;
 }
 
 export async function openRig(options: RigOptions = {}): Promise<Rig> {
@@ -85,7 +87,11 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
   const lost = new LostLanes({
     conductor: () => rig.conductor,
     recordedBy: async () => recorded,
-    hold: async (part) => void held.push(part.message.id),
+    hold: async (part) => {
+      if (options.holdFails?.() === true) throw new Error('the disk is full');
+      held.push(part.message.id);
+    },
+    retryMs: 1,
     onEvent: () => undefined,
   });
   const conductor = new Conductor({
