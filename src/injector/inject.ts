@@ -2,12 +2,13 @@
  * Hands every unfinished message to the stage that its state names: journals first, then the tree, the oldest first in each. What
  * is under way at a time is bounded, so new mail never waits behind old, and memory does not grow with the queue.
  */
+import { errorText } from '../base/text.ts';
 import { slices } from '../base/slices.ts';
 import type { HandOn } from '../ipc/hand-on.ts';
 import type { Peer } from '../ipc/peer.ts';
 import { resumeFrame } from '../ipc/resume.ts';
 import type { Logger } from '../log/logger.ts';
-import { createDisk } from '../queue/disk.ts';
+import { createDisk, isUnreadable } from '../queue/disk.ts';
 import { isSealed, listSegments } from '../queue/known-outcomes.ts';
 import { parseSegmentName } from '../queue/layout.ts';
 import { removeSegment } from '../queue/open-store.ts';
@@ -16,6 +17,7 @@ import { treeIds } from '../queue/tree-ids.ts';
 import { firstIdAt, makerOf, timeOfId } from '../queue/queue-id.ts';
 import { isUnfinished, type QueuedMessage } from '../queue/queued-message.ts';
 import type { QueueWalk } from '../queue/walk.ts';
+import type { WalkedSegment } from '../queue/walk-segment.ts';
 import { rehash } from '../queue/rehash.ts';
 import { secureLeftovers } from '../queue/secure.ts';
 import { mayBeCommand, sweepCompanions, sweepTemporary } from '../queue/sweep.ts';
@@ -52,11 +54,12 @@ export async function injectAll(injection: Injection, mode: 'start' | 'orphans')
   const isLive = (name: string): boolean => live.has(parseSegmentName(name)?.worker ?? '');
   const grows = growing(names, isLive);
   const outcomeGrows = growing(outcomeNames, isLive);
-  const files = { disk: createDisk(), layout: walk.layout };
+  const onUnreadable = (file: string, why: string): void => log.error('unreadable', { file, why });
+  const files = { disk: createDisk(), layout: walk.layout, onUnreadable };
   const dead = (list: readonly string[]): string[] => list.filter((name) => !isLive(name));
   await secureLeftovers({ ...files, journal: dead(names), outcome: dead(outcomeNames) });
   // Before anything is asked for a file of its own.
-  if (mode === 'start') await putIntoBuckets(injection);
+  if (mode === 'start') await attempt(log, () => putIntoBuckets(injection));
   await walk.readOutcomes();
   for (const name of names) {
     if (mode === 'orphans' && isLive(name)) continue;
@@ -87,11 +90,13 @@ async function injectSegment(
 ): Promise<void> {
   const { walk } = injection;
   const segment = await walk.segment(how.name);
-  const grows = how.live && !segment.sealed;
-  if (segment.total === 0 && !grows) return removeEmpty(walk, how.name);
+  const grows = (how.live && !segment.sealed) || segment.unreadable;
+  if (segment.total === 0 && !grows) return removeEmpty(walk, segment);
   // A writer that goes on tells the total itself, and which of its staged messages came to nothing.
   const finished = grows ? segment.finished : [...segment.finished, ...segment.empty];
-  await tellClosed(injection, `journal/${how.name}`, grows ? 0 : segment.total, [...finished, ...segment.moved]);
+  const done = [...finished, ...segment.moved];
+  if (segment.unreadable) await tellKept(injection, `journal/${how.name}`);
+  await tellClosed(injection, `journal/${how.name}`, grows ? 0 : segment.total, done);
   for await (const message of segment.messages()) {
     // Those are injected from the tree.
     if (walk.fileOf(message.id) === undefined) await inject(injection, message, how.window);
@@ -99,9 +104,10 @@ async function injectSegment(
 }
 
 /** A command that queues a message at this moment is about to write it here: its own hand-on tells of it. */
-async function removeEmpty(walk: QueueWalk, name: string): Promise<void> {
-  if (mayBeCommand(parseSegmentName(name)?.worker ?? '', timeOfId(name))) return;
-  await removeSegment(createDisk(), walk.layout, `journal/${name}`);
+async function removeEmpty(walk: QueueWalk, { segment, left }: WalkedSegment): Promise<void> {
+  if (mayBeCommand(parseSegmentName(segment)?.worker ?? '', timeOfId(segment))) return;
+  if (left > 0) await walk.setAside(segment, 'it holds no record that can be read');
+  else await removeSegment(createDisk(), walk.layout, `journal/${segment}`);
 }
 
 async function putIntoBuckets({ walk, log }: Injection): Promise<void> {
@@ -112,12 +118,12 @@ async function putIntoBuckets({ walk, log }: Injection): Promise<void> {
 async function injectTree(injection: Injection, window: Window): Promise<void> {
   const { walk } = injection;
   const disk = createDisk();
-  await sweepTemporary(walk.layout, injection.live);
-  await sweepCompanions(walk.layout);
+  await attempt(injection.log, () => sweepTemporary(walk.layout, injection.live));
+  await attempt(injection.log, () => sweepCompanions(walk.layout));
   for await (const message of walk.tree()) {
     if (injection.stopped()) return;
     if (isUnfinished(message)) await inject(injection, message, window);
-    else await removeFromTree({ disk, layout: walk.layout }, message.id);
+    else await attempt(injection.log, () => removeFromTree({ disk, layout: walk.layout }, message.id));
   }
 }
 
@@ -148,6 +154,21 @@ async function inject(injection: Injection, message: QueuedMessage, window: Wind
   injection.log.info('injected', { id: message.id, to: resumed.to, where: message.where });
   const stage = resumed.to === 'router' ? injection.router : injection.schedulerHandOn;
   window.leaveAfter(stage.send(resumed.frame));
+}
+
+/** What the medium does not give back stops nothing else. */
+async function attempt(log: Logger, work: () => Promise<unknown>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!isUnreadable(error)) throw error;
+    log.error('unreadable', { why: errorText(error) });
+  }
+}
+
+/** The scheduler keeps account of a segment whose end nobody knows: it stays, and with it all outcomes that may speak of it. */
+async function tellKept(injection: Injection, segment: string): Promise<void> {
+  await injection.scheduler.request({ t: 'segment', segment, total: 0 }, ANSWER_MS);
 }
 
 async function tellClosed(

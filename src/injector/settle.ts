@@ -3,9 +3,10 @@
  * outcomes of messages in the tree go into their state files. Then the segments can be removed.
  */
 import { slices } from '../base/slices.ts';
+import { errorText } from '../base/text.ts';
 import type { Peer } from '../ipc/peer.ts';
 import type { Logger } from '../log/logger.ts';
-import { createDisk, type Disk } from '../queue/disk.ts';
+import { createDisk, isUnreadable, type Disk } from '../queue/disk.ts';
 import { idOfHandle, journalHandle } from '../queue/handle.ts';
 import { readKnownOutcomes, readSegment, type SegmentFiles } from '../queue/known-outcomes.ts';
 import { bucketFolder, type Layout } from '../queue/layout.ts';
@@ -36,41 +37,75 @@ export async function settleAll(settling: Settling): Promise<void> {
   for (let round = 0; round < ROUNDS; round += 1) {
     const plan = await settling.scheduler.request({ t: 'plan?' }, ANSWER_MS);
     if (plan.t !== 'plan' || (plan.segments.length === 0 && plan.outcomes.length === 0)) return;
-    for (const { segment, ordinals } of plan.segments) await settleSegment(settling, segment, new Set(ordinals));
-    for (const name of plan.outcomes) await foldOutcomes(settling, name);
+    let told = 0;
+    for (const { segment, ordinals } of plan.segments) {
+      told += await settleSegment(settling, segment, new Set(ordinals));
+    }
+    for (const name of plan.outcomes) told += await foldReadable(settling, name);
+    // The rest cannot be read: it stays as it is, and is tried again in the next run.
+    if (told === 0) return;
   }
 }
 
-async function settleSegment(settling: Settling, name: string, wanted: ReadonlySet<number>): Promise<void> {
-  const { scheduler, layout } = settling;
-  const files = { disk: createDisk(), layout };
+/** 1 when it was folded. */
+async function foldReadable(settling: Settling, name: string): Promise<number> {
+  try {
+    await foldOutcomes(settling, name);
+    return 1;
+  } catch (error) {
+    if (!isUnreadable(error)) throw error;
+    settling.log.error('unreadable', { file: name, why: errorText(error) });
+    return 0;
+  }
+}
+
+async function settleSegment(settling: Settling, name: string, wanted: ReadonlySet<number>): Promise<number> {
+  const { scheduler, layout, log } = settling;
+  let whole = true;
+  const onUnreadable = (file: string, why: string): void => {
+    whole = false;
+    log.error('unreadable', { file, why });
+  };
+  const files = { disk: createDisk(), layout, onUnreadable };
   const { found, unread } = await findRecords(files, name, wanted);
-  if (unread.length > 0) await settling.keep(name, `${unread.length} records could not be read`);
+  if (whole && unread.length > 0) await settling.keep(name, `${unread.length} records could not be read`);
   const records = [...wanted].map((ordinal) => ({ ordinal, handle: found.get(ordinal) }));
-  let [moved, gone] = [0, 0];
-  for (const some of slices(records, TOLD_AT_ONCE)) {
-    await moveAll(
+  let [told, moved, gone] = [0, 0, 0];
+  for (const all of slices(records, TOLD_AT_ONCE)) {
+    const failed = await moveAll(
       settling,
-      some.flatMap(({ handle }) => handle ?? []),
+      all.flatMap(({ handle }) => handle ?? []),
     );
+    const some = all.filter(({ handle }) => (handle === undefined ? whole : !failed.has(handle)));
     const ordinals = some.map(({ ordinal }) => ordinal);
     const ids = some.map(({ handle }) => (handle === undefined ? '' : idOfHandle(handle)));
     const answer = await scheduler.request({ t: 'moved', segment: name, ordinals, ids }, ANSWER_MS);
+    told += some.length;
     moved += ids.filter((id) => id !== '').length;
     gone += answer.t === 'gone' ? answer.ordinals.length : 0;
   }
-  settling.log.info('settled', { segment: name, moved: moved - gone });
+  log.info('settled', { segment: name, moved: moved - gone });
+  return told;
 }
 
-/** A scheduler that is gone has no use for more files: who comes after it looks through the tree anew. */
-async function moveAll({ store, scheduler }: Settling, handles: readonly Handle[]): Promise<void> {
+/**
+ * Answers those that the medium does not give back. A scheduler that is gone has no use for more files: who comes after it looks
+ * through the tree anew.
+ */
+async function moveAll({ store, scheduler, log }: Settling, handles: readonly Handle[]): Promise<ReadonlySet<Handle>> {
+  const unreadable = new Set<Handle>();
   for (const some of slices(handles, AT_ONCE)) {
     if (scheduler.closed) throw new Error('the scheduler is gone');
-    const failed = (await Promise.allSettled(some.map((handle) => store.moveToTree(handle)))).find(
-      ({ status }) => status === 'rejected',
-    );
-    if (failed?.status === 'rejected') throw failed.reason;
+    const results = await Promise.allSettled(some.map((handle) => store.moveToTree(handle)));
+    results.forEach((result, i) => {
+      if (result.status === 'fulfilled') return;
+      if (!isUnreadable(result.reason)) throw result.reason;
+      const handle = some[i] as Handle;
+      unreadable.add(handle);
+      log.error('unreadable', { file: handle, why: errorText(result.reason) });
+    });
   }
+  return unreadable;
 }
 
 /** What was staged and never accepted is no message. */

@@ -8,7 +8,7 @@ import { listenTls, readIpcTls } from '../process/ipc-tls.ts';
 import type { Role, Worker } from '../process/worker.ts';
 import { Housekeeping } from '../queue/housekeeping.ts';
 import { parseSegmentName, type Layout } from '../queue/layout.ts';
-import { listSegments, readKnownOutcomes } from '../queue/known-outcomes.ts';
+import { listSegments, readKnownOutcomes, type SegmentFiles } from '../queue/known-outcomes.ts';
 import { createDisk } from '../queue/disk.ts';
 import { openStore } from '../queue/open-store.ts';
 import { holdRecipients } from '../queue/operate.ts';
@@ -46,9 +46,10 @@ export async function startScheduler(worker: Worker): Promise<Role> {
     begunAt: (name) => timeOfId(name),
   });
   const onEvent = (event: string, fields: Record<string, unknown>): void => log.info(event, fields);
+  const onUnreadable = (file: string, why: string): void => log.error('unreadable', { file, why });
   const lostLanes = new LostLanes({
     conductor: () => conductor,
-    recordedBy: (name, ids) => recordedBy(layout, name, ids),
+    recordedBy: (name, ids) => recordedBy({ disk: createDisk(), layout, onUnreadable }, name, ids),
     hold: (part, why) =>
       holdRecipients({ store, layout }, part.message.facts.handle as Handle, { recipients: part.to, why }),
     onEvent: (event, fields) => log.warn(event, fields),
@@ -72,7 +73,7 @@ export async function startScheduler(worker: Worker): Promise<Role> {
     },
   });
   const claims = new Claims(conductor, (id) => housekeeping.isDeleted(id));
-  const before = await readFinishedBefore(layout);
+  const before = await readFinishedBefore({ disk: createDisk(), layout, onUnreadable });
   const server = await listenForPeers({
     ...listenOn(worker),
     self,
@@ -129,13 +130,13 @@ function listenOn(worker: Worker): { fd: number } {
 
 /** What a worker recorded of these messages, by its name or its instance name. */
 async function recordedBy(
-  layout: Layout,
+  files: SegmentFiles,
   name: string,
   ids: ReadonlySet<string>,
 ): ReturnType<typeof readKnownOutcomes> {
-  const segments = (await listSegments(layout, 'outcome')).filter((segment) => {
+  const segments = (await listSegments(files.layout, 'outcome')).filter((segment) => {
     const writer = parseSegmentName(segment)?.worker;
     return writer === name || writer?.startsWith(`${name}-`) === true;
   });
-  return readKnownOutcomes({ disk: createDisk(), layout }, segments, ids);
+  return readKnownOutcomes(files, segments, ids);
 }

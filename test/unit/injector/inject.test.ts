@@ -163,7 +163,8 @@ describe('the injector', () => {
     const nextId = createIdSource();
     const old = createIdSource(() => Date.now() - 2 * 60 * 60_000);
     const [begun, left, gone] = [`${nextId()}.sendmail-7-x`, `${old()}.sendmail-8-x`, `${nextId()}.acceptor-9-x`];
-    for (const name of [begun, left, gone]) writeFileSync(`${queue.dir}/journal/${name}`, '{"sum":"');
+    for (const name of [left, gone]) writeFileSync(`${queue.dir}/journal/${name}`, '');
+    writeFileSync(`${queue.dir}/journal/${begun}`, '{"sum":"');
     await inject(queue, farm);
     assert.deepEqual(readdirSync(`${queue.dir}/journal`), [begun]);
   });

@@ -128,6 +128,29 @@ describe('settling', () => {
     assert.deepEqual(readFileSync(`${scene.queue.dir}/corrupt/${kept[0]}`), bytes);
   });
 
+  it('passes over what the disk does not give back, and keeps the segment for it', async () => {
+    const disk = createDisk();
+    let [bad, tries] = ['', 0];
+    const create = (path: string): ReturnType<typeof disk.create> => {
+      if (!path.includes(bad)) return disk.create(path);
+      tries += 1;
+      return Promise.reject(Object.assign(new Error('bad sector'), { code: 'EIO' }));
+    };
+    await using scene = await open(['one', 'two', 'three'], { ...disk, create });
+    bad = idOfHandle(scene.handles[1] ?? '');
+    await scene.settle();
+    assert.deepEqual(
+      [0, 1, 2].map((i) => scene.inTree(i)),
+      [true, false, true],
+    );
+    assert.deepEqual(scene.farm.removed, []);
+    assert.ok(tries >= 1 && tries <= 2, 'it does not try without end');
+    assert.deepEqual(readdirSync(`${scene.queue.dir}/corrupt`), []);
+    bad = 'nothing';
+    await scene.settle();
+    assert.deepEqual(scene.farm.removed, [`journal/${scene.segment}`]);
+  });
+
   it('folds outcomes into state files before their journal goes', async () => {
     await using scene = await open(['one']);
     await using worker = await openTestQueue({ dir: scene.queue.dir, worker: 'smtp-1-test' });
