@@ -1,4 +1,4 @@
-/** A growing set of small whole numbers, one bit each. */
+/** A set of small whole numbers, one bit each. */
 export class BitSet {
   #bytes = new Uint8Array(64);
   #count = 0;
@@ -23,6 +23,14 @@ export class BitSet {
     }
     this.#bytes[at] = (this.#bytes[at] ?? 0) | (1 << (n & 7));
     this.#count += 1;
+    return true;
+  }
+
+  /** True when it was in the set. */
+  delete(n: number): boolean {
+    if (!this.has(n)) return false;
+    this.#bytes[n >> 3] = (this.#bytes[n >> 3] ?? 0) & ~(1 << (n & 7));
+    this.#count -= 1;
     return true;
   }
 }

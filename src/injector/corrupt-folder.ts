@@ -3,7 +3,7 @@ import { link, writeFile } from 'node:fs/promises';
 import { errorCode } from '../base/text.ts';
 import type { Logger } from '../log/logger.ts';
 import { createDisk } from '../queue/disk.ts';
-import { corruptPath, segmentPath, type Layout } from '../queue/layout.ts';
+import { corruptPath, folder, segmentPath, type Layout } from '../queue/layout.ts';
 import { setAside } from '../queue/open-store.ts';
 
 export interface CorruptFolder {
@@ -19,7 +19,8 @@ export function createCorruptFolder(layout: Layout, log: Logger): CorruptFolder 
     async setAside(path, why, bytes) {
       if (bytes) {
         const name = `${Date.now()}.${path}.record`;
-        await writeFile(corruptPath(layout, name), bytes, { mode: 0o600 });
+        await writeFile(corruptPath(layout, name), bytes, { mode: 0o600, flush: true });
+        await disk.syncFolder(folder(layout, 'corrupt'));
         log.error('corrupt', { file: path, why, kept: `corrupt/${name}` });
       } else if (path.includes('/')) {
         await setAside({ layout, disk, log }, path, why);
@@ -32,6 +33,7 @@ export function createCorruptFolder(layout: Layout, log: Logger): CorruptFolder 
       const name = `${Date.now()}.${segment}.segment`;
       try {
         await link(segmentPath(layout, 'journal', segment), corruptPath(layout, name));
+        await disk.syncFolder(folder(layout, 'corrupt'));
         log.error('corrupt', { file: segment, why, kept: `corrupt/${name}` });
       } catch (error) {
         // Gone meanwhile: then everything in it was finished.

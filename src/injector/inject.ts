@@ -2,12 +2,14 @@
  * Hands every unfinished message to the stage that its state names: journals first, then the tree, the oldest first in each. What
  * is under way at a time is bounded, so new mail never waits behind old, and memory does not grow with the queue.
  */
+import { errorText } from '../base/text.ts';
+import { slices } from '../base/slices.ts';
 import type { HandOn } from '../ipc/hand-on.ts';
 import type { Peer } from '../ipc/peer.ts';
 import { resumeFrame } from '../ipc/resume.ts';
 import type { Logger } from '../log/logger.ts';
 import { Book } from './book.ts';
-import { createDisk } from '../queue/disk.ts';
+import { createDisk, isUnreadable } from '../queue/disk.ts';
 import { isSealed, listSegments } from '../queue/known-outcomes.ts';
 import { parseSegmentName } from '../queue/layout.ts';
 import { removeSegment } from '../queue/open-store.ts';
@@ -50,6 +52,8 @@ const BATCH = 200;
 const ANSWER_MS = 60_000;
 /** Messages of the tree after which the scheduler hears how far the walk is. */
 const TELL_EVERY = 5000;
+/** In one frame, which takes no longer list than 100,000. */
+const ORDINALS = 50_000;
 
 export async function injectAll(injection: Injection, mode: 'start' | 'orphans'): Promise<void> {
   const { scheduler, walk, log } = injection;
@@ -64,9 +68,12 @@ export async function injectAll(injection: Injection, mode: 'start' | 'orphans')
   const isLive = (name: string): boolean => live.has(parseSegmentName(name)?.worker ?? '');
   const grows = growing(names, isLive);
   const outcomeGrows = growing(outcomeNames, isLive);
-  const files = { disk: createDisk(), layout: walk.layout };
+  const onUnreadable = (file: string, why: string): void => log.error('unreadable', { file, why });
+  const files = { disk: createDisk(), layout: walk.layout, onUnreadable };
   const dead = (list: readonly string[]): string[] => list.filter((name) => !isLive(name));
   await secureLeftovers({ ...files, journal: dead(names), outcome: dead(outcomeNames) });
+  // Before anything is asked for a file of its own.
+  if (mode === 'start') await attempt(log, () => putIntoBuckets(injection));
   await walk.readOutcomes();
   for (const name of names) {
     if (mode === 'orphans' && isLive(name)) continue;
@@ -99,8 +106,8 @@ async function injectSegment(
 ): Promise<void> {
   const { walk } = injection;
   const segment = await walk.segment(how.name);
-  const grows = how.grows && !segment.sealed;
-  if (segment.total === 0 && !grows) return removeEmpty(walk, how.name);
+  const grows = (how.grows && !segment.sealed) || segment.unreadable;
+  if (segment.total === 0 && !grows) return removeEmpty(walk, segment);
   if (!how.live) await logFound(run, [...segment.finishedIds, ...segment.movedIds]);
   // The scheduler that finished them may have died with its lines; one that lives says so itself.
   if (run.mode === 'start') for (const id of segment.finishedIds) await run.book.removed(id);
@@ -108,6 +115,7 @@ async function injectSegment(
   await run.book.written();
   // A writer that goes on tells the total itself, and which of its staged messages came to nothing.
   const finished = grows ? segment.finished : [...segment.finished, ...segment.empty];
+  if (segment.unreadable) await tellKept(injection, `journal/${how.name}`);
   await tellClosed(injection, `journal/${how.name}`, grows ? 0 : segment.total, [...finished, ...segment.moved]);
   for await (const message of leftIn(segment, walk)) await inject(injection, message, run.window);
 }
@@ -123,17 +131,21 @@ async function logFound({ book }: Run, ids: readonly QueueId[]): Promise<void> {
 }
 
 /** A command that queues a message at this moment is about to write it here: its own hand-on tells of it. */
-async function removeEmpty(walk: QueueWalk, name: string): Promise<void> {
-  if (mayBeCommand(parseSegmentName(name)?.worker ?? '', timeOfId(name))) return;
-  await removeSegment(createDisk(), walk.layout, `journal/${name}`);
+async function removeEmpty(walk: QueueWalk, { segment, left }: WalkedSegment): Promise<void> {
+  if (mayBeCommand(parseSegmentName(segment)?.worker ?? '', timeOfId(segment))) return;
+  if (left > 0) await walk.setAside(segment, 'it holds no record that can be read');
+  else await removeSegment(createDisk(), walk.layout, `journal/${segment}`);
+}
+
+async function putIntoBuckets({ walk, log }: Injection): Promise<void> {
+  const { rehomed } = await rehash({ disk: createDisk(), layout: walk.layout });
+  if (rehomed > 0) log.warn('rehashed', { files: rehomed });
 }
 
 async function injectTree(injection: Injection, run: Run): Promise<void> {
   const { walk } = injection;
-  await sweepTemporary(walk.layout, injection.live);
-  await sweepCompanions(walk.layout);
-  const { rehomed } = await rehash({ disk: createDisk(), layout: walk.layout });
-  if (rehomed > 0) injection.log.warn('rehashed', { files: rehomed });
+  await attempt(injection.log, () => sweepTemporary(walk.layout, injection.live));
+  await attempt(injection.log, () => sweepCompanions(walk.layout));
   let told = 0;
   await injectBatches(injection, run, walk.tree(), async (walked, last) => {
     if (walked - told < TELL_EVERY) return;
@@ -195,7 +207,7 @@ async function handOnBatch(injection: Injection, run: Run, batch: readonly Queue
   const tree = { disk: createDisk(), layout: injection.walk.layout };
   for (const message of batch) {
     if (isUnfinished(message)) await inject(injection, message, run.window);
-    else await removeFromTree(tree, message.id);
+    else await attempt(injection.log, () => removeFromTree(tree, message.id));
   }
 }
 
@@ -207,6 +219,21 @@ async function inject(injection: Injection, message: QueuedMessage, window: Wind
   window.leaveAfter(stage.send(resumed.frame));
 }
 
+/** What the medium does not give back stops nothing else. */
+async function attempt(log: Logger, work: () => Promise<unknown>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!isUnreadable(error)) throw error;
+    log.error('unreadable', { why: errorText(error) });
+  }
+}
+
+/** The scheduler keeps account of a segment whose end nobody knows: it stays, and with it all outcomes that may speak of it. */
+async function tellKept(injection: Injection, segment: string): Promise<void> {
+  await injection.scheduler.request({ t: 'segment', segment, total: 0 }, ANSWER_MS);
+}
+
 async function tellClosed(
   injection: Injection,
   segment: string,
@@ -214,7 +241,12 @@ async function tellClosed(
   finished: readonly number[],
 ): Promise<void> {
   if (total === 0 && finished.length === 0) return;
-  await injection.scheduler.request({ t: 'segment', segment, total, finished }, ANSWER_MS);
+  const pieces = slices(finished, ORDINALS);
+  const last = pieces.pop() ?? [];
+  // The total comes last: with it the segment may go.
+  for (const some of pieces)
+    await injection.scheduler.request({ t: 'segment', segment, total: 0, finished: some }, ANSWER_MS);
+  await injection.scheduler.request({ t: 'segment', segment, total, finished: last }, ANSWER_MS);
 }
 
 /** Bounds what is under way. */

@@ -2,16 +2,18 @@
  * Settles old journals, as the scheduler's plan says: messages that wait in a segment past its time get a file in the tree, and
  * outcomes of messages in the tree go into their state files. Then the segments can be removed.
  */
+import { slices } from '../base/slices.ts';
+import { errorText } from '../base/text.ts';
 import type { Peer } from '../ipc/peer.ts';
 import type { Logger } from '../log/logger.ts';
 import type { Outcome } from '../mail/outcome.ts';
-import { createDisk, type Disk } from '../queue/disk.ts';
-import { journalHandle } from '../queue/handle.ts';
+import { createDisk, isUnreadable, type Disk } from '../queue/disk.ts';
+import { idOfHandle, journalHandle } from '../queue/handle.ts';
 import { readSegment, type SegmentFiles } from '../queue/known-outcomes.ts';
 import { bucketFolder, type Layout } from '../queue/layout.ts';
-import { outcomeLine } from '../queue/record.ts';
+import { outcomeLines } from '../queue/record.ts';
 import type { Handle, QueueId, Store } from '../queue/store.ts';
-import { appendState, removeFromTree } from '../queue/tree.ts';
+import { appendState } from '../queue/tree.ts';
 import { QueueWalk } from '../queue/walk.ts';
 
 export interface Settling {
@@ -28,6 +30,8 @@ const ANSWER_MS = 60_000;
 const AT_ONCE = 16;
 /** Messages whose outcomes are gathered: a state file is synced once for several. */
 const FOLD_AT_ONCE = 5000;
+/** Messages after which the scheduler is told: it must remember what ends meanwhile. */
+const TOLD_AT_ONCE = 1000;
 const MAX_CONTENT = 64 * 1024 * 1024;
 /** Rounds of one run: what is left then is taken up by the next. */
 const ROUNDS = 1000;
@@ -36,27 +40,75 @@ export async function settleAll(settling: Settling): Promise<void> {
   for (let round = 0; round < ROUNDS; round += 1) {
     const plan = await settling.scheduler.request({ t: 'plan?' }, ANSWER_MS);
     if (plan.t !== 'plan' || (plan.segments.length === 0 && plan.outcomes.length === 0)) return;
-    for (const { segment, ordinals } of plan.segments) await settleSegment(settling, segment, new Set(ordinals));
-    for (const name of plan.outcomes) await foldOutcomes(settling, name);
+    let told = 0;
+    for (const { segment, ordinals } of plan.segments) {
+      told += await settleSegment(settling, segment, new Set(ordinals));
+    }
+    for (const name of plan.outcomes) told += await foldReadable(settling, name);
+    // The rest cannot be read: it stays as it is, and is tried again in the next run.
+    if (told === 0) return;
   }
 }
 
-async function settleSegment(settling: Settling, name: string, wanted: ReadonlySet<number>): Promise<void> {
-  const files = { disk: createDisk(), layout: settling.layout };
-  const { found, unread } = await findRecords(files, name, wanted);
-  if (unread.length > 0) await settling.keep(name, `${unread.length} records could not be read`);
-  const handles = [...found.values()];
-  for (let i = 0; i < handles.length; i += AT_ONCE) {
-    await Promise.all(handles.slice(i, i + AT_ONCE).map((handle) => settling.store.moveToTree(handle)));
+/** 1 when it was folded. */
+async function foldReadable(settling: Settling, name: string): Promise<number> {
+  try {
+    await foldOutcomes(settling, name);
+    return 1;
+  } catch (error) {
+    if (!isUnreadable(error)) throw error;
+    settling.log.error('unreadable', { file: name, why: errorText(error) });
+    return 0;
   }
-  const answer = await settling.scheduler.request({ t: 'moved', segment: name, ordinals: [...wanted] }, ANSWER_MS);
-  const gone = answer.t === 'gone' ? answer.ordinals : [];
-  const ids = gone.flatMap((ordinal) => found.get(ordinal)?.slice(0, 19) ?? []) as QueueId[];
-  for (const id of ids) await removeFromTree(files, id);
-  // Their outcomes go with the journal that they speak of, and that is not ours.
-  for (const bucket of new Set(ids.map((id) => bucketFolder(settling.layout, id))))
-    await syncIfThere(files.disk, bucket);
-  settling.log.info('settled', { segment: name, moved: handles.length - gone.length });
+}
+
+async function settleSegment(settling: Settling, name: string, wanted: ReadonlySet<number>): Promise<number> {
+  const { scheduler, layout, log } = settling;
+  let whole = true;
+  const onUnreadable = (file: string, why: string): void => {
+    whole = false;
+    log.error('unreadable', { file, why });
+  };
+  const files = { disk: createDisk(), layout, onUnreadable };
+  const { found, unread } = await findRecords(files, name, wanted);
+  if (whole && unread.length > 0) await settling.keep(name, `${unread.length} records could not be read`);
+  const records = [...wanted].map((ordinal) => ({ ordinal, handle: found.get(ordinal) }));
+  let [told, moved, gone] = [0, 0, 0];
+  for (const all of slices(records, TOLD_AT_ONCE)) {
+    const failed = await moveAll(
+      settling,
+      all.flatMap(({ handle }) => handle ?? []),
+    );
+    const some = all.filter(({ handle }) => (handle === undefined ? whole : !failed.has(handle)));
+    const ordinals = some.map(({ ordinal }) => ordinal);
+    const ids = some.map(({ handle }) => (handle === undefined ? '' : idOfHandle(handle)));
+    const answer = await scheduler.request({ t: 'moved', segment: name, ordinals, ids }, ANSWER_MS);
+    told += some.length;
+    moved += ids.filter((id) => id !== '').length;
+    gone += answer.t === 'gone' ? answer.ordinals.length : 0;
+  }
+  log.info('settled', { segment: name, moved: moved - gone });
+  return told;
+}
+
+/**
+ * Answers those that the medium does not give back. A scheduler that is gone has no use for more files: who comes after it looks
+ * through the tree anew.
+ */
+async function moveAll({ store, scheduler, log }: Settling, handles: readonly Handle[]): Promise<ReadonlySet<Handle>> {
+  const unreadable = new Set<Handle>();
+  for (const some of slices(handles, AT_ONCE)) {
+    if (scheduler.closed) throw new Error('the scheduler is gone');
+    const results = await Promise.allSettled(some.map((handle) => store.moveToTree(handle)));
+    results.forEach((result, i) => {
+      if (result.status === 'fulfilled') return;
+      if (!isUnreadable(result.reason)) throw result.reason;
+      const handle = some[i] as Handle;
+      unreadable.add(handle);
+      log.error('unreadable', { file: handle, why: errorText(result.reason) });
+    });
+  }
+  return unreadable;
 }
 
 /** What was staged and never accepted is no message. */
@@ -111,7 +163,7 @@ async function foldBatch(
   for (const [id, outcomes] of batch) {
     const where = walk.fileOf(id);
     if (where === undefined) folders.add(bucketFolder(layout, id));
-    else await appendState({ disk, layout, where }, id, [outcomeLine(id, outcomes)]);
+    else await appendState({ disk, layout, where }, id, outcomeLines(id, outcomes));
   }
 }
 

@@ -60,7 +60,12 @@ export async function startInjector(
     scheduler,
     router: handOn('router'),
     schedulerHandOn: handOn('scheduler'),
-    walk: new QueueWalk({ dir: QUEUE, split: config.queue.split, onCorrupt: corrupt.setAside }),
+    walk: new QueueWalk({
+      dir: QUEUE,
+      split: config.queue.split,
+      onCorrupt: corrupt.setAside,
+      onUnreadable: (file, why) => log.error('unreadable', { file, why }),
+    }),
     live: () => readLive(),
     since,
     log,

@@ -84,7 +84,7 @@ const SHAPES: Readonly<Record<FrameType, Check>> = {
   segment: shape({ n: count, segment: text, total: count, finished: optional(counts) }),
   'plan?': shape({ n: count }),
   plan: shape({ n: count, segments: list(shape({ segment: text, ordinals: counts })), outcomes: texts }),
-  moved: shape({ n: count, segment: text, ordinals: counts }),
+  moved: shape({ n: count, segment: text, ordinals: counts, ids: texts }),
   gone: shape({ n: count, ordinals: counts }),
   folded: shape({ n: count, outcomes: texts }),
   walk: shape({ n: count, phase: oneOf('begin', 'at', 'end'), id: optional(text), injected: optional(count) }),

@@ -177,9 +177,11 @@ export interface Moved {
   readonly n: number;
   readonly segment: string;
   readonly ordinals: readonly number[];
+  /** The queue id of each; empty where the record holds no message. */
+  readonly ids: readonly string[];
 }
 
-/** Ordinals that were finished in the meantime: their new files can go. */
+/** Ordinals that were finished in the meantime: the scheduler removes their new files. */
 export interface Gone {
   readonly t: 'gone';
   readonly n: number;

@@ -3,12 +3,13 @@
  */
 import type { Envelope } from '../mail/envelope.ts';
 import { crc32 } from 'node:zlib';
+import { slices } from '../base/slices.ts';
 import { AppendLog, SegmentEnded, type Appended } from './append-log.ts';
 import { asStorageError, type Disk } from './disk.ts';
 import { journalHandle, stagedHandle, treeHandle } from './handle.ts';
 import { LargeFile } from './large-file.ts';
 import { folder, segmentName, temporaryPath, type Layout } from './layout.ts';
-import { acceptLine, endLine, messageLine, outcomeLine } from './record.ts';
+import { acceptLine, endLine, messageLine, outcomeLines } from './record.ts';
 import type { Handle, QueueId } from './store.ts';
 import { AlreadyInTree, appendState, placeInTree, removeFromTree } from './tree.ts';
 
@@ -31,6 +32,9 @@ interface NewRecord {
   readonly chunks: readonly Uint8Array[];
   readonly staged: boolean;
 }
+
+/** Told of at a time: they cross to the scheduler in one frame. */
+const ORDINALS = 50_000;
 
 export class Committer {
   readonly inlineBytes: number;
@@ -134,8 +138,14 @@ export class Committer {
   /** Commits into the tree with a state file that says held, in place before the message is. */
   async commitHeld(id: QueueId, file: LargeFile, how: { envelope: Envelope; why: string }): Promise<Handle> {
     const recipients = how.envelope.recipients.map((recipient) => recipient.address);
-    const line = outcomeLine(id, [{ state: 'held', recipients, at: Date.now(), why: how.why }]);
-    await this.#guard(appendState(this.#options, id, [line]));
+    const lines = outcomeLines(id, [{ state: 'held', recipients, at: Date.now(), why: how.why }]);
+    try {
+      await this.#guard(appendState(this.#options, id, lines));
+    } catch (error) {
+      await file.discard();
+      await removeFromTree(this.#options, id);
+      throw error;
+    }
     return this.commitLarge(id, file, how.envelope);
   }
 
@@ -159,7 +169,10 @@ export class Committer {
   #closed(segment: string, records: number): void {
     const empty = this.#empty.get(segment) ?? [];
     this.#empty.delete(segment);
-    this.#options.onSegmentClosed(segment, records, empty);
+    const pieces = slices(empty, ORDINALS);
+    const last = pieces.pop() ?? [];
+    for (const some of pieces) this.#options.onSegmentClosed(segment, 0, some);
+    this.#options.onSegmentClosed(segment, records, last);
   }
 
   async #guard<T>(work: Promise<T>): Promise<T> {

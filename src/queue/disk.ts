@@ -58,6 +58,13 @@ export function isForeign(error: unknown): boolean {
   return error instanceof ForeignFile || FOREIGN.has(errorCode(error) ?? '');
 }
 
+const UNREADABLE: ReadonlySet<string> = new Set(['EIO', 'EBADMSG', 'EUCLEAN']);
+
+/** True when the medium does not give back what is there: a bad sector, a block whose sum is wrong. */
+export function isUnreadable(error: unknown): boolean {
+  return UNREADABLE.has(errorCode(error) ?? '');
+}
+
 async function openRegular(path: string): Promise<FileHandle> {
   const file = await fs.open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {

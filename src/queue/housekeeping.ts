@@ -4,7 +4,8 @@
  * before the log has the lines of what is removed: until then it is all that a crash would leave to tell of it.
  *
  * What says that a message is finished goes last: its state file once the removal of the message is durable, an outcome segment
- * once every removal before it is. A file that a crash brings back meets its outcomes, so nothing is delivered again.
+ * once every removal before it is. A file that a crash brings back meets its outcomes, so nothing is delivered again. So does one
+ * that could not be removed: as long as there are such, they are tried again, and outcome segments stay.
  */
 import { existsSync } from 'node:fs';
 import { errorCode, errorText } from '../base/text.ts';
@@ -29,6 +30,8 @@ const AT_ONCE = 4;
 /** How often, and how long each time, in ms, removals wait for the log. Nobody waits for a removal, but at the end. */
 const LOG_TRIES = 30;
 const LOG_MS = 1000;
+/** Removals that failed and are tried again. When there are more the disk is no good: all is left to the next injector. */
+const MOST_FAILED = 10_000;
 
 export class Housekeeping {
   readonly #layout: Layout;
@@ -42,6 +45,11 @@ export class Housekeeping {
   #unsynced: Set<string>;
   /** Removals under way, which a sync now would miss. */
   readonly #removals = new Set<Promise<void>>();
+  /** Removals that failed. */
+  readonly #failed = new Set<() => Promise<void>>();
+  #givenUp = false;
+  /** Outcome segments that nothing needs but what was not removed yet. */
+  readonly #outcomes = new Set<string>();
   /** Messages that are removed, and whose state files are left. */
   #companions: QueueId[] = [];
   #running = 0;
@@ -61,16 +69,20 @@ export class Housekeeping {
 
   /** A segment that nothing needs any more: `journal/NAME` or `outcome/NAME`. */
   removeSegment(segment: string): void {
-    this.#add(async () => {
-      const work = (): Promise<void> => removeSegment(this.#disk, this.#layout, segment);
-      if (segment.startsWith('journal/')) return this.#remove(folder(this.#layout, 'journal'), work);
-      await this.#syncRemovals();
-      await work();
-    });
+    const work = (): Promise<void> => removeSegment(this.#disk, this.#layout, segment);
+    if (segment.startsWith('journal/')) return this.#add(() => this.#remove(folder(this.#layout, 'journal'), work));
+    this.#outcomes.add(segment);
+    this.#add(() => this.#removeOutcomes());
   }
 
   segmentExists(name: string): boolean {
     return existsSync(segmentPath(this.#layout, 'journal', name));
+  }
+
+  /** In the deleted queue; what a crash left in both is in the tree. */
+  isDeleted(id: string): boolean {
+    const inTree = existsSync(messagePath(this.#layout, id as QueueId));
+    return !inTree && existsSync(deletedPath(this.#layout, id as QueueId));
   }
 
   /** Resolves when all removals asked for are done. */
@@ -81,9 +93,11 @@ export class Housekeeping {
   }
 
   async #removeMessage(id: QueueId): Promise<void> {
-    // A crash in a deletion may have left it there too.
-    await this.#disk.unlink(deletedPath(this.#layout, id));
-    await this.#remove(bucketFolder(this.#layout, id), () => this.#disk.unlink(messagePath(this.#layout, id)));
+    await this.#remove(bucketFolder(this.#layout, id), async () => {
+      // A crash in a deletion may have left it there too.
+      await this.#disk.unlink(deletedPath(this.#layout, id));
+      await this.#disk.unlink(messagePath(this.#layout, id));
+    });
     if (!(await exists(statePath(this.#layout, id)))) return;
     this.#companions.push(id);
     // Behind the removals that wait now: one sync of a folder serves them all.
@@ -97,13 +111,41 @@ export class Housekeeping {
     for (const id of ids) await this.#disk.unlink(statePath(this.#layout, id));
   }
 
+  async #removeOutcomes(): Promise<void> {
+    const segments = [...this.#outcomes];
+    await this.#syncRemovals();
+    await this.#retryFailed();
+    for (const segment of segments) {
+      this.#outcomes.delete(segment);
+      await removeSegment(this.#disk, this.#layout, segment);
+    }
+  }
+
   async #remove(from: string, work: () => Promise<void>): Promise<void> {
     const removal = work().finally(() => {
       this.#removals.delete(removal);
       this.#unsynced.add(from);
     });
     this.#removals.add(removal);
-    await removal;
+    try {
+      await removal;
+    } catch (error) {
+      if (this.#failed.size < MOST_FAILED) this.#failed.add(() => this.#remove(from, work));
+      else this.#givenUp = true;
+      throw error;
+    }
+  }
+
+  /** Rejects as long as something cannot be removed. */
+  async #retryFailed(): Promise<void> {
+    if (this.#givenUp) throw new Error('too much could not be removed: outcomes stay until the next start');
+    const works = [...this.#failed];
+    if (works.length === 0) return;
+    this.#failed.clear();
+    const results = await Promise.allSettled(works.map((work) => work()));
+    const failed = results.find(({ status }) => status === 'rejected');
+    if (failed?.status === 'rejected') throw failed.reason;
+    await this.#syncRemovals();
   }
 
   async #syncRemovals(): Promise<void> {

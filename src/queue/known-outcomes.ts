@@ -2,14 +2,16 @@
 import fs from 'node:fs/promises';
 import type { Outcome } from '../mail/outcome.ts';
 import { errorCode, errorText } from '../base/text.ts';
-import { isForeign, type Disk } from './disk.ts';
+import { isForeign, isUnreadable, type Disk } from './disk.ts';
 import { folder, parseSegmentName, segmentPath, type Layout } from './layout.ts';
 import { scanSegment, type Scanned } from './scan-segment.ts';
 
 export interface SegmentFiles {
   readonly disk: Disk;
   readonly layout: Layout;
-  readonly onTrouble?: (file: string, why: string) => void;
+  readonly onTrouble?: (file: string, why: string) => void | Promise<void>;
+  /** Told of a file of which the medium does not give back all, and the rest counts; without this it is an error. */
+  readonly onUnreadable?: ((file: string, why: string) => void) | undefined;
 }
 
 /** Names of the segments of a journal, oldest first. */
@@ -35,15 +37,23 @@ export async function* readSegment(
     file = await files.disk.open(path);
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return;
-    if (!isForeign(error)) throw error;
-    files.onTrouble?.(path, errorText(error));
+    if (isForeign(error)) await files.onTrouble?.(path, errorText(error));
+    else tellUnreadable(files, path, error);
     return;
   }
   try {
     yield* scanSegment(file, segment.maxContent);
+  } catch (error) {
+    tellUnreadable(files, path, error);
   } finally {
     await file.close();
   }
+}
+
+/** Throws what is something else, or what nobody wants to be told. */
+export function tellUnreadable(files: SegmentFiles, path: string, error: unknown): void {
+  if (!isUnreadable(error) || !files.onUnreadable) throw error;
+  files.onUnreadable(path, errorText(error));
 }
 
 /** Outcomes in these outcome segments by queue id, in the order in which each holds them; of all messages unless some are named. */
@@ -55,7 +65,7 @@ export async function readKnownOutcomes(
   const known = new Map<string, Outcome[]>();
   for (const name of segments) {
     for await (const scanned of readSegment(files, 'outcome', { name, maxContent: 0 })) {
-      if (scanned.kind === 'damaged') files.onTrouble?.(name, 'damaged outcome passed over');
+      if (scanned.kind === 'damaged') await files.onTrouble?.(name, 'damaged outcome passed over');
       if (scanned.kind !== 'record' || scanned.record.kind !== 'outcomes') continue;
       const { id, outcomes } = scanned.record;
       if (wanted && !wanted.has(id)) continue;

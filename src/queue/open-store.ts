@@ -10,7 +10,16 @@ import { Committer } from './committer.ts';
 import { createDisk, type Disk } from './disk.ts';
 import { MessageDraft } from './draft.ts';
 import { parseHandle } from './handle.ts';
-import { bucketFolder, corruptPath, folder, FOLDERS, segmentPath, temporaryPath, type Layout } from './layout.ts';
+import {
+  bucketFolder,
+  corruptPath,
+  deletedPath,
+  folder,
+  FOLDERS,
+  segmentPath,
+  temporaryPath,
+  type Layout,
+} from './layout.ts';
 import { OutcomeJournal } from './outcome-journal.ts';
 import { LatelyRead } from './lately-read.ts';
 import { createIdSource, isQueueId } from './queue-id.ts';
@@ -75,6 +84,9 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
   await store.room.refresh();
   return store;
 }
+
+/** Counts the files that were moved into the tree, over all stores of this process. */
+let lastMove = 0;
 
 class FileStore implements Store {
   readonly nextId: () => QueueId = createIdSource();
@@ -155,22 +167,29 @@ class FileStore implements Store {
 
   /** Puts a whole record into the tree; one that is there already stays. */
   async writeToTree(id: QueueId, raw: Buffer): Promise<void> {
-    const path = temporaryPath(this.#layout, `${id}.${this.#options.worker}.move`);
-    await this.#disk.unlink(path);
-    const file = await this.#disk.create(path);
+    // Two lanes may move parts of one message at the same time: each writes a file of its own.
+    lastMove += 1;
+    const path = temporaryPath(this.#layout, `${id}.${this.#options.worker}.move${lastMove}`);
     try {
-      await this.#disk.writeAt(file, [raw], 0);
-      await this.#disk.datasync(file);
-    } finally {
-      await file.close();
-    }
-    try {
-      await placeInTree({ disk: this.#disk, layout: this.#layout }, id, path);
+      await this.#writeDurably(path, raw);
+      // An operator may delete it at this moment: then it must not be in the tree again.
+      const deleted = deletedPath(this.#layout, id);
+      await placeInTree({ disk: this.#disk, layout: this.#layout }, id, path, deleted);
     } catch (error) {
       await this.#disk.unlink(path);
       if (!(error instanceof AlreadyInTree)) throw error;
       // It may have been placed a moment ago by another worker, whose sync of the folder is still under way.
       await this.#disk.syncFolder(bucketFolder(this.#layout, id));
+    }
+  }
+
+  async #writeDurably(path: string, bytes: Buffer): Promise<void> {
+    const file = await this.#disk.create(path);
+    try {
+      await this.#disk.writeAt(file, [bytes], 0);
+      await this.#disk.datasync(file);
+    } finally {
+      await file.close();
     }
   }
 

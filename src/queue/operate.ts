@@ -9,7 +9,7 @@ import { createDisk } from './disk.ts';
 import { applyOutcomes } from './fold.ts';
 import { parseHandle, treeHandle } from './handle.ts';
 import type { Layout } from './layout.ts';
-import { outcomeLine } from './record.ts';
+import { outcomeLines } from './record.ts';
 import type { Handle, Store } from './store.ts';
 import { appendState, type TreeOptions } from './tree.ts';
 import type { QueuedMessage } from './queued-message.ts';
@@ -86,7 +86,7 @@ export class QueueOperator {
    * read every outcome journal again for each of many messages would take the square of their number.
    */
   async #append(message: QueuedMessage, outcomes: readonly Outcome[]): Promise<QueuedMessage> {
-    if (outcomes.length > 0) await appendState(this.#tree, message.id, [outcomeLine(message.id, outcomes)]);
+    if (outcomes.length > 0) await appendState(this.#tree, message.id, outcomeLines(message.id, outcomes));
     const recipients = applyOutcomes(message.recipients, outcomes).filter((one) => one.state !== 'done');
     return { ...message, handle: treeHandle(message.id), where: 'tree', recipients };
   }
@@ -114,6 +114,6 @@ export async function holdRecipients(
   const parsed = parseHandle(handle);
   if (!parsed) throw new TypeError(`not a handle: ${handle}`);
   await where.store.moveToTree(handle);
-  const line = outcomeLine(parsed.id, [{ state: 'held', at: Date.now(), ...held }]);
-  await appendState({ disk: createDisk(), layout: where.layout }, parsed.id, [line]);
+  const lines = outcomeLines(parsed.id, [{ state: 'held', at: Date.now(), ...held }]);
+  await appendState({ disk: createDisk(), layout: where.layout }, parsed.id, lines);
 }

@@ -9,7 +9,7 @@ import { AppendLog } from './append-log.ts';
 import type { Disk } from './disk.ts';
 import { parseHandle } from './handle.ts';
 import { folder, segmentName, type Layout } from './layout.ts';
-import { endLine, outcomeLine } from './record.ts';
+import { endLine, outcomeLines } from './record.ts';
 import type { Handle, QueueId } from './store.ts';
 
 export interface OutcomeJournalOptions {
@@ -49,12 +49,17 @@ export class OutcomeJournal {
   async record(handle: Handle, outcomes: readonly Outcome[], whole = false): Promise<void> {
     const parsed = parseHandle(handle);
     if (!parsed) throw new TypeError(`not a handle: ${handle}`);
-    const line = outcomeLine(parsed.id, outcomes);
+    const stays = !parsed.journal || !whole;
+    for (const line of outcomeLines(parsed.id, outcomes)) {
+      const segment = await this.#append(line);
+      if (stays) this.#folding.add(segment);
+    }
+  }
+
+  async #append(line: Buffer): Promise<string> {
     for (;;) {
       try {
-        const { segment } = await this.#log.append([line], { sync: true });
-        if (!parsed.journal || !whole) this.#folding.add(segment);
-        return;
+        return (await this.#log.append([line], { sync: true })).segment;
       } catch (error) {
         if (this.#closing) throw error;
         this.#options.onTrouble(errorText(error));

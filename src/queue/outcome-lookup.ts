@@ -63,7 +63,7 @@ export class OutcomeLookup {
     const file = this.#paths.push(segmentPath(this.#files.layout, kind, name)) - 1;
     for await (const scanned of readSegment(this.#files, kind, { name, maxContent })) {
       if (scanned.kind === 'damaged' && kind === 'outcome') {
-        this.#files.onTrouble?.(name, 'damaged outcome passed over');
+        await this.#files.onTrouble?.(name, 'damaged outcome passed over');
       }
       if (scanned.kind !== 'record') continue;
       const { offset, raw } = scanned;

@@ -20,6 +20,9 @@ const RECORD_VERSION = 1;
 /** Longest first line: an envelope with 10,000 recipients fits. */
 export const MAX_RECORD_LINE = 4 * 1024 * 1024;
 
+/** Bytes of a line of outcomes that more of them are not added to: a fraction of what is read back. */
+const OUTCOME_LINE = 1024 * 1024;
+
 const HEAD = '{"sum":"';
 const REST_AT = HEAD.length + 8 + 2;
 
@@ -67,6 +70,34 @@ export function endLine(records: number): Buffer {
 
 export function outcomeLine(id: QueueId, outcomes: readonly Outcome[]): Buffer {
   return finishLine(`"v":${RECORD_VERSION},"id":"${id}","outcomes":${JSON.stringify(outcomes)}}`, 0);
+}
+
+/** The same as one line, or as several where one would be too long to be read again. Nothing is lost when only the first are written. */
+export function outcomeLines(id: QueueId, outcomes: readonly Outcome[]): Buffer[] {
+  const line = outcomeLine(id, outcomes);
+  if (line.length <= OUTCOME_LINE) return [line];
+  const [one] = outcomes;
+  const halves = outcomes.length > 1 || !one ? halve(outcomes) : halveOutcome(one)?.map((half) => [half]);
+  return halves?.flatMap((half) => outcomeLines(id, half)) ?? [line];
+}
+
+function halve<T>(list: readonly T[]): [T[], T[]] {
+  const middle = Math.ceil(list.length / 2);
+  return [list.slice(0, middle), list.slice(middle)];
+}
+
+/** An alias is done with the last of its members: whoever has only the first ones expands it again. */
+function halveOutcome(outcome: Outcome): Outcome[] | undefined {
+  const { recipients, into = [] } = outcome;
+  if (into.length > 1) {
+    const [first, rest] = halve(into);
+    return [
+      { ...outcome, recipients: [], into: first },
+      { ...outcome, into: rest },
+    ];
+  }
+  if (recipients.length > 1) return halve(recipients).map((some) => ({ ...outcome, recipients: some }));
+  return undefined;
 }
 
 function finishLine(rest: string, seed: number, pad = 0): Buffer {

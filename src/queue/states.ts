@@ -85,7 +85,7 @@ export const QUEUE_STATES: readonly QueueState[] = [
     state: 'finished',
     files: 'J or M, and O or S: a final outcome for every recipient',
     meaning: 'delivered, bounced, dropped or expanded; only removal is left',
-    movers: 'scheduler: gone',
+    movers: 'scheduler: gone, once no file of it can appear any more',
     commitment: 'fdatasync of the outcome segment',
     recovery: 'removed',
   },

@@ -4,7 +4,7 @@
  */
 import fs from 'node:fs/promises';
 import { errorCode } from '../base/text.ts';
-import { exists, type Disk } from './disk.ts';
+import { exists, isThere, type Disk } from './disk.ts';
 import { bucketFolder, deletedPath, folder, messagePath, statePath, type Layout } from './layout.ts';
 import type { QueueId } from './store.ts';
 
@@ -20,12 +20,18 @@ export class AlreadyInTree extends Error {
   override readonly name = 'AlreadyInTree';
 }
 
-/** Gives the synced file at `from` its name in the tree, durably, and removes the old name. Rejects with AlreadyInTree. */
-export async function placeInTree(options: TreeOptions, id: QueueId, from: string): Promise<void> {
+/**
+ * Gives the synced file at `from` its name in the tree, durably, and removes the old name. Rejects with AlreadyInTree. With
+ * `unless`, the name goes again at once where there is a file of that name: somebody else was quicker.
+ */
+export async function placeInTree(options: TreeOptions, id: QueueId, from: string, unless?: string): Promise<void> {
   const { disk, layout } = options;
   const to = messagePath(layout, id);
   try {
-    await withFolder(options, id, () => disk.link(from, to));
+    await withFolder(options, id, async () => {
+      await disk.link(from, to);
+      if (unless !== undefined && isThere(unless)) await disk.unlink(to);
+    });
   } catch (error) {
     if (errorCode(error) === 'EEXIST') throw new AlreadyInTree(`${id} is in the tree already`, { cause: error });
     throw error;

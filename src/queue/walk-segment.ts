@@ -5,7 +5,7 @@
 import { BitSet } from '../base/bit-set.ts';
 import type { Outcome } from '../mail/outcome.ts';
 import { journalHandle } from './handle.ts';
-import { readSegment, type SegmentFiles } from './known-outcomes.ts';
+import { readSegment, tellUnreadable, type SegmentFiles } from './known-outcomes.ts';
 import { isUnfinished, makeMessage, type QueuedMessage } from './queued-message.ts';
 import type { MessageRecord, RecordLine } from './record.ts';
 import type { QueueId } from './store.ts';
@@ -15,6 +15,10 @@ export interface WalkedSegment {
   readonly total: number;
   /** Its writer closed it: no record will follow. */
   readonly sealed: boolean;
+  /** It was not, or not all of it, given back by the disk: nobody knows what else there is. */
+  readonly unreadable: boolean;
+  /** Bytes at its end that are no record. */
+  readonly left: number;
   /** Ordinals of messages that are finished, and their ids. */
   readonly finished: readonly number[];
   readonly finishedIds: readonly QueueId[];
@@ -45,8 +49,9 @@ interface Numbered {
 /** Largest content in a journal: more than any `queue.inline` that the configuration allows. */
 export const MAX_INLINE = 64 * 1024 * 1024;
 
-export async function walkSegment(walk: SegmentWalk, name: string): Promise<WalkedSegment> {
-  const accounts = { sealed: false, total: 0, staged: new BitSet(), found: new BitSet(), done: new BitSet() };
+export async function walkSegment(given: SegmentWalk, name: string): Promise<WalkedSegment> {
+  const accounts = { ...newCounts(), staged: new BitSet(), found: new BitSet(), done: new BitSet() };
+  const walk = noteUnreadable(given, accounts);
   const moved = new BitSet();
   const ids = new Map<number, QueueId>();
   for await (const numbered of readNumbered(walk, name, accounts)) {
@@ -54,12 +59,14 @@ export async function walkSegment(walk: SegmentWalk, name: string): Promise<Walk
     if (record.kind === 'accept' && accounts.staged.has(record.ordinal)) accounts.found.add(record.ordinal);
     if (record.kind !== 'message') continue;
     (record.staged ? accounts.staged : accounts.found).add(ordinal);
-    if (!isUnfinished(messageOf(walk, name, { ...numbered, record }))) accounts.done.add(ordinal);
+    const message = messageOf(walk, name, { ...numbered, record });
+    if (!message) continue;
+    if (!isUnfinished(message)) accounts.done.add(ordinal);
     else if (walk.hasFile(record.id)) moved.add(ordinal);
     else continue;
     ids.set(ordinal, record.id);
   }
-  const { total, sealed, found, done } = accounts;
+  const { total, sealed, unreadable, left, found, done } = accounts;
   const list = (wanted: (ordinal: number) => boolean): number[] =>
     Array.from({ length: total }, (_, ordinal) => ordinal).filter(wanted);
   const idsOf = (ordinals: readonly number[]): QueueId[] => ordinals.flatMap((ordinal) => ids.get(ordinal) ?? []);
@@ -69,6 +76,8 @@ export async function walkSegment(walk: SegmentWalk, name: string): Promise<Walk
     segment: name,
     total,
     sealed,
+    unreadable,
+    left,
     finished,
     finishedIds: idsOf(finished),
     moved: elsewhere,
@@ -76,6 +85,30 @@ export async function walkSegment(walk: SegmentWalk, name: string): Promise<Walk
     empty: list((ordinal) => !found.has(ordinal)),
     messages: () => readMessages(walk, name, (ordinal) => found.has(ordinal) && !done.has(ordinal)),
   };
+}
+
+interface Counts {
+  total: number;
+  sealed: boolean;
+  unreadable: boolean;
+  left: number;
+}
+
+function newCounts(): Counts {
+  return { total: 0, sealed: false, unreadable: false, left: 0 };
+}
+
+function noteUnreadable(walk: SegmentWalk, counts: Counts): SegmentWalk {
+  const { onTrouble, onUnreadable } = walk.files;
+  const files: SegmentFiles = {
+    ...walk.files,
+    onTrouble: (file, why) => {
+      counts.unreadable = true;
+      return onTrouble?.(file, why);
+    },
+    onUnreadable: onUnreadable && ((file, why) => ((counts.unreadable = true), onUnreadable(file, why))),
+  };
+  return { ...walk, files };
 }
 
 /** A segment that went meanwhile has none left. */
@@ -86,25 +119,26 @@ async function* readMessages(
 ): AsyncGenerator<QueuedMessage> {
   const again: SegmentWalk = {
     ...walk,
-    files: { ...walk.files, onTrouble: () => undefined },
+    files: {
+      ...walk.files,
+      onTrouble: () => undefined,
+      onUnreadable: walk.files.onUnreadable && ((): void => undefined),
+    },
     onCorrupt: () => undefined,
   };
-  for await (const numbered of readNumbered(again, name, { total: 0, sealed: false })) {
+  for await (const numbered of readNumbered(again, name, newCounts())) {
     const { record, ordinal } = numbered;
     if (record.kind !== 'message' || !wanted(ordinal)) continue;
-    const message = messageOf(walk, name, { ...numbered, record });
-    if (isUnfinished(message)) yield message;
+    const message = messageOf(again, name, { ...numbered, record });
+    if (message && isUnfinished(message)) yield message;
   }
 }
 
 /** Records with their ordinals; damaged ones count too. Notes in `counts` what it came upon. */
-async function* readNumbered(
-  walk: SegmentWalk,
-  name: string,
-  counts: { total: number; sealed: boolean },
-): AsyncGenerator<Numbered> {
+async function* readNumbered(walk: SegmentWalk, name: string, counts: Counts): AsyncGenerator<Numbered> {
   for await (const scanned of readSegment(walk.files, 'journal', { name, maxContent: MAX_INLINE })) {
     if (scanned.kind === 'end') {
+      counts.left = scanned.left;
       const what = scanned.rest ? 'damage before records' : 'torn tail';
       if (scanned.left > 0) await walk.onCorrupt(`${what}: ${scanned.left} bytes`, scanned.rest);
       return;
@@ -120,12 +154,18 @@ async function* readNumbered(
   }
 }
 
+/** Undefined when its outcomes cannot be read. */
 function messageOf(
   walk: SegmentWalk,
   segment: string,
   at: Numbered & { readonly record: MessageRecord },
-): QueuedMessage {
+): QueuedMessage | undefined {
   const { record, ordinal, offset, length } = at;
   const handle = journalHandle(record.id, { segment, ordinal, offset, length });
-  return makeMessage(record, { handle, where: 'journal', outcomes: walk.outcomesOf(record.id) });
+  try {
+    return makeMessage(record, { handle, where: 'journal', outcomes: walk.outcomesOf(record.id) });
+  } catch (error) {
+    tellUnreadable(walk.files, segment, error);
+    return undefined;
+  }
 }

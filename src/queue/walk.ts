@@ -7,8 +7,8 @@ import type { Outcome } from '../mail/outcome.ts';
 import { errorCode, errorText } from '../base/text.ts';
 import { createDisk, isForeign, isThere, type Disk } from './disk.ts';
 import { treeHandle } from './handle.ts';
-import { deletedPath, folder, messagePath, statePath, type Layout } from './layout.ts';
-import { listSegments, type SegmentFiles } from './known-outcomes.ts';
+import { deletedPath, folder, messagePath, segmentPath, statePath, type Layout } from './layout.ts';
+import { listSegments, tellUnreadable, type SegmentFiles } from './known-outcomes.ts';
 import { OutcomeLookup } from './outcome-lookup.ts';
 import { isQueueId } from './queue-id.ts';
 import { isUnfinished, makeMessage, type QueuedMessage } from './queued-message.ts';
@@ -26,6 +26,8 @@ export interface WalkOptions {
   readonly batch?: number;
   /** Called for files that cannot be read as messages. */
   readonly onCorrupt?: (path: string, why: string, bytes?: Buffer) => void | Promise<void>;
+  /** Called for what the medium does not give back: it is passed over, and everything else told. Without this it is an error. */
+  readonly onUnreadable?: (path: string, why: string) => void;
 }
 
 export class QueueWalk {
@@ -71,6 +73,11 @@ export class QueueWalk {
     );
   }
 
+  /** Moves a whole segment of the message journal out of the way. */
+  async setAside(segment: string, why: string): Promise<void> {
+    await this.#options.onCorrupt?.(segmentPath(this.layout, 'journal', segment), why);
+  }
+
   /** Everything in the hashed tree, oldest first; finished messages too: those have no recipients left and wait for removal. */
   async *tree(): AsyncGenerator<QueuedMessage> {
     const onForeign = (path: string): void | Promise<void> => this.#options.onCorrupt?.(path, 'no name of a message');
@@ -100,8 +107,15 @@ export class QueueWalk {
   }
 
   /** One message of the tree, or undefined when it is gone or unreadable. */
-  treeMessage(id: QueueId): Promise<QueuedMessage | undefined> {
-    return this.#readMessage(id, { message: messagePath(this.layout, id), state: statePath(this.layout, id) });
+  async treeMessage(id: QueueId): Promise<QueuedMessage | undefined> {
+    const paths = { message: messagePath(this.layout, id), state: statePath(this.layout, id) };
+    try {
+      return await this.#readMessage(id, paths);
+    } catch (error) {
+      // Its outcomes may be what cannot be read: better not delivered for now than twice.
+      tellUnreadable(this.#files(), paths.message, error);
+      return undefined;
+    }
   }
 
   async #readMessage(id: QueueId, paths: { message: string; state: string }): Promise<QueuedMessage | undefined> {
@@ -160,7 +174,8 @@ export class QueueWalk {
     return {
       disk: this.disk,
       layout: this.layout,
-      onTrouble: (file, why) => void this.#options.onCorrupt?.(file, why),
+      onTrouble: (file, why) => this.#options.onCorrupt?.(file, why),
+      onUnreadable: this.#options.onUnreadable,
     };
   }
 }

@@ -14,10 +14,13 @@ interface Claim {
 
 export class Claims {
   readonly #conductor: Conductor;
+  readonly #isDeleted: (id: string) => boolean;
   readonly #claims = new Map<string, Claim>();
 
-  constructor(conductor: Conductor) {
+  /** `isDeleted`: the message is in the deleted queue by now. */
+  constructor(conductor: Conductor, isDeleted: (id: string) => boolean = () => false) {
     this.#conductor = conductor;
+    this.#isDeleted = isDeleted;
   }
 
   claim(ids: readonly string[]): Omit<Claimed, 't' | 'n'> {
@@ -40,7 +43,7 @@ export class Claims {
     }
   }
 
-  /** Puts them back to work as they were. */
+  /** Puts them back to work as they were, except for what the command did before it ended. */
   giveBack(ids: readonly string[]): void {
     const { ledger } = this.#conductor;
     for (const id of ids) {
@@ -48,6 +51,11 @@ export class Claims {
       if (!claim) continue;
       this.#claims.delete(id);
       ledger.claimed.delete(id);
+      if (this.#isDeleted(id)) {
+        ledger.noteInTree(claim.message.facts.handle);
+        continue;
+      }
+      ledger.doubt(claim.message.facts.handle);
       const message = ledger.revive(id, claim.message.facts, claim.message.stays);
       const now = Date.now();
       const parts = claim.parts.map(({ facts, due }) => ({ part: newPart(message, facts), due }));

@@ -121,8 +121,12 @@ export class Conductor {
     part.inFlight = false;
     const fate = decideFate(part, done, { rules: this.#options.rules().retry, now: Date.now() });
     if (done.moved) this.ledger.noteInTree(message.facts.handle);
+    else if (done.outcomes.some(({ state }) => state === 'deferred')) this.ledger.doubt(message.facts.handle);
     if (fate.held) this.parking.keepStays(message);
-    if (done.outcomes.length === 0 && !done.trouble) this.#options.onEvent('vanished', { id: message.id, to: part.to });
+    if (done.outcomes.length === 0 && !done.trouble) {
+      message.vanished = true;
+      this.#options.onEvent('vanished', { id: message.id, to: part.to });
+    }
     this.counts.delivered += fate.delivered;
     if (fate.well && bin.troubles > 0) this.#endTrouble(bin);
     if (done.trouble) this.trouble(bin, done.trouble);

@@ -4,9 +4,9 @@
  *
  * Needed until the injector walked the queue: from then on every message of that time is known by its segment.
  */
-import { createDisk } from '../queue/disk.ts';
+import { tellUnreadable, type SegmentFiles } from '../queue/known-outcomes.ts';
+import type { Outcome } from '../mail/outcome.ts';
 import { OutcomeLookup } from '../queue/outcome-lookup.ts';
-import type { Layout } from '../queue/layout.ts';
 import type { Routed } from '../ipc/messages.ts';
 
 const FINISHED: ReadonlySet<string> = new Set(['delivered', 'bounced', 'dropped', 'deleted']);
@@ -41,12 +41,21 @@ export class FinishedBefore {
 const NONE: ReadonlySet<string> = new Set();
 
 /** Reads the outcome journals, which are small and recent. No lane may be at work. */
-export async function readFinishedBefore(layout: Layout): Promise<FinishedBefore> {
-  const lookup = new OutcomeLookup({ disk: createDisk(), layout });
+export async function readFinishedBefore(files: SegmentFiles): Promise<FinishedBefore> {
+  const lookup = new OutcomeLookup(files);
   await lookup.read();
   const finished = (id: string): ReadonlySet<string> => {
-    const outcomes = lookup.of(id).filter(({ state }) => FINISHED.has(state));
+    const outcomes = outcomesOf(lookup, files, id).filter(({ state }) => FINISHED.has(state));
     return outcomes.length === 0 ? NONE : new Set(outcomes.flatMap(({ recipients }) => recipients));
   };
   return new FinishedBefore(finished, () => lookup.close());
+}
+
+function outcomesOf(lookup: OutcomeLookup, files: SegmentFiles, id: string): readonly Outcome[] {
+  try {
+    return lookup.of(id);
+  } catch (error) {
+    tellUnreadable(files, id, error);
+    return [];
+  }
 }

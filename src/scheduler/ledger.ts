@@ -1,6 +1,9 @@
 /**
  * Which messages have work in memory, and the one place where a message is finished. A message counts as known when it is here, in
  * the index, claimed, or noted in its segment: handing it on twice changes nothing.
+ *
+ * A message counts as in the tree from the moment that its file may appear there: its end removes the file, and its id is kept as long
+ * as a copy may still be made or have been seen (by the settler, by the injector on its walk).
  */
 import { parseHandle } from '../queue/handle.ts';
 import type { WaitingIndex } from '../queue/waiting-index.ts';
@@ -13,11 +16,9 @@ export interface LedgerOptions {
   /** Removes the files of a finished message from the tree. */
   readonly remove: (id: string) => void;
   readonly onFinished: (message: Message) => void;
-  /** A segment that we hear of for the first time: does its file exist? */
-  readonly segmentExists: (segment: string) => boolean;
 }
 
-/** Messages that were finished in the tree and are remembered without a walk. */
+/** Messages that were finished in the tree and are remembered without a walk or a plan. */
 const REMEMBERED = 10_000;
 
 export class Ledger {
@@ -25,7 +26,10 @@ export class Ledger {
   readonly #messages = new Map<string, Message>();
   /** Taken out of play by a command, by queue id. */
   readonly claimed = new Set<string>();
-  /** Finished in the tree of late, and in a walk all that the injector may have read before, and hand on after. */
+  /**
+   * Finished in the tree of late, all since a walk began or a plan was given out: the injector may have read them before, and hand
+   * them on or make them a file after.
+   */
   readonly #finishedInTree = new Set<string>();
   #walking = false;
 
@@ -51,6 +55,7 @@ export class Ledger {
 
   /** Everything in the tree up to this id was handed on and taken. */
   walkIsAt(id: string): void {
+    if (this.#options.segments.doubts) return;
     let tooMany = this.#finishedInTree.size - REMEMBERED;
     for (const finished of this.#finishedInTree) {
       if (tooMany <= 0) return;
@@ -70,10 +75,7 @@ export class Ledger {
     const { id, journal } = parsed;
     if (this.#messages.has(id) || this.claimed.has(id)) return undefined;
     if (journal) {
-      const { segments, segmentExists } = this.#options;
-      const { segment } = journal;
-      if (!segments.has(segment) && (segments.wasRemoved(segment) || !segmentExists(segment))) return undefined;
-      if (!segments.note(journal.segment, journal.ordinal)) return undefined;
+      if (!this.#options.segments.note(journal.segment, journal.ordinal)) return undefined;
     } else if (this.#finishedInTree.has(id) || this.#options.index.hasId(id)) return undefined;
     return this.#add({ id, facts, parts: new Set(), parked: false, stays });
   }
@@ -108,10 +110,31 @@ export class Ledger {
     if (journal) this.#options.segments.noteMoved(journal.segment, journal.ordinal);
   }
 
-  /** Outside of a walk, only what dead writers left is looked for: one message at a time, handed on within a moment. */
+  /** Whoever had the message is gone, or failed: it may have a file of its own, durable or not, without a word. */
+  doubt(handle: string): void {
+    const journal = parseHandle(handle)?.journal;
+    if (journal) this.#options.segments.doubt(journal.segment, journal.ordinal);
+  }
+
+  /**
+   * The settler gave these records a file of their own; an empty id stands for one that holds no message. Answers those whose
+   * message ended meanwhile, whatever way it took: their files are for nothing, and removed.
+   */
+  settled(segment: string, ordinals: readonly number[], ids: readonly string[]): number[] {
+    const gone = ordinals.filter((_, i) => this.#finishedInTree.has(ids[i] ?? ''));
+    ids.forEach((id) => {
+      if (this.#finishedInTree.has(id)) this.#options.remove(id);
+    });
+    this.#options.segments.settled(segment, ordinals);
+    this.#forgetOldest();
+    return gone;
+  }
+
+  /** Without a walk or a plan, only what dead writers left is looked for: one message at a time, handed on within a moment. */
   #forgetOldest(): void {
     for (const id of this.#finishedInTree) {
-      if (this.#walking || this.#finishedInTree.size <= REMEMBERED) return;
+      const needed = this.#walking || this.#options.segments.doubts;
+      if (needed || this.#finishedInTree.size <= REMEMBERED) return;
       this.#finishedInTree.delete(id);
     }
   }
@@ -125,14 +148,14 @@ export class Ledger {
     const { segments, remove, onFinished } = this.#options;
     if (message.stays) return;
     // First the line, then what removes the last trace of the message.
-    onFinished(message);
+    if (!message.vanished) onFinished(message);
     const journal = parseHandle(message.facts.handle)?.journal;
     const inJournal = journal !== undefined && segments.finish(journal.segment, journal.ordinal);
-    // The settler may have given it a file that it will take away again: the injector may read that before.
-    if (!inJournal || segments.isPlanned(journal.segment)) {
+    // Without outcomes nothing is known to be finished: if there is a file after all, the next injector hands it on.
+    if (!inJournal && !message.vanished) {
       this.#finishedInTree.add(message.id);
       this.#forgetOldest();
+      remove(message.id);
     }
-    if (!inJournal) remove(message.id);
   }
 }

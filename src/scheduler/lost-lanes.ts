@@ -4,6 +4,8 @@
  *
  * A part over which three workers died is held, so that one message cannot stop a farm.
  */
+import { pause } from '../base/deadline.ts';
+import { errorText } from '../base/text.ts';
 import type { Hello } from '../ipc/messages.ts';
 import type { Outcome } from '../mail/outcome.ts';
 import type { Conductor } from './conductor.ts';
@@ -17,10 +19,13 @@ export interface LostLanesOptions {
   /** Holds the message of a suspect, durably. */
   readonly hold: (part: WorkPart, why: string) => Promise<void>;
   readonly onEvent: (event: string, fields: Record<string, unknown>) => void;
+  /** When the disk did not let us, milliseconds until the next try. */
+  readonly retryMs?: number;
 }
 
 /** Workers that may die over a part before it is held. */
 const SUSPECT_CRASHES = 3;
+const RETRY_MS = 10_000;
 /** Clocks of one machine agree; this covers the time between giving a job and noting that. */
 const SLACK_MS = 1000;
 
@@ -42,7 +47,9 @@ export class LostLanes {
     onEvent('lane-lost', { lane: lane.name, why, jobs: inFlight.length, ...(hello ? { by: hello.worker } : {}) });
     suspect.part.crashes += 1;
     const ids = new Set(inFlight.map(({ part }) => part.message.id));
-    const recorded = hello ? await recordedBy(hello.worker, ids) : new Map<string, readonly Outcome[]>();
+    const recorded = hello
+      ? await this.#persist('recorded', () => recordedBy(hello.worker, ids))
+      : new Map<string, readonly Outcome[]>();
     for (const flight of inFlight) await this.#resolve(flight, recorded);
   }
 
@@ -53,12 +60,30 @@ export class LostLanes {
       (outcome) => outcome.at >= since - SLACK_MS && outcome.recipients.some((address) => mine.has(address)),
     );
     const conductor = this.#options.conductor();
+    conductor.ledger.doubt(part.message.facts.handle);
     if (found.length > 0) return conductor.report(part, { outcomes: found });
     if (part.crashes < SUSPECT_CRASHES) return conductor.redo(flight);
     const why = `${part.crashes} workers ended while they delivered it`;
-    await this.#options.hold(part, why);
+    // The lane's other parts do not wait for that.
+    void this.#hold(part, why);
+  }
+
+  async #hold(part: WorkPart, why: string): Promise<void> {
+    await this.#persist('hold', () => this.#options.hold(part, why));
     this.#options.onEvent('held', { id: part.message.id, to: part.to, why });
     const outcome: Outcome = { state: 'held', recipients: part.to, at: Date.now(), why };
-    conductor.report(part, { outcomes: [outcome], moved: true });
+    this.#options.conductor().report(part, { outcomes: [outcome], moved: true });
+  }
+
+  /** What a full or a broken disk does not let us do is tried until it can be: so long nobody else gets the work. */
+  async #persist<T>(what: string, work: () => Promise<T>): Promise<T> {
+    for (;;) {
+      try {
+        return await work();
+      } catch (error) {
+        this.#options.onEvent('lost-lane-waits', { what, why: errorText(error) });
+        await pause(this.#options.retryMs ?? RETRY_MS, { unref: true });
+      }
+    }
   }
 }

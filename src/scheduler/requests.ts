@@ -23,8 +23,10 @@ const STATS_BINS = 100;
 export function serveRequests(peer: Peer, options: RequestsOptions): void {
   const { conductor, claims, segments, before, onEvent } = options;
   const claimedHere = new Set<string>();
+  let planned = false;
   peer.onClose = (why) => {
     claims.giveBack([...claimedHere]);
+    if (planned) segments.planLost();
     if (why.startsWith('bad frame')) onEvent('bad-frame', { from: peer.hello.worker, why });
   };
   const answers: { [T in Frame['t']]?: (frame: Extract<Frame, { t: T }>) => void } = {
@@ -37,9 +39,12 @@ export function serveRequests(peer: Peer, options: RequestsOptions): void {
       segments.close(frame.segment, frame.total, frame.finished ?? []);
       peer.send({ t: 'taken', n: frame.n });
     },
-    'plan?': (frame) => peer.send({ t: 'plan', n: frame.n, ...segments.plan() }),
-    moved: (frame) => {
-      peer.send({ t: 'gone', n: frame.n, ordinals: segments.settled(frame.segment, frame.ordinals) });
+    'plan?': (frame) => {
+      planned = true;
+      peer.send({ t: 'plan', n: frame.n, ...segments.plan() });
+    },
+    moved: ({ n, segment, ordinals, ids }) => {
+      peer.send({ t: 'gone', n, ordinals: conductor.ledger.settled(segment, ordinals, ids) });
     },
     folded: (frame) => {
       segments.folded(frame.outcomes);

@@ -4,6 +4,9 @@
  * A message segment goes when it is closed and every record in it is finished or has moved to the tree. An outcome segment goes
  * when no message segment is left that is older than its end, and what it says of messages in the tree was folded into their
  * state files. What lingers is put into a plan for the settler (the injector in settle mode).
+ *
+ * A record is in doubt while it may have a file in the tree of which nobody told us: the settler is about to make one, or a worker died
+ * over it. So long its segment stays, whatever becomes of the message, and it is planned until a settler said that the file is there.
  */
 import { BitSet } from '../base/bit-set.ts';
 
@@ -12,6 +15,8 @@ export interface SegmentsOptions {
   readonly linger: number;
   /** Removes the file of `journal/NAME` or `outcome/NAME`. */
   readonly remove: (segment: string) => void;
+  /** Does the file of a message segment exist? Asked when we hear of it for the first time. */
+  readonly exists: (name: string) => boolean;
   /** When the segment was begun, ms since 1970, told from its name. */
   readonly begunAt: (name: string) => number;
   readonly now?: () => number;
@@ -20,8 +25,10 @@ export interface SegmentsOptions {
 interface MessageSegment {
   readonly known: BitSet;
   readonly finished: BitSet;
-  /** Of the finished ones: those that live on in the tree, or may. */
-  readonly moved: BitSet;
+  /** They may have a file in the tree, or get one at any moment. */
+  readonly doubtful: BitSet;
+  /** When some were given to the settler last. */
+  plannedAt: number;
   total: number | undefined;
   closedAt: number;
 }
@@ -29,6 +36,8 @@ interface MessageSegment {
 interface OutcomeSegment {
   readonly closedAt: number;
   folded: boolean;
+  /** When it was given to the settler to be folded. */
+  plannedAt: number;
 }
 
 export interface SegmentPlan {
@@ -50,10 +59,10 @@ export class Segments {
   readonly #outcomes = new Map<string, OutcomeSegment>();
   /** Removed of late: a message of theirs that is handed on once more was finished. */
   readonly #removed = new Set<string>();
-  /** Segments of the last plan, kept until the settler answers, though they are removed meanwhile. */
-  readonly #planned = new Map<string, MessageSegment>();
-  /** The injector walks: it may still come upon segments that an outcome speaks of. */
-  #walking = false;
+  /** Records in doubt, over all segments. */
+  #doubts = 0;
+  /** The injector walks, or did not yet: it may still come upon segments that an outcome speaks of. */
+  #walking = true;
 
   constructor(options: SegmentsOptions) {
     this.#options = options;
@@ -68,45 +77,49 @@ export class Segments {
     return this.#messages.has(segment);
   }
 
-  wasRemoved(segment: string): boolean {
-    return this.#removed.has(segment);
-  }
-
-  /** Notes a record; false when it was noted before: then the message is here already, or was. */
+  /** Notes a record; false when it was noted before, or its segment is gone: then the message is here already, or was. */
   note(segment: string, ordinal: number): boolean {
     if (ordinal >= MAX_RECORDS) return false;
-    return this.#segment(segment).known.add(ordinal);
+    return this.#segment(segment)?.known.add(ordinal) ?? false;
   }
 
-  /** The record needs its journal no more; false when that was so before: then the message has its own file. */
+  /** The record needs its journal no more. False when its message has a file of its own, or may get one. */
   finish(segment: string, ordinal: number): boolean {
     const entry = this.#messages.get(segment);
     if (!entry || ordinal >= MAX_RECORDS) return false;
     entry.known.add(ordinal);
     const first = entry.finished.add(ordinal);
     this.#release(segment, entry);
-    return first;
+    return first && !entry.doubtful.has(ordinal);
   }
 
   /** The message of the record has a file of its own, and lives on there. */
   noteMoved(segment: string, ordinal: number): void {
-    const entry = this.#messages.get(segment);
-    if (!entry || ordinal >= MAX_RECORDS) return;
-    entry.moved.add(ordinal);
     this.finish(segment, ordinal);
   }
 
-  /**
-   * The settler gave these a file of their own. Answers those that were finished while it did: their files can go. A record
-   * that somebody else moved meanwhile (it was deferred, held, claimed) is none of them: its message lives in that file.
-   */
-  settled(segment: string, ordinals: readonly number[]): number[] {
-    const entry = this.#planned.get(segment) ?? this.#messages.get(segment);
-    if (!entry) return [];
-    const gone = ordinals.filter((ordinal) => entry.finished.has(ordinal) && !entry.moved.has(ordinal));
-    const done = new Set(gone);
-    for (const ordinal of ordinals) if (!done.has(ordinal)) this.noteMoved(segment, ordinal);
-    return gone;
+  /** The record may have a file in the tree: nobody knows who had it last. */
+  doubt(segment: string, ordinal: number): void {
+    const entry = this.#messages.get(segment);
+    if (entry?.known.has(ordinal) && !entry.finished.has(ordinal)) this.#addDoubt(entry, ordinal);
+  }
+
+  /** Some records are in doubt. */
+  get doubts(): boolean {
+    return this.#doubts > 0;
+  }
+
+  /** The settler gave these a file of their own, or there is no message in them. */
+  settled(segment: string, ordinals: readonly number[]): void {
+    const entry = this.#messages.get(segment);
+    if (!entry) return;
+    for (const ordinal of ordinals) {
+      if (!entry.doubtful.delete(ordinal)) continue;
+      this.#doubts -= 1;
+      entry.known.add(ordinal);
+      entry.finished.add(ordinal);
+    }
+    this.#release(segment, entry);
   }
 
   /** A segment will get no more records. `total` 0 adds ordinals to one that was reported before. */
@@ -114,15 +127,15 @@ export class Segments {
     const [kind, name] = segment.split('/');
     if (name === undefined) return;
     if (kind === 'outcome') {
-      this.#outcomes.set(name, { closedAt: this.#now(), folded: total === 0 });
+      this.#outcomes.set(name, { closedAt: this.#now(), folded: total === 0, plannedAt: -Infinity });
       return this.releaseOutcomes();
     }
     const entry = this.#segment(name);
+    if (!entry) return;
     for (const ordinal of finished) {
       if (ordinal >= MAX_RECORDS) continue;
       entry.known.add(ordinal);
-      // The injector counts those in that it found in the tree, so the settler must not remove their files.
-      if (entry.finished.add(ordinal)) entry.moved.add(ordinal);
+      entry.finished.add(ordinal);
     }
     if (total > 0 && total <= MAX_RECORDS) {
       entry.total = Math.max(entry.total ?? 0, total);
@@ -134,32 +147,43 @@ export class Segments {
   /** What the settler should do now; empty lists when nothing lingers. */
   plan(): SegmentPlan {
     const plan = this.#lingering();
-    this.#planned.clear();
-    for (const { segment } of plan.segments) {
+    const now = this.#now();
+    for (const { segment, ordinals } of plan.segments) {
       const entry = this.#messages.get(segment);
-      if (entry) this.#planned.set(segment, entry);
+      if (!entry) continue;
+      for (const ordinal of ordinals) this.#addDoubt(entry, ordinal);
+      entry.plannedAt = now;
+    }
+    for (const name of plan.outcomes) {
+      const entry = this.#outcomes.get(name);
+      if (entry) entry.plannedAt = now;
     }
     return plan;
   }
 
+  /** The settler is gone, and with it what it had not answered: that is due at once. */
+  planLost(): void {
+    for (const entry of this.#messages.values()) entry.plannedAt = -Infinity;
+    for (const entry of this.#outcomes.values()) entry.plannedAt = -Infinity;
+  }
+
+  /** What was planned and not answered (it could not be read) waits its time once more. */
   #lingering(): SegmentPlan {
     const due = this.#now() - this.#options.linger;
     const segments: SegmentPlan['segments'] = [];
     let room = PLAN_ORDINALS;
-    for (const [segment, entry] of this.#messages) {
-      if (entry.total === undefined || entry.closedAt > due || room <= 0) continue;
+    for (const [segment, { total, closedAt, finished, doubtful, plannedAt }] of this.#messages) {
+      if (total === undefined || closedAt > due || room <= 0) continue;
+      const again = plannedAt < due;
       const ordinals: number[] = [];
-      for (let i = 0; i < entry.total && ordinals.length < room; i += 1) if (!entry.finished.has(i)) ordinals.push(i);
+      for (let i = 0; i < total && ordinals.length < room; i += 1)
+        if (doubtful.has(i) ? again : !finished.has(i)) ordinals.push(i);
       room -= ordinals.length;
       if (ordinals.length > 0) segments.push({ segment, ordinals });
     }
-    const outcomes = [...this.#outcomes].filter(([, entry]) => !entry.folded && this.#unneeded(entry));
+    const wanted = (entry: OutcomeSegment): boolean => !entry.folded && entry.plannedAt < due && this.#unneeded(entry);
+    const outcomes = [...this.#outcomes].filter(([, entry]) => wanted(entry));
     return { segments, outcomes: outcomes.map(([name]) => name) };
-  }
-
-  /** The settler may be giving messages of this segment a file of their own at this moment, also those that finish meanwhile. */
-  isPlanned(segment: string): boolean {
-    return this.#planned.has(segment);
   }
 
   /** True when plan() has something to do. */
@@ -191,19 +215,31 @@ export class Segments {
     }
   }
 
-  #segment(name: string): MessageSegment {
-    let entry = this.#messages.get(name);
-    if (!entry) {
-      entry = { known: new BitSet(), finished: new BitSet(), moved: new BitSet(), total: undefined, closedAt: 0 };
-      this.#messages.set(name, entry);
-    }
+  #addDoubt(entry: MessageSegment, ordinal: number): void {
+    if (entry.doubtful.add(ordinal)) this.#doubts += 1;
+  }
+
+  /** Undefined for one that was removed: everything in it was finished, and late word of it opens no new account. */
+  #segment(name: string): MessageSegment | undefined {
+    const known = this.#messages.get(name);
+    if (known) return known;
+    if (this.#removed.has(name) || !this.#options.exists(name)) return undefined;
+    const entry = {
+      known: new BitSet(),
+      finished: new BitSet(),
+      doubtful: new BitSet(),
+      plannedAt: -Infinity,
+      total: undefined,
+      closedAt: 0,
+    };
+    this.#messages.set(name, entry);
     return entry;
   }
 
   #release(name: string, entry: MessageSegment): void {
     if (entry.total === undefined || entry.finished.count < entry.total) return;
     // A total that is too low (the rest of the segment could not be read) must not take away what is at work.
-    if (entry.finished.count < entry.known.count) return;
+    if (entry.finished.count < entry.known.count || entry.doubtful.count > 0) return;
     this.#messages.delete(name);
     this.#removed.add(name);
     if (this.#removed.size > REMEMBERED)

@@ -8,7 +8,7 @@ import { listenTls, readIpcTls } from '../process/ipc-tls.ts';
 import type { Role, Worker } from '../process/worker.ts';
 import { Housekeeping } from '../queue/housekeeping.ts';
 import { parseSegmentName, type Layout } from '../queue/layout.ts';
-import { listSegments, readKnownOutcomes } from '../queue/known-outcomes.ts';
+import { listSegments, readKnownOutcomes, type SegmentFiles } from '../queue/known-outcomes.ts';
 import { createDisk } from '../queue/disk.ts';
 import { openStore } from '../queue/open-store.ts';
 import { holdRecipients } from '../queue/operate.ts';
@@ -42,12 +42,14 @@ export async function startScheduler(worker: Worker): Promise<Role> {
   const segments = new Segments({
     linger: config.queue.linger,
     remove: (segment) => housekeeping.removeSegment(segment),
+    exists: (name) => housekeeping.segmentExists(name),
     begunAt: (name) => timeOfId(name),
   });
   const onEvent = (event: string, fields: Record<string, unknown>): void => log.info(event, fields);
+  const onUnreadable = (file: string, why: string): void => log.error('unreadable', { file, why });
   const lostLanes = new LostLanes({
     conductor: () => conductor,
-    recordedBy: (name, ids) => recordedBy(layout, name, ids),
+    recordedBy: (name, ids) => recordedBy({ disk: createDisk(), layout, onUnreadable }, name, ids),
     hold: (part, why) =>
       holdRecipients({ store, layout }, part.message.facts.handle as Handle, { recipients: part.to, why }),
     onEvent: (event, fields) => log.warn(event, fields),
@@ -57,7 +59,6 @@ export async function startScheduler(worker: Worker): Promise<Role> {
     index,
     segments,
     remove: (id) => housekeeping.removeMessage(id),
-    segmentExists: (name) => housekeeping.segmentExists(name),
     onEvent,
     owner: {
       connect: ({ hop: { channel } }: Bin) =>
@@ -71,8 +72,8 @@ export async function startScheduler(worker: Worker): Promise<Role> {
       lost: (lane, lost) => void lostLanes.recover(lane, lost),
     },
   });
-  const claims = new Claims(conductor);
-  const before = await readFinishedBefore(layout);
+  const claims = new Claims(conductor, (id) => housekeeping.isDeleted(id));
+  const before = await readFinishedBefore({ disk: createDisk(), layout, onUnreadable });
   const server = await listenForPeers({
     ...listenOn(worker),
     self,
@@ -129,13 +130,13 @@ function listenOn(worker: Worker): { fd: number } {
 
 /** What a worker recorded of these messages, by its name or its instance name. */
 async function recordedBy(
-  layout: Layout,
+  files: SegmentFiles,
   name: string,
   ids: ReadonlySet<string>,
 ): ReturnType<typeof readKnownOutcomes> {
-  const segments = (await listSegments(layout, 'outcome')).filter((segment) => {
+  const segments = (await listSegments(files.layout, 'outcome')).filter((segment) => {
     const writer = parseSegmentName(segment)?.worker;
     return writer === name || writer?.startsWith(`${name}-`) === true;
   });
-  return readKnownOutcomes({ disk: createDisk(), layout }, segments, ids);
+  return readKnownOutcomes(files, segments, ids);
 }

@@ -24,6 +24,8 @@ export interface Message {
   parked: boolean;
   /** Held recipients keep it in the queue when all parts are finished. */
   stays: boolean;
+  /** A worker did not find it: what there may be of it on disk is none of our business. */
+  vanished?: boolean;
 }
 
 export interface WorkPart {

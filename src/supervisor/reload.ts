@@ -58,16 +58,21 @@ function fail(supervisor: Supervisor, problems: readonly string[]): { readonly p
   return { problems };
 }
 
-/** What running workers agreed upon stays until the next start: where the farms' sockets are. */
+/** What running workers agreed upon stays until the next start: where the farms' sockets are, and where messages lie. */
 function keepFixed(config: Config, supervisor: Supervisor): Config {
+  const tell = (key: string): void =>
+    supervisor.log('warn', 'next-start', { key, why: 'takes effect at the next start' });
   const farms = { ...config.farms };
   for (const name of Object.keys(farms) as (keyof Config['farms'])[]) {
     const { socket } = supervisor.config.farms[name];
     if (farms[name].socket === socket) continue;
-    supervisor.log('warn', 'next-start', { key: `farms.${name}.socket`, why: 'takes effect at the next start' });
+    tell(`farms.${name}.socket`);
     farms[name] = { ...farms[name], socket };
   }
-  return { ...config, farms };
+  const { split } = supervisor.config.queue;
+  // Only the injector of a start moves files into other buckets.
+  if (config.queue.split !== split) tell('queue.split');
+  return { ...config, farms, queue: { ...config.queue, split } };
 }
 
 async function renewFarms(supervisor: Supervisor, config: Config): Promise<void> {

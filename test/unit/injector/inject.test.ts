@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { describe, it } from 'node:test';
 import { injectAll } from '../../../src/injector/inject.ts';
@@ -8,7 +8,7 @@ import { idOfHandle } from '../../../src/queue/handle.ts';
 import { messagePath } from '../../../src/queue/layout.ts';
 import { createDisk, type Disk } from '../../../src/queue/disk.ts';
 import { createIdSource } from '../../../src/queue/queue-id.ts';
-import { outcomeLine } from '../../../src/queue/record.ts';
+import { acceptLine, outcomeLine } from '../../../src/queue/record.ts';
 import { appendState } from '../../../src/queue/tree.ts';
 import { QueueWalk } from '../../../src/queue/walk.ts';
 import { commit, makeEnvelope, openTestQueue, SPLIT, type TestQueue } from '../queue/support.ts';
@@ -80,6 +80,30 @@ describe('the injector', () => {
     assert.equal(handles(farm.toRouter).length, 2, 'also what is in the tree, and no router ever saw');
   });
 
+  it('takes a message once that lies in the bucket of another split and is in its journal still', async () => {
+    await using queue = await openTestQueue();
+    await using farm = await openFarm();
+    const handle = await commit(queue.store, 'one');
+    await queue.store.moveToTree(handle);
+    const id = idOfHandle(handle);
+    const stray = `${queue.dir}/mess/99`;
+    mkdirSync(stray);
+    renameSync(messagePath({ root: queue.dir, split: SPLIT }, id), `${stray}/${id}`);
+    await inject(queue, farm);
+    assert.deepEqual(handles(farm.toRouter), [id]);
+  });
+
+  it('tells of a segment with more records that are done than one frame holds', async () => {
+    await using queue = await openTestQueue();
+    await using farm = await openFarm();
+    const records = 120_000;
+    const name = `${queue.store.nextId()}.acceptor-9-test`;
+    const lines = Array.from({ length: records }, (_, i) => acceptLine(i));
+    writeFileSync(`${queue.dir}/journal/${name}`, Buffer.concat(lines));
+    await inject(queue, farm);
+    assert.deepEqual(farm.removed, [`journal/${name}`]);
+  });
+
   it('leaves the total of a segment to its writer while that lives', async () => {
     await using queue = await openTestQueue();
     await using farm = await openFarm();
@@ -139,7 +163,8 @@ describe('the injector', () => {
     const nextId = createIdSource();
     const old = createIdSource(() => Date.now() - 2 * 60 * 60_000);
     const [begun, left, gone] = [`${nextId()}.sendmail-7-x`, `${old()}.sendmail-8-x`, `${nextId()}.acceptor-9-x`];
-    for (const name of [begun, left, gone]) writeFileSync(`${queue.dir}/journal/${name}`, '{"sum":"');
+    for (const name of [left, gone]) writeFileSync(`${queue.dir}/journal/${name}`, '');
+    writeFileSync(`${queue.dir}/journal/${begun}`, '{"sum":"');
     await inject(queue, farm);
     assert.deepEqual(readdirSync(`${queue.dir}/journal`), [begun]);
   });

@@ -7,6 +7,8 @@ import { listenForPeers } from '../../../src/ipc/listen.ts';
 import type { Peer } from '../../../src/ipc/peer.ts';
 import type { Logger } from '../../../src/log/logger.ts';
 import { timeOfId } from '../../../src/queue/queue-id.ts';
+import { WaitingIndex } from '../../../src/queue/waiting-index.ts';
+import { Ledger } from '../../../src/scheduler/ledger.ts';
 import { Segments } from '../../../src/scheduler/segments.ts';
 import { makeTemp } from '../../support/temp.ts';
 
@@ -17,9 +19,11 @@ export interface Farm extends AsyncDisposable {
   readonly router: HandOn;
   readonly schedulerHandOn: HandOn;
   readonly segments: Segments;
+  readonly ledger: Ledger;
   /** What each stage was sent. */
   readonly toRouter: Frame[];
   readonly toScheduler: Frame[];
+  /** Segments and ids of messages. */
   readonly removed: string[];
   /** Called before the scheduler answers `moved`. */
   onMoved: () => void;
@@ -30,7 +34,19 @@ export interface Farm extends AsyncDisposable {
 export async function openFarm(): Promise<Farm> {
   const folder = makeTemp('injector');
   const [toRouter, toScheduler, removed]: [Frame[], Frame[], string[]] = [[], [], []];
-  const segments = new Segments({ linger: 0, remove: (name) => void removed.push(name), begunAt: timeOfId });
+  const segments = new Segments({
+    linger: 0,
+    remove: (name) => void removed.push(name),
+    exists: () => true,
+    begunAt: timeOfId,
+  });
+  segments.walking = false;
+  const ledger = new Ledger({
+    segments,
+    index: new WaitingIndex(':memory:'),
+    remove: (id) => void removed.push(id),
+    onFinished: () => undefined,
+  });
   let [open, most] = [0, 0];
   const take = (frame: Frame, peer: Peer): void => {
     if (!('n' in frame)) return;
@@ -46,7 +62,8 @@ export async function openFarm(): Promise<Farm> {
     if (frame.t === 'plan?') return peer.send({ t: 'plan', n: frame.n, ...segments.plan() });
     if (frame.t === 'moved') {
       farm.onMoved();
-      return peer.send({ t: 'gone', n: frame.n, ordinals: segments.settled(frame.segment, frame.ordinals) });
+      const { n, segment, ordinals, ids } = frame;
+      return peer.send({ t: 'gone', n, ordinals: ledger.settled(segment, ordinals, ids) });
     }
     take(frame, peer);
   };
@@ -68,6 +85,7 @@ export async function openFarm(): Promise<Farm> {
     router: openHandOn({ address: `${folder}/router`, self: SELF }),
     schedulerHandOn: openHandOn({ address: `${folder}/scheduler`, self: SELF }),
     segments,
+    ledger,
     toRouter,
     toScheduler,
     removed,

@@ -46,7 +46,7 @@ const EVERY: { readonly [T in FrameType]: Extract<Frame, { t: T }> } = {
   segment: { t: 'segment', n: 1, segment: 'journal/x', total: 3, finished: [1] },
   'plan?': { t: 'plan?', n: 1 },
   plan: { t: 'plan', n: 1, segments: [{ segment: 's', ordinals: [1, 2] }], outcomes: ['o'] },
-  moved: { t: 'moved', n: 1, segment: 's', ordinals: [1] },
+  moved: { t: 'moved', n: 1, segment: 's', ordinals: [1], ids: ['x'] },
   gone: { t: 'gone', n: 1, ordinals: [1] },
   folded: { t: 'folded', n: 1, outcomes: ['o'] },
   walk: { t: 'walk', n: 1, phase: 'end', injected: 4 },

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import type { Outcome } from '../../../src/mail/outcome.ts';
 import { createDisk, type Disk } from '../../../src/queue/disk.ts';
@@ -53,6 +53,42 @@ describe('the outcome journal', () => {
     await waitFor(() => queue.complaints.length >= 1);
     await queue.store.close();
     await recording;
+  });
+
+  it('reads back what is too long for one line, and everything behind it', async () => {
+    await using queue = await openTestQueue();
+    const list = (word: string): string[] => Array.from({ length: 60_000 }, (_, i) => `${word}-${i}`.padEnd(100, 'x'));
+    const many: Outcome = {
+      state: 'failed',
+      recipients: list('to'),
+      at: 1,
+      reply: { code: 550, status: '5.1.1', text: 'no' },
+    };
+    const alias: Outcome = { state: 'expanded', recipients: ['all@x'], at: 2, into: list('member') };
+    const [one, two] = [treeHandle(next()), treeHandle(next())];
+    await queue.store.record(one, [delivered('a@x'), many, alias]);
+    await queue.store.record(two, [delivered('b@x')]);
+    const known = new OutcomeLookup({ disk: createDisk(), layout: { root: queue.dir, split: SPLIT } });
+    await known.read();
+    const told = known.of(idOfHandle(one));
+    known.close();
+    assert.ok(told.length > 3);
+    assert.deepEqual(
+      told.filter(({ state }) => state === 'failed').flatMap(({ recipients }) => recipients),
+      many.recipients,
+    );
+    const expanded = told.filter(({ state }) => state === 'expanded');
+    assert.deepEqual(
+      expanded.flatMap(({ into }) => into ?? []),
+      alias.into,
+    );
+    assert.deepEqual(
+      expanded.map(({ recipients }) => recipients.length),
+      [...expanded.slice(1).map(() => 0), 1],
+      'the alias is done last',
+    );
+    assert.deepEqual(known.of(idOfHandle(two)), [delivered('b@x')]);
+    known.close();
   });
 
   it('takes no handle that is none', async () => {
@@ -125,5 +161,34 @@ describe('housekeeping', () => {
     turns[2]?.(false);
     await finished;
     assert.deepEqual(there(), [false, false]);
+  });
+
+  it('keeps outcome segments as long as a file stays that could not be removed', async () => {
+    await using queue = await openTestQueue();
+    const layout = { root: queue.dir, split: SPLIT };
+    const complaints: string[] = [];
+    const complain = (event: string): void => void complaints.push(event);
+    const keeping = new Housekeeping(layout, { warn: complain, error: complain, flush: () => Promise.resolve(true) });
+    const handle = await commit(queue.store, 'x'.repeat(20_000));
+    const path = messagePath(layout, idOfHandle(handle));
+    const outcomes = async (): Promise<string[]> => {
+      const worker = await openTestQueue({ dir: queue.dir, worker: 'smtp-1-test' });
+      await worker.store.record(handle, [delivered('a@x')]);
+      await worker.store.close();
+      for (const { segment } of worker.closed) keeping.removeSegment(segment);
+      await keeping.finish();
+      return readdirSync(`${queue.dir}/outcome`);
+    };
+    renameSync(path, `${path}.away`);
+    // No unlink takes this away.
+    mkdirSync(path);
+    keeping.removeMessage(idOfHandle(handle));
+    assert.equal((await outcomes()).length, 1);
+    assert.equal((await outcomes()).length, 2);
+    rmdirSync(path);
+    renameSync(`${path}.away`, path);
+    assert.deepEqual(await outcomes(), []);
+    assert.equal(existsSync(path), false, 'tried again');
+    assert.deepEqual(new Set(complaints), new Set(['removal-failed']));
   });
 });

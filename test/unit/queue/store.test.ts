@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { readdirSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { describe, it } from 'node:test';
 import { createDisk, type Disk } from '../../../src/queue/disk.ts';
 import { idOfHandle } from '../../../src/queue/handle.ts';
@@ -50,6 +51,41 @@ describe('the store', () => {
       await draft.discard();
     }
     assert.deepEqual(readdirSync(`${queue.dir}/tmp`), []);
+  });
+
+  it('tells in pieces of a segment in which very many messages came to nothing', async () => {
+    await using queue = await openTestQueue({ settings: { segment: 1e9 } });
+    const stage = async (): Promise<void> => {
+      const draft = queue.store.draft(queue.store.nextId());
+      await draft.stage(makeEnvelope());
+      await draft.discard();
+    };
+    for (let i = 0; i < 51; i += 1) await Promise.all(Array.from({ length: 1000 }, stage));
+    await queue.store.close();
+    assert.deepEqual(
+      queue.closed.map(({ total, finished }) => [total, finished.length]),
+      [
+        [0, 50_000],
+        [51_000, 1000],
+      ],
+    );
+  });
+
+  it('leaves nothing behind of a quarantined message when the disk is full', async () => {
+    let full = false;
+    const disk = createDisk();
+    const writeAt: Disk['writeAt'] = (...args) =>
+      full ? Promise.reject(Object.assign(new Error('full'), { code: 'ENOSPC' })) : disk.writeAt(...args);
+    await using queue = await openTestQueue({
+      disk: { ...disk, writeAt, append: (path) => ((full = true), disk.append(path)) },
+    });
+    const draft = queue.store.draft(queue.store.nextId());
+    await draft.write(Buffer.from(MESSAGE));
+    await assert.rejects(draft.quarantine(makeEnvelope(), 'a virus'), { name: 'StorageFull' });
+    full = false;
+    await draft.discard();
+    const bucket = dirname(messagePath({ root: queue.dir, split: SPLIT }, draft.id));
+    assert.deepEqual([readdirSync(`${queue.dir}/tmp`), readdirSync(bucket)], [[], []]);
   });
 
   it('commits a staged message unchanged, with lines put on top, and with other content', async () => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import type { Routed } from '../../../src/ipc/messages.ts';
+import { createDisk } from '../../../src/queue/disk.ts';
 import { openStore } from '../../../src/queue/open-store.ts';
 import { FinishedBefore, readFinishedBefore } from '../../../src/scheduler/finished-before.ts';
 import { makeTemp, removeTemp } from '../../support/temp.ts';
@@ -64,7 +65,7 @@ describe('FinishedBefore', () => {
         { state: 'failed', recipients: ['failed@y.example'], at },
       ]);
       await store.close();
-      const before = await readFinishedBefore({ root, split: 4 });
+      const before = await readFinishedBefore({ disk: createDisk(), layout: { root, split: 4 } });
       const left = before.strip(routed(handle, addresses), handle.slice(0, 19));
       assert.deepEqual(left?.parts[0]?.to, ['later@y.example', 'failed@y.example']);
     } finally {

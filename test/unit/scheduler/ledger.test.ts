@@ -17,10 +17,15 @@ const inJournal = (ordinal: number): string =>
 function open(exists = true): { ledger: Ledger; segments: Segments; index: WaitingIndex; removed: string[] } {
   const removed: string[] = [];
   const index = new WaitingIndex(':memory:');
-  const segments = new Segments({ linger: 0, remove: (name) => void removed.push(name), begunAt: () => 0 });
+  const segments = new Segments({
+    linger: 0,
+    remove: (name) => void removed.push(name),
+    begunAt: () => 0,
+    exists: () => exists,
+  });
   const remove = (id: string): void => void removed.push(id);
   const onFinished = (): void => undefined;
-  const ledger = new Ledger({ segments, index, remove, onFinished, segmentExists: () => exists });
+  const ledger = new Ledger({ segments, index, remove, onFinished });
   return { ledger, segments, index, removed };
 }
 
@@ -146,5 +151,38 @@ describe('the ledger', () => {
     ledger.noteInTree(handle);
     finish(ledger, message);
     assert.deepEqual(removed, [message.id]);
+  });
+
+  it('removes the file of a message that a worker may have made before it died', () => {
+    const { ledger, segments, removed } = open();
+    const handle = inJournal(0);
+    const message = ledger.admit(facts(handle), false)!;
+    ledger.doubt(handle);
+    finish(ledger, message);
+    segments.close(`journal/${SEGMENT}`, 1, []);
+    assert.deepEqual(removed, [message.id], 'and the segment stays: the file may appear again');
+  });
+
+  it('says to the settler whose messages ended while it made them files, also those that went on under the new one', () => {
+    const { ledger, segments, removed } = open();
+    const here = [0, 1, 2].map((ordinal) => ledger.admit(facts(inJournal(ordinal)), false)!);
+    const [left, ended, retried] = here.map(({ id }) => id) as [string, string, string];
+    segments.close(`journal/${SEGMENT}`, 4, []);
+    segments.plan();
+    finish(ledger, here[1]!);
+    ledger.noteInTree(here[2]!.facts.handle);
+    ledger.release(here[2]!);
+    finish(ledger, ledger.admit(facts(retried), false)!);
+    const all: string[] = [];
+    for (let i = 0; i < 20_000; i += 1) {
+      const id = next();
+      all.push(id);
+      finish(ledger, ledger.admit(facts(id), false)!);
+    }
+    assert.equal(ledger.admit(facts(ended), false), undefined, 'the walk may have seen the copy');
+    removed.length = 0;
+    assert.deepEqual(ledger.settled(SEGMENT, [0, 1, 2, 3], [left, ended, retried, '']), [1, 2]);
+    assert.deepEqual(removed, [ended, retried, `journal/${SEGMENT}`]);
+    assert.ok(ledger.admit(facts(all[0]!), false), 'forgotten, as nobody can make a copy any more');
   });
 });

@@ -8,7 +8,7 @@ import { Claims } from '../../../src/scheduler/claims.ts';
 import { serveRequests } from '../../../src/scheduler/requests.ts';
 import { makeTemp } from '../../support/temp.ts';
 import { waitFor } from '../../support/wait.ts';
-import { delivered, openRig, routed, type Rig, type RigOptions } from './support.ts';
+import { delivered, openRig, routed, SEGMENT, type Rig, type RigOptions } from './support.ts';
 
 interface Served extends AsyncDisposable {
   readonly rig: Rig;
@@ -86,6 +86,25 @@ describe('requests to the scheduler', () => {
     assert.equal(served.rig.conductor.ledger.claimed.has(message.id), false);
     mine.close();
     other.close();
+  });
+
+  it('give out a plan once more when the settler that had it is gone', async () => {
+    await using served = await serve();
+    const { segments, conductor } = served.rig;
+    conductor.take(routed([{ channel: 'smtp', next: 'x' }]));
+    segments.close(`journal/${SEGMENT}`, 1, []);
+    const [first, second] = [await served.connect(), await served.connect()];
+    const planned = async (peer: Peer): Promise<number> => {
+      const plan = await peer.request({ t: 'plan?' }, 60_000);
+      return plan.t === 'plan' ? plan.segments.length : -1;
+    };
+    served.rig.pass(60_001);
+    assert.equal(await planned(first), 1);
+    assert.equal(await planned(second), 0);
+    first.close();
+    await waitFor(() => segments.wantsSettling());
+    assert.equal(await planned(second), 1);
+    second.close();
   });
 
   it('tell figures, and whether the injector walks', async () => {

@@ -8,19 +8,24 @@ interface Books {
   readonly segments: Segments;
   readonly removed: string[];
   readonly at: (time: number) => void;
+  /** Segments whose files are not there. */
+  readonly missing: Set<string>;
 }
 
 /** Names of segments here are the times at which they were begun. */
-function open(): Books {
+function open(walking = false): Books {
   const removed: string[] = [];
+  const missing = new Set<string>();
   let now = 1_000_000;
   const segments = new Segments({
     linger: LINGER,
     remove: (segment) => void removed.push(segment),
+    exists: (name) => !missing.has(name),
     begunAt: Number,
     now: () => now,
   });
-  return { segments, removed, at: (time) => (now = 1_000_000 + time) };
+  if (!walking) segments.walking = false;
+  return { segments, removed, missing, at: (time) => (now = 1_000_000 + time) };
 }
 
 describe('accounts of journal segments', () => {
@@ -35,7 +40,7 @@ describe('accounts of journal segments', () => {
     assert.deepEqual(removed, []);
     segments.finish('1', 1);
     assert.deepEqual(removed, ['journal/1']);
-    assert.equal(segments.wasRemoved('1'), true);
+    assert.equal(segments.note('1', 0), false, 'nothing of it is new any more');
     assert.equal(segments.has('1'), false);
   });
 
@@ -67,6 +72,24 @@ describe('accounts of journal segments', () => {
     assert.deepEqual(removed, []);
     segments.finish('1', 5);
     assert.deepEqual(removed, ['journal/1']);
+  });
+
+  it('open no account for late word of a segment that is gone, which would keep all outcomes', () => {
+    const { segments, removed, missing, at } = open();
+    segments.note('1', 0);
+    segments.close('journal/1', 1, []);
+    segments.finish('1', 0);
+    missing.add('2');
+    for (const name of ['1', '2']) {
+      segments.close(`journal/${name}`, 0, [0]);
+      segments.close(`journal/${name}`, 3, [0]);
+      assert.equal(segments.note(name, 1), false);
+    }
+    segments.close('outcome/3', 0, []);
+    at(LINGER);
+    segments.releaseOutcomes();
+    assert.deepEqual(removed, ['journal/1', 'outcome/3']);
+    assert.equal(segments.size, 0);
   });
 
   it('are not broken by numbers from a broken frame', () => {
@@ -105,41 +128,60 @@ describe('settling', () => {
 
   it('finishes what was moved, and the segment goes', () => {
     const { segments, removed } = lingering();
-    assert.deepEqual(segments.settled('1', [0, 1]), []);
+    segments.settled('1', [0, 1]);
+    assert.deepEqual(removed, ['journal/1']);
+    assert.equal(segments.doubts, false);
+  });
+
+  it('keeps the segment until the settler said that the files are there, whatever ends meanwhile', () => {
+    const { segments, removed } = lingering();
+    for (const ordinal of [0, 1]) assert.equal(segments.finish('1', ordinal), false, 'it may have a file');
+    assert.deepEqual(removed, []);
+    segments.settled('1', [1]);
+    assert.deepEqual(removed, []);
+    segments.settled('1', [0]);
     assert.deepEqual(removed, ['journal/1']);
   });
 
-  it('says which messages were delivered meanwhile: their new files are for nothing', () => {
+  it('gives nothing out twice while a settler is at it, and all of it at once when that is gone', () => {
     const { segments } = lingering();
     segments.finish('1', 0);
-    assert.deepEqual(segments.settled('1', [0, 1]), [0]);
+    assert.deepEqual(segments.plan().segments, []);
+    assert.equal(segments.wantsSettling(), false);
+    segments.planLost();
+    assert.equal(segments.wantsSettling(), true);
+    assert.deepEqual(segments.plan().segments, [{ segment: '1', ordinals: [0, 1] }]);
   });
 
-  it('says so also when the segment went meanwhile', () => {
-    const { segments, removed } = lingering();
-    for (const ordinal of [0, 1]) segments.finish('1', ordinal);
+  it('gives out again what was passed over, when its time has come once more', () => {
+    const { segments, at } = lingering();
+    segments.settled('1', [0]);
+    at(2 * LINGER);
+    assert.deepEqual(segments.plan().segments, []);
+    at(2 * LINGER + 1);
+    assert.deepEqual(segments.plan().segments, [{ segment: '1', ordinals: [1] }]);
+  });
+
+  it('looks after a record in doubt although it is finished', () => {
+    const { segments, removed, at } = open();
+    for (const ordinal of [0, 1]) segments.note('1', ordinal);
+    segments.finish('1', 1);
+    for (const ordinal of [0, 1, 7]) segments.doubt('1', ordinal);
+    assert.equal(segments.finish('1', 0), false, 'it may have a file');
+    segments.close('journal/1', 2, []);
+    assert.deepEqual(removed, []);
+    at(LINGER);
+    assert.deepEqual(segments.plan().segments, [{ segment: '1', ordinals: [0] }]);
+    segments.settled('1', [0]);
     assert.deepEqual(removed, ['journal/1']);
-    assert.equal(segments.wantsSettling(), false, 'asking does not forget the plan');
-    assert.deepEqual(segments.settled('1', [0, 1]), [0, 1]);
   });
 
-  it('never counts a message as gone that was moved by somebody else and lives on', () => {
-    const { segments, removed } = lingering();
-    segments.noteMoved('1', 0);
-    assert.deepEqual(segments.settled('1', [0]), [], 'deferred by its worker');
-    segments.noteMoved('1', 1);
-    assert.deepEqual(removed, ['journal/1']);
-    assert.deepEqual(segments.settled('1', [1]), [], 'nor when the segment went with it');
-  });
-
-  it('never counts as gone what an injector found in the tree', () => {
-    const { segments } = lingering();
-    segments.close('journal/1', 2, [0, 1]);
-    assert.deepEqual(segments.settled('1', [0, 1]), []);
-  });
-
-  it('says nothing of segments that were never planned', () => {
-    assert.deepEqual(open().segments.settled('7', [0]), []);
+  it('takes no answer about segments that were never planned', () => {
+    const { segments, removed } = open();
+    segments.note('1', 0);
+    segments.close('journal/1', 1, []);
+    for (const segment of ['1', '7']) segments.settled(segment, [0]);
+    assert.deepEqual(removed, []);
   });
 });
 
@@ -177,11 +219,13 @@ describe('accounts of outcome segments', () => {
     assert.deepEqual(removed, ['outcome/1']);
   });
 
-  it('keep all of them while the injector walks', () => {
-    const { segments, removed, at } = open();
+  it('keep all of them until the injector walked, and while it walks', () => {
+    const { segments, removed, at } = open(true);
     segments.close('outcome/1', 0, []);
-    segments.walking = true;
     at(LINGER);
+    segments.releaseOutcomes();
+    assert.deepEqual(removed, []);
+    segments.walking = true;
     segments.releaseOutcomes();
     assert.deepEqual(removed, []);
     segments.walking = false;

@@ -36,6 +36,8 @@ export interface Rig extends AsyncDisposable {
   readonly recorded: Map<string, readonly Outcome[]>;
   readonly lanes: OpenLane[];
   rules: ConductorRules;
+  /** Lets that many milliseconds pass for the accounts of the segments. */
+  readonly pass: (ms: number) => void;
 }
 
 export const RULES: ConductorRules = {
@@ -48,6 +50,8 @@ export interface RigOptions {
   readonly rules?: Partial<ConductorRules>;
   /** Answers each job; absent: the test does. */
   readonly work?: (given: GivenJob) => void;
+  /** Holding a message fails while this says so. */
+  readonly holdFails?: () => boolean;
 }
 
 export async function openRig(options: RigOptions = {}): Promise<Rig> {
@@ -71,12 +75,23 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
     };
   };
   const server = await listenForPeers({ path, self: makeHello({ farm: 'smtp', worker: 'smtp-1-test' }), onPeer });
-  const segments = new Segments({ linger: 60_000, remove: (name) => void removed.push(name), begunAt: timeOfId });
+  let passed = 0;
+  const segments = new Segments({
+    linger: 60_000,
+    remove: (name) => void removed.push(name),
+    exists: () => true,
+    begunAt: timeOfId,
+    now: () => Date.now() + passed,
+  });
   const self = makeHello({ farm: 'scheduler', worker: 'scheduler-1-test' });
   const lost = new LostLanes({
     conductor: () => rig.conductor,
     recordedBy: async () => recorded,
-    hold: async (part) => void held.push(part.message.id),
+    hold: async (part) => {
+      if (options.holdFails?.() === true) throw new Error('the disk is full');
+      held.push(part.message.id);
+    },
+    retryMs: 1,
     onEvent: () => undefined,
   });
   const conductor = new Conductor({
@@ -84,7 +99,6 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
     index,
     segments,
     remove: (id) => void removed.push(id),
-    segmentExists: () => true,
     onEvent: () => undefined,
     owner: {
       connect: () => connectPeer({ address: path, self, deadlineMs: 60_000 }),
@@ -100,6 +114,7 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
     held,
     recorded,
     lanes,
+    pass: (ms) => void (passed += ms),
     rules: { ...RULES, ...options.rules },
     async [Symbol.asyncDispose]() {
       conductor.dispatcher.stop();

@@ -109,4 +109,14 @@ describe('reload', () => {
     assert.ok(run.events.some(({ event, fields }) => event === 'next-start' && fields['key'] === 'farms.smtp.socket'));
     assert.match(await tell('smtp', 'pid'), /^smtp-/);
   });
+
+  it('leaves messages in the buckets where running workers look for them, until the next start', async () => {
+    const { split } = run.supervisor.config.queue;
+    await (
+      await doReload([`queue.split=${split + 1}`])
+    ).renewed;
+    assert.ok(run.events.some(({ event, fields }) => event === 'next-start' && fields['key'] === 'queue.split'));
+    const { queue } = JSON.parse(readFileSync('run/config.json', 'utf8')) as Config;
+    assert.deepEqual([queue.split, run.supervisor.config.queue.split], [split, split]);
+  });
 });
