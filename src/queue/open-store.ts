@@ -86,6 +86,7 @@ class FileStore implements Store {
   readonly #outcomes: OutcomeJournal;
   readonly #reader: MessageReader;
   readonly #lately = new LatelyRead();
+  #lastMove = 0;
 
   constructor(options: OpenStoreOptions, layout: Layout) {
     const { worker, log } = options;
@@ -155,22 +156,28 @@ class FileStore implements Store {
 
   /** Puts a whole record into the tree; one that is there already stays. */
   async writeToTree(id: QueueId, raw: Buffer): Promise<void> {
-    const path = temporaryPath(this.#layout, `${id}.${this.#options.worker}.move`);
-    await this.#disk.unlink(path);
-    const file = await this.#disk.create(path);
+    // Two lanes of a worker may do this to one message at a time: each has a file of its own.
+    this.#lastMove += 1;
+    const path = temporaryPath(this.#layout, `${id}.${this.#options.worker}.move-${this.#lastMove}`);
     try {
-      await this.#disk.writeAt(file, [raw], 0);
-      await this.#disk.datasync(file);
-    } finally {
-      await file.close();
-    }
-    try {
+      await this.#writeSynced(path, raw);
       await placeInTree({ disk: this.#disk, layout: this.#layout }, id, path);
     } catch (error) {
       await this.#disk.unlink(path);
       if (!(error instanceof AlreadyInTree)) throw error;
-      // It may have been placed a moment ago by another worker, whose sync of the folder is still under way.
+      // It may have been placed a moment ago by another worker, whose syncs of the folders are still under way.
+      await this.#disk.syncFolder(folder(this.#layout, 'mess'));
       await this.#disk.syncFolder(bucketFolder(this.#layout, id));
+    }
+  }
+
+  async #writeSynced(path: string, bytes: Buffer): Promise<void> {
+    const file = await this.#disk.create(path);
+    try {
+      await this.#disk.writeAt(file, [bytes], 0);
+      await this.#disk.datasync(file);
+    } finally {
+      await file.close();
     }
   }
 
