@@ -81,7 +81,9 @@ export class DiskModel {
   }
 
   #open(event: CallEvent & { op: 'open' }): boolean {
-    let node = this.#find(event.path) ?? this.#goneSince(event.path, event.begin);
+    // A file that must not exist is another one than what has the name still.
+    if (event.exclusive && this.#find(event.path) !== undefined) return false;
+    let node = this.#find(event.path) ?? (event.creates ? undefined : this.#goneSince(event.path, event.begin));
     if (node === undefined && event.creates) {
       node = this.#newNode(false);
       if (!this.#name(event, event.path, node)) return false;

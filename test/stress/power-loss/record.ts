@@ -21,6 +21,7 @@ export type CallEvent = Times &
         readonly path: string;
         readonly handle: string;
         readonly creates: boolean;
+        readonly exclusive: boolean;
         readonly truncates: boolean;
       }
     /** `at` -1: appended. */
