@@ -7,7 +7,7 @@ import { dirname } from 'node:path';
 import type { Outcome } from '../mail/outcome.ts';
 import { errorCode, errorText } from '../base/text.ts';
 import { Committer } from './committer.ts';
-import { createDisk, type Disk } from './disk.ts';
+import { createDisk, exists, type Disk } from './disk.ts';
 import { MessageDraft } from './draft.ts';
 import { parseHandle } from './handle.ts';
 import {
@@ -16,6 +16,7 @@ import {
   deletedPath,
   folder,
   FOLDERS,
+  messagePath,
   segmentPath,
   temporaryPath,
   type Layout,
@@ -159,6 +160,11 @@ class FileStore implements Store {
   async moveToTree(handle: Handle): Promise<boolean> {
     const parsed = parseHandle(handle);
     if (!parsed?.journal) return false;
+    // Each time that it is deferred again.
+    if (await exists(messagePath(this.#layout, parsed.id))) {
+      await this.#syncPlace(parsed.id);
+      return true;
+    }
     const raw = await this.#reader.rawRecord(parsed.journal);
     if (!raw) return false;
     await this.writeToTree(parsed.id, raw);
@@ -178,9 +184,14 @@ class FileStore implements Store {
     } catch (error) {
       await this.#disk.unlink(path);
       if (!(error instanceof AlreadyInTree)) throw error;
-      // It may have been placed a moment ago by another worker, whose sync of the folder is still under way.
-      await this.#disk.syncFolder(bucketFolder(this.#layout, id));
+      await this.#syncPlace(id);
     }
+  }
+
+  /** It may have been placed a moment ago by another worker, whose syncs of the folders are still under way. */
+  async #syncPlace(id: QueueId): Promise<void> {
+    await this.#disk.syncFolder(folder(this.#layout, 'mess'));
+    await this.#disk.syncFolder(bucketFolder(this.#layout, id));
   }
 
   async #writeDurably(path: string, bytes: Buffer): Promise<void> {

@@ -94,7 +94,7 @@ export const QUEUE_STATES: readonly QueueState[] = [
     files: 'D',
     meaning: 'taken out by an operator, who may bring it back',
     movers: 'operator: stays, gone',
-    commitment: 'sync of deleted/ and of the bucket after the rename',
+    commitment: 'sync of the bucket that it left, after that of deleted/',
     recovery: 'left alone',
   },
 ];

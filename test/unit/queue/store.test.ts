@@ -201,7 +201,9 @@ describe('the store', () => {
     await using second = await openTestQueue({ dir: first.dir, worker: 'acceptor-2-test', settings: { split: 1 } });
     const stores = [first.store, second.store];
     const handles = await Promise.all(Array.from({ length: 200 }, (_, i) => commit(stores[i % 2]!, `message ${i}`)));
-    await Promise.all(handles.flatMap((handle) => [first.store.moveToTree(handle), second.store.moveToTree(handle)]));
+    // Two lanes of one worker, and another worker.
+    const moves = handles.flatMap((handle) => [first, first, second].map(({ store }) => store.moveToTree(handle)));
+    await Promise.all(moves);
     const contents = await Promise.all(handles.map((handle, i) => contentOf(stores[(i + 1) % 2]!, handle)));
     assert.deepEqual(
       contents,
