@@ -10,7 +10,7 @@ const ENVELOPE = 'MAIL FROM:<a@bench.example>\r\nRCPT TO:<b@bench.example>\r\nDA
 /** Feeds a dialogue in pieces; the codes of the answers, and the numbers of the messages. */
 function play(bytes: Buffer, cuts: readonly number[]): { codes: string[]; numbers: number[]; quit: boolean } {
   const numbers: number[] = [];
-  const session = new SinkSession((number) => numbers.push(number));
+  const session = new SinkSession((found) => numbers.push(...found));
   const places = [...new Set([0, ...cuts.map((cut) => cut % bytes.length), bytes.length])].toSorted((a, b) => a - b);
   let answers = '';
   for (let n = 1; n < places.length; n += 1) answers += session.receive(bytes.subarray(places[n - 1], places[n]));
