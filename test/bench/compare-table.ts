@@ -14,11 +14,12 @@ export function renderWorks(rows: readonly Row[], peers: readonly Named[]): stri
   const lines = rows.flatMap((row) =>
     peers.map(({ name, title }) => [
       `${row.scenario.title}: ${title}`,
+      String(row.scenario.messages),
       ...COLUMNS.map(({ figure, show }) => cell(valuesOf(row, name, figure), show)),
       name === 'mailfarm' ? '–' : ratioCell(row, name, mainFigure(row.scenario)),
     ]),
   );
-  return renderTable(['work: peer', ...COLUMNS.map(({ head }) => head), 'Mailfarm better by'], lines);
+  return renderTable(['work: peer', 'messages', ...COLUMNS.map(({ head }) => head), 'Mailfarm better by'], lines);
 }
 
 /** Whether the targets were reached; empty without Mailfarm. */

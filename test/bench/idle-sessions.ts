@@ -27,15 +27,14 @@ function opened(socket: net.Socket): Promise<void> {
     const timer = setTimeout(() => socket.destroy(new Error(`no greeting within ${OPEN_MS} ms`)), OPEN_MS);
     socket.on('error', reject);
     socket.once('close', () => reject(new Error('an idle session was closed')));
+    socket.once('data', () => socket.write('EHLO idle.bench.example\r\n'));
     let text = '';
     socket.on('data', (chunk) => {
       text += chunk.toString('latin1');
-      if (/^220 .*\r\n$/s.test(text)) socket.write('EHLO idle.bench.example\r\n');
-      else if (/^250 .*\r\n/m.test(text)) {
-        clearTimeout(timer);
-        socket.removeAllListeners('data').resume();
-        resolve();
-      }
+      if (!/^250 .*\r\n/m.test(text)) return;
+      clearTimeout(timer);
+      socket.removeAllListeners('data').resume();
+      resolve();
     });
   });
 }

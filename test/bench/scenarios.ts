@@ -128,7 +128,7 @@ export const SCENARIOS: readonly Scenario[] = [
   {
     ...RELAY,
     name: 'restart',
-    title: '10,000 deferred messages, all killed, restart',
+    title: 'deferred mail, all killed, restart',
     work: 'restart',
     messages: 10_000,
     quickMessages: 0,
