@@ -14,8 +14,10 @@ import { saveReport, type Report } from './report.ts';
 import { renderSlowDisk, runSlowDisk } from './slow-disk.ts';
 import { cpuPerMessage, problemsOf, renderFigures } from './table.ts';
 
-// An exit runs what removes processes and folders; a signal alone would not.
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(130));
+// An exit runs what removes processes and folders; a signal alone would not. (What we import from the tests exits with 1.)
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.removeAllListeners(signal).on(signal, () => process.exit(130));
+}
 await main(readOptions());
 
 async function main(options: Options): Promise<void> {

@@ -1,11 +1,11 @@
 /**
  * A peer as a process of ours that stays in the foreground, in a process group of its own; its processes are those below it.
  *
- * It ends with the benchmark, however that ends: by an exit handler, and by the kernel (PR_SET_PDEATHSIG) when there was no
- * time for one; workers of every peer end by themselves once their parent is gone.
+ * It ends with the benchmark, however that ends: by an exit handler, and by a guard when there was no time for one. (The
+ * kernel's PR_SET_PDEATHSIG would not do: it is lost when a process changes its user, as Postfix's master does.)
  */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import net from 'node:net';
 import { isRunning, signal } from '../../support/processes.ts';
 import { waitFor } from '../../support/wait.ts';
@@ -24,7 +24,8 @@ export interface SpawnOptions {
 const START_MS = 60_000;
 const STOP_MS = 30_000;
 const ANSWER_MS = 10_000;
-const SETPRIV = '/usr/bin/setpriv';
+/** Reads until the benchmark closes the pipe or is gone. */
+const GUARD = 'read _; kill -s KILL -- "-$0"';
 
 const groups = new Set<number>();
 process.on('exit', () => {
@@ -47,11 +48,12 @@ class Spawned implements RunningPeer {
   readonly port: number;
   readonly #output: string;
   readonly #child: ChildProcess;
+  readonly #guard: ChildProcess;
 
   constructor({ command, port, output, env }: SpawnOptions) {
     this.port = port;
     this.#output = output;
-    const [file, ...args] = existsSync(SETPRIV) ? [SETPRIV, '--pdeathsig', 'KILL', ...command] : command;
+    const [file, ...args] = command;
     const log = openSync(output, 'a');
     this.#child = spawn(file, args, {
       detached: true,
@@ -60,7 +62,10 @@ class Spawned implements RunningPeer {
     });
     closeSync(log);
     this.#child.once('error', () => {});
-    if (this.#child.pid !== undefined) groups.add(this.#child.pid);
+    if (this.#child.pid === undefined) throw new Error(`${file} cannot be started`);
+    groups.add(this.#child.pid);
+    const guarded = String(this.#child.pid);
+    this.#guard = spawn('/bin/sh', ['-c', GUARD, guarded], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] });
   }
 
   get pid(): number {
@@ -90,11 +95,11 @@ class Spawned implements RunningPeer {
   }
 
   async #end(all: readonly number[]): Promise<void> {
-    if (this.pid === 0) return;
     signal(-this.pid, 'SIGKILL');
     for (const pid of all) signal(pid, 'SIGKILL');
     await this.#gone(all);
     groups.delete(this.pid);
+    this.#guard.kill('SIGKILL');
   }
 
   #tree(): number[] {
