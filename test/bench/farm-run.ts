@@ -6,13 +6,15 @@
  */
 import { chmodSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { startFarm, type Farm, type FarmOptions } from '../support/farm.ts';
-import { Child } from './child.ts';
+import { startFarm, type Farm, type FarmOptions, type Folders } from '../support/farm.ts';
 import { monotonicMs, pause } from './clock.ts';
-import type { LoadPlan, LoadReport } from './generator.ts';
+import { generate } from './generate.ts';
 import { makeFolders, removeFolders } from './folders.ts';
 import { cpuBetween, sampleMemory, sampleTree, sum, type MemorySample } from './process-tree.ts';
-import type { SinkOrder, SinkReport } from './sink.ts';
+import { startSink, type Sink } from './sink-process.ts';
+import { makeCountsFolder, readSyncCounts, syncShim, type SyncCounts } from './sync-counts.ts';
+import { fillQueue, startRefusingSink, WAITING_DOMAIN } from './waiting-mail.ts';
+import { perSecond, untilQuiet, watchMemory } from './watch.ts';
 
 export interface BenchPlan {
   /** Bytes of a message. */
@@ -33,6 +35,10 @@ export interface BenchPlan {
   readonly set: readonly string[];
   /** Where the farm's folders are made; default: the first usual place on a disk. */
   readonly folder?: string;
+  /** Messages that wait in the queue during the runs, each tried once. */
+  readonly waiting?: number;
+  /** Each sync is counted and takes so many milliseconds longer. */
+  readonly syncDelayMs?: number;
   /** Folder for a CPU profile of each process of the farm; profiling costs some itself. */
   readonly profile?: string;
 }
@@ -63,43 +69,46 @@ export interface RunFigures {
 export interface BenchFigures {
   readonly idle: IdleFigures | undefined;
   readonly runs: readonly RunFigures[];
+  /** Since the farm's start, where they were counted. */
+  readonly syncs?: SyncCounts;
   /** Where the farm's files were. */
   readonly folder: string;
 }
 
-type Count = Extract<SinkReport, { report: 'counted' }>;
-
 interface Stage {
   readonly farm: Farm;
-  readonly sink: Child;
+  readonly sink: Sink;
+  /** Next hop of the mail that waits. */
+  readonly refusing: Sink;
   readonly plan: BenchPlan;
 }
-
-const FORGET: SinkOrder = { order: 'forget' };
-const COUNT: SinkOrder = { order: 'count' };
-const START_MS = 60_000;
-const ANSWER_MS = 10_000;
-const COUNT_EVERY_MS = 100;
-const MEMORY_EVERY_MS = 1000;
-const QUIET_EVERY_MS = 500;
-const QUIET_CPU_MS = 10;
-const QUIET_MS = 15_000;
 
 /** Runs it all. Whatever happens, nothing is left: no process and no folder. Rejects when farm or sink do not start. */
 export async function runBench(plan: BenchPlan, say: (line: string) => void): Promise<BenchFigures> {
   const folders = makeFolders(plan.folder);
   if (plan.profile !== undefined) prepareProfiles(plan.profile);
   try {
-    using sink = new Child('sink.ts');
-    const { port } = (await sink.ask(undefined, START_MS)) as Extract<SinkReport, { report: 'listening' }>;
-    const options = { folders, set: settings(plan, port) };
+    using sink = await startSink();
+    using refusing = await startRefusingSink();
+    const options = { folders, set: settings(plan, sink.port, refusing.port) };
     // The first start on a var compiles; every later one finds the code in Node's compile cache, and is smaller for it.
     if (plan.warmUp > 0) await startOnce(options);
-    await using farm = await startFarm({ ...options, env: environment(plan) });
-    return await measure({ farm, sink, plan }, folders.root, say);
+    const counts = makeCountsFolder(folders.root);
+    const figures = await measureFarm({ ...options, env: environment(plan, counts) }, { sink, refusing, plan }, say);
+    return plan.syncDelayMs === undefined ? figures : { ...figures, syncs: readSyncCounts(counts) };
   } finally {
     removeFolders(folders);
   }
+}
+
+/** Stops the farm before it returns: its processes tell some things only then. */
+async function measureFarm(
+  options: FarmOptions & { readonly folders: Folders },
+  stage: Omit<Stage, 'farm'>,
+  say: (line: string) => void,
+): Promise<BenchFigures> {
+  await using farm = await startFarm(options);
+  return await measure({ ...stage, farm }, options.folders.root, say);
 }
 
 async function startOnce(options: FarmOptions): Promise<void> {
@@ -115,6 +124,11 @@ async function measure(stage: Stage, folder: string, say: (line: string) => void
   if (plan.warmUp > 0) {
     say(`warm-up: ${plan.warmUp} messages`);
     await measureRun(stage, plan.warmUp);
+  }
+  if (plan.waiting) {
+    say(`${plan.waiting} messages that wait`);
+    await fillQueue(farm.port, stage.refusing, plan.waiting);
+    await untilQuiet(farm.pid);
   }
   const runs: RunFigures[] = [];
   while (runs.length < plan.runs) {
@@ -135,15 +149,15 @@ async function measureRun({ farm, sink, plan }: Stage, messages: number): Promis
   const deadlineMs = plan.runSeconds * 1000;
   const until = monotonicMs() + deadlineMs;
   const peak = watchMemory(farm.pid);
-  const idleSink = await countOf(sink);
-  await sink.tell(FORGET);
+  const idleSink = await sink.count();
+  await sink.forget();
   const before = sampleTree(farm.pid);
   const load = await generate({ port: farm.port, sessions: plan.sessions, messages, size: plan.size, deadlineMs });
-  await untilArrived(sink, load.accepted, until);
+  await sink.untilArrived(load.accepted, until);
   const memory = peak.stop();
   await untilQuiet(farm.pid);
   const cpuMs = cpuBetween(before, sampleTree(farm.pid));
-  const count = await countOf(sink);
+  const count = await sink.count();
   const { accepted, startedAt, failures } = load;
   return {
     accepted,
@@ -159,57 +173,12 @@ async function measureRun({ farm, sink, plan }: Stage, messages: number): Promis
   };
 }
 
-async function generate(plan: LoadPlan): Promise<LoadReport> {
-  using generator = new Child('generator.ts');
-  return (await generator.ask(plan, plan.deadlineMs + ANSWER_MS)) as LoadReport;
-}
-
-/** Waits until the sink has so many, or it is late. It notes the time itself: asking now and then is precise enough. */
-async function untilArrived(sink: Child, messages: number, until: number): Promise<void> {
-  while (monotonicMs() < until && (await countOf(sink)).messages < messages) await pause(COUNT_EVERY_MS);
-}
-
-async function countOf(sink: Child): Promise<Count> {
-  return (await sink.ask(COUNT, ANSWER_MS)) as Count;
-}
-
-/** Waits until the farm uses next to no CPU, at most QUIET_MS. */
-async function untilQuiet(pid: number): Promise<void> {
-  const until = monotonicMs() + QUIET_MS;
-  for (let last = sampleTree(pid); monotonicMs() < until;) {
-    await pause(QUIET_EVERY_MS);
-    const now = sampleTree(pid);
-    if (sum(cpuBetween(last, now)) <= QUIET_CPU_MS) return;
-    last = now;
-  }
-}
-
-/** Samples memory now and then until it is told to stop, which takes the last sample. */
-function watchMemory(pid: number): { stop(): MemorySample } {
-  let largest: MemorySample = {};
-  const look = (): void => {
-    const memory = sampleMemory(pid);
-    if (sum(memory) > sum(largest)) largest = memory;
-  };
-  const timer = setInterval(look, MEMORY_EVERY_MS);
-  return {
-    stop() {
-      clearInterval(timer);
-      look();
-      return largest;
-    },
-  };
-}
-
-function perSecond(count: number, ms: number): number {
-  return ms > 0 ? (count * 1000) / ms : 0;
-}
-
-function settings(plan: BenchPlan, port: number): string[] {
+function settings(plan: BenchPlan, port: number, refusing: number): string[] {
   return [
     'listen.0.role=submission',
     `listen.0.filters=${plan.filters ? '["structure"]' : '[]'}`,
-    `routes=[{match: "*", via: "smtp:[127.0.0.1]:${port}"}]`,
+    `routes=[{match: ${WAITING_DOMAIN}, via: "smtp:[127.0.0.1]:${refusing}"}, {match: "*", via: "smtp:[127.0.0.1]:${port}"}]`,
+    ...(plan.waiting ? ['retry.times=[1d]'] : []),
     ...plan.set,
   ];
 }
@@ -221,7 +190,11 @@ function prepareProfiles(folder: string): void {
   chmodSync(folder, 0o1777);
 }
 
-/** Node's own profiler, switched on from outside: nothing of the farm knows of it. */
-function environment({ profile }: BenchPlan): Record<string, string> {
-  return profile === undefined ? {} : { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${profile}` };
+/** What is looked at from outside: nothing of the farm knows of it. */
+function environment({ profile, syncDelayMs }: BenchPlan, counts: string): Record<string, string> {
+  const options = [
+    ...(profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`]),
+    ...(syncDelayMs === undefined ? [] : [syncShim(syncDelayMs, counts)]),
+  ];
+  return options.length === 0 ? {} : { NODE_OPTIONS: options.join(' ') };
 }

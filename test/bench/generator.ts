@@ -14,6 +14,8 @@ export interface LoadPlan {
   readonly messages: number;
   /** Bytes of one message. */
   readonly size: number;
+  /** Of the recipients, which are numbered then: `17r@DOMAIN`. Without it there is one recipient for all messages. */
+  readonly domain?: string;
   /** For all of it, in milliseconds. */
   readonly deadlineMs: number;
 }
@@ -61,15 +63,24 @@ async function run(plan: LoadPlan): Promise<LoadReport> {
 
 function makeSource(plan: LoadPlan) {
   const makeContent = makeContents(plan.size);
+  const makeEnvelope = makeEnvelopes(plan.domain);
   let sent = 0;
+  const next = (number: number) => ({ envelope: makeEnvelope(number), content: makeContent(number) });
   const source = {
     count: 0,
     lastAt: monotonicMs(),
-    next: () => (sent < plan.messages ? makeContent(sent++) : undefined),
+    next: () => (sent < plan.messages ? next(sent++) : undefined),
     accepted: () => {
       source.count += 1;
       source.lastAt = monotonicMs();
     },
   };
   return source;
+}
+
+function makeEnvelopes(domain: string | undefined): (number: number) => Buffer {
+  const around = (recipient: string): Buffer =>
+    Buffer.from(`MAIL FROM:<sender@bench.example>\r\nRCPT TO:<${recipient}>\r\nDATA\r\n`);
+  const fixed = around('recipient@bench.example');
+  return domain === undefined ? () => fixed : (number) => around(`${number}r@${domain}`);
 }

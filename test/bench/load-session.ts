@@ -7,12 +7,19 @@
  */
 import net from 'node:net';
 
-const ENVELOPE = Buffer.from('MAIL FROM:<sender@bench.example>\r\nRCPT TO:<recipient@bench.example>\r\nDATA\r\n');
 const ENVELOPE_ANSWERS = [250, 250, 354];
 
+/** A message on the wire. */
+export interface Load {
+  /** MAIL, RCPT and DATA. */
+  readonly envelope: Buffer;
+  /** Dot-stuffed and ended. */
+  readonly content: Buffer;
+}
+
 export interface LoadSource {
-  /** The next content, dot-stuffed and ended, or undefined when there is no more. */
-  next(): Buffer | undefined;
+  /** Undefined when there is no more. */
+  next(): Load | undefined;
   accepted(): void;
 }
 
@@ -25,7 +32,7 @@ export class LoadSession {
   #text = '';
   #answered = 0;
   #source: LoadSource | undefined;
-  #content: Buffer | undefined;
+  #load: Load | undefined;
 
   constructor(port: number) {
     this.#socket = net.connect({ port, host: '127.0.0.1', noDelay: true });
@@ -84,19 +91,19 @@ export class LoadSession {
   }
 
   #next(): void {
-    this.#content = this.#source?.next();
-    if (this.#content === undefined) {
+    this.#load = this.#source?.next();
+    if (this.#load === undefined) {
       this.#socket.end('QUIT\r\n');
       return this.#close(undefined);
     }
     this.#state = 'envelope';
     this.#answered = 0;
-    this.#socket.write(ENVELOPE);
+    this.#socket.write(this.#load.envelope);
   }
 
   #sendContent(): void {
     this.#state = 'content';
-    if (this.#content !== undefined) this.#socket.write(this.#content);
+    if (this.#load !== undefined) this.#socket.write(this.#load.content);
   }
 
   #close(why: string | undefined): void {

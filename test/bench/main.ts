@@ -1,47 +1,63 @@
 /**
- * npm run bench: measures a farm under load and prints speed, CPU and memory. Asserts nothing but that all arrived.
+ * npm run bench: measures mail servers under load and prints speed, CPU and memory. Asserts nothing but that all arrived.
  *
  * Exit status: 0, 1 when messages were refused, lost or doubled, 64 for a wrong command line, 130 when interrupted.
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
-import { join } from 'node:path';
+import { reportCompare } from './compare-report.ts';
 import { runBench, type BenchFigures } from './farm-run.ts';
-import { describeMachine, machineLine, type Machine } from './machine.ts';
+import { growthPoints, renderGrowth, runGrowth } from './growth.ts';
+import { describeMachine, machineLine } from './machine.ts';
 import { describePlan, parseOptions, USAGE, type Options } from './options.ts';
 import { renderProfiles } from './profile.ts';
+import { saveReport, type Report } from './report.ts';
+import { renderSlowDisk, runSlowDisk } from './slow-disk.ts';
 import { cpuPerMessage, problemsOf, renderFigures } from './table.ts';
 
-// An exit runs what removes processes and folders; a signal alone would not.
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(130));
+// An exit runs what removes processes and folders; a signal alone would not. (What we import from the tests exits with 1.)
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.removeAllListeners(signal).on(signal, () => process.exit(130));
+}
 await main(readOptions());
 
 async function main(options: Options): Promise<void> {
-  const { plan, json, save } = options;
-  const load = loadavg()[0] ?? 0;
-  const figures = await runBench(plan, (line) => process.stderr.write(`bench: ${line}\n`));
-  const machine = describeMachine(figures.folder, load);
-  const report = [describePlan(plan), machineLine(machine), renderFigures(figures)].join('\n\n');
-  process.stdout.write(`${json ? asJson(options, machine, figures) : report}\n`);
-  if (save) saveReport(report);
-  if (plan.profile !== undefined) {
-    process.stdout.write(`\n${renderProfiles(plan.profile, plan.warmUp + plan.runs * plan.messages)}\n`);
+  const report = await measure(options);
+  process.stdout.write(`${options.json ? JSON.stringify(report.figures) : report.text}\n`);
+  if (options.save) process.stderr.write(`bench: saved as ${saveReport(report).join(', ')}\n`);
+  const { profile, warmUp, runs, messages } = options.plan;
+  if (options.mode === 'farm' && profile !== undefined) {
+    process.stdout.write(`\n${renderProfiles(profile, warmUp + runs * messages)}\n`);
   }
-  if (figures.runs.some((run) => problemsOf(run).length > 0)) process.exitCode = 1;
+  if (report.failed) process.exitCode = 1;
 }
 
-function asJson({ plan }: Options, machine: Machine, { idle, runs }: BenchFigures): string {
-  const withTotals = runs.map((run) => ({ ...run, cpuMsPerMessage: cpuPerMessage(run) }));
-  return JSON.stringify({ plan, machine, idle, runs: withTotals });
+async function measure(options: Options): Promise<Report> {
+  if (options.mode === 'compare') return reportCompare(options.compare, say);
+  const { plan } = options;
+  const load = loadavg()[0] ?? 0;
+  if (options.mode === 'growth') {
+    const results = await runGrowth(growthPoints(plan, options.million), say);
+    const text = renderGrowth(results);
+    return { text, figures: { plan, load, results }, failed: text.includes('**Failed**') };
+  }
+  if (options.mode === 'slow-disk') {
+    const results = await runSlowDisk(plan, say);
+    const text = [describePlan(plan), renderSlowDisk(results, plan)].join('\n\n');
+    return { text, figures: { plan, load, results }, failed: text.includes('**Failed**') };
+  }
+  return reportFarm(plan, await runBench(plan, say), load);
 }
 
-function saveReport(report: string): void {
-  const folder = join(import.meta.dirname, 'results');
-  mkdirSync(folder, { recursive: true });
-  const now = new Date().toISOString();
-  const path = join(folder, `${now.slice(0, 16).replace(':', '')}.md`);
-  writeFileSync(path, `# Benchmark of ${now}\n\n${report}\n`);
-  process.stderr.write(`bench: saved as ${path}\n`);
+function reportFarm(plan: Options['plan'], bench: BenchFigures, load: number): Report {
+  const machine = describeMachine(bench.folder, load);
+  const text = [describePlan(plan), machineLine(machine), renderFigures(bench)].join('\n\n');
+  const runs = bench.runs.map((run) => ({ ...run, cpuMsPerMessage: cpuPerMessage(run) }));
+  const failed = bench.runs.some((run) => problemsOf(run).length > 0);
+  return { text, figures: { plan, machine, idle: bench.idle, runs }, failed };
+}
+
+function say(line: string): void {
+  process.stderr.write(`bench: ${line}\n`);
 }
 
 function readOptions(): Options {

@@ -4,30 +4,67 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { LEAST_BYTES } from './content.ts';
 import type { BenchPlan } from './farm-run.ts';
+import { SCENARIOS, type Scenario } from './scenarios.ts';
+
+/** What is measured: Mailfarm and its peers, Mailfarm alone, how its cost grows, or what a slow disk costs. */
+export type Mode = 'compare' | 'farm' | 'growth' | 'slow-disk';
 
 export interface Options {
+  readonly mode: Mode;
+  /** Of Mailfarm alone. */
   readonly plan: BenchPlan;
+  readonly compare: CompareOptions;
+  /** Growth with a queue of a million, too. */
+  readonly million: boolean;
   readonly json: boolean;
   readonly save: boolean;
 }
 
-export const USAGE = `usage: npm run bench -- [--size 1k] [--sessions 20] [--messages 20000] [--runs 3] ...
+export interface CompareOptions {
+  readonly quick: boolean;
+  /** Names of peers; undefined: all that are here. */
+  readonly only?: readonly string[];
+  readonly scenarios: readonly Scenario[];
+  readonly rounds: number;
+  readonly runSeconds: number;
+  /** After so long no further round begins. */
+  readonly budgetSeconds: number;
+  readonly haraka?: string;
+  readonly opensmtpd?: string;
+  readonly folder?: string;
+}
 
-Sends mail through a farm of its own to a sink that counts, and prints what it took.
+const WORK_NAMES = SCENARIOS.map(({ name }) => name);
+const PEER_NAMES = ['mailfarm', 'postfix', 'haraka', 'opensmtpd'] as const;
 
-  --size BYTES       of one message, as 1k, 10k, 200k (default 1k; ${LEAST_BYTES} at least)
-  --sessions N       parallel sessions of the load generator (default 20)
-  --messages N       per run (default 20000)
-  --runs N           after a warm-up (default 3)
+export const USAGE = `usage: npm run bench -- [--quick] [--only PEER,...] [--size 1k] [--sessions 20] ...
+
+Sends mail through servers of its own to a sink that counts, and prints what it took. Without options: Mailfarm beside
+Postfix, Haraka and OpenSMTPD, where they are here, at all works (some 45 minutes).
+
+  --quick            the main works beside Postfix alone, fewer messages: under two minutes
+  --only PEERS       of ${PEER_NAMES.join(', ')}; mailfarm alone is looked at more closely
+  --works NAMES      of ${WORK_NAMES.join(', ')}
+  --haraka DIR       where Haraka is: npm install --no-save --prefix DIR Haraka
+  --opensmtpd DIR    where OpenSMTPD is: apt-get download opensmtpd && dpkg -x opensmtpd_*.deb DIR
+  --runs N           rounds, or runs after a warm-up (default 3)
+  --size BYTES       of one message, as 1k, 10k, 200k: one relay work of your own (default 1k; ${LEAST_BYTES} at least)
+  --sessions N       parallel sessions of it (default 20)
+  --messages N       of a run of it (default 20000), or of the --works named
+
+Mailfarm alone (--only mailfarm; each of the first three means it, too):
+
   --filters          mail passes the shipped filter
-  --quick            3000 messages a run, idle for 3 s: under two minutes
   --set KEY=VALUE    a setting of the farm, as --set farms.acceptor.workers=2; may be repeated
-  --idle SECONDS     for which the idle farm is watched (default 10)
-  --timeout SECONDS  for one run (default 180)
-  --dir DIR          where the farm's files go (default: the first of TMPDIR, /var/tmp, var/ that is a disk)
   --profile DIR      CPU profiles of all processes of the farm to DIR, and their top functions (costs some CPU itself)
+  --idle SECONDS     for which the idle farm is watched (default 10)
+  --growth           how cost grows with queue length, sessions, size and workers (with --million: 10^6 waiting, too)
+  --slow-disk        what is left of the speed when each sync takes 5 ms longer
+
+  --timeout SECONDS  for one run (default 300; with --quick 25)
+  --dir DIR          where the files of the servers go (default: the first of TMPDIR, /var/tmp, var/ that is a disk)
   --json             figures as one JSON object
-  --save             the report also to test/bench/results/DATE.md
+  --save             the report also to test/bench/results/DATE.md, with a plot
 `;
 
 const FLAG = { type: 'boolean', default: false } as const;
@@ -42,6 +79,13 @@ const OPTIONS = {
   dir: VALUE,
   profile: VALUE,
   set: { type: 'string', multiple: true },
+  only: VALUE,
+  works: VALUE,
+  haraka: VALUE,
+  opensmtpd: VALUE,
+  growth: FLAG,
+  million: FLAG,
+  'slow-disk': FLAG,
   filters: FLAG,
   quick: FLAG,
   json: FLAG,
@@ -53,8 +97,30 @@ const OPTIONS = {
 export function parseOptions(args: readonly string[]): Options {
   const { values } = parseArgs({ args: [...args], options: OPTIONS });
   if (values.help) throw new Error(USAGE);
-  const messages = parseCount('messages', values.messages, values.quick ? 3000 : 20_000);
-  const plan: BenchPlan = {
+  const mode = modeOf(values);
+  return {
+    mode,
+    plan: farmPlan(values, mode),
+    compare: compareOptions(values),
+    million: values.million,
+    json: values.json,
+    save: values.save,
+  };
+}
+
+type Values = ReturnType<typeof parseArgs<{ readonly options: typeof OPTIONS }>>['values'];
+
+function modeOf(values: Values): Mode {
+  if (values.growth || values.million) return 'growth';
+  if (values['slow-disk']) return 'slow-disk';
+  const alone = values.only === 'mailfarm' && values.works === undefined;
+  return alone || values.filters || values.set !== undefined || values.profile !== undefined ? 'farm' : 'compare';
+}
+
+function farmPlan(values: Values, mode: Mode): BenchPlan {
+  const usual = mode === 'growth' ? 5000 : 20_000;
+  const messages = parseCount('messages', values.messages, values.quick ? 3000 : usual);
+  return {
     size: parseCount('size', values.size, 1024, LEAST_BYTES),
     sessions: parseCount('sessions', values.sessions, 20),
     messages,
@@ -63,12 +129,69 @@ export function parseOptions(args: readonly string[]): Options {
     warmUp: Math.min(messages, 5000),
     idleSeconds: parseCount('idle', values.idle, values.quick ? 3 : 10, 0),
     filters: values.filters,
-    runSeconds: parseCount('timeout', values.timeout, values.quick ? 25 : 180),
+    runSeconds: runSecondsOf(values),
     set: values.set ?? [],
     ...(values.dir === undefined ? {} : { folder: resolve(values.dir) }),
     ...(values.profile === undefined ? {} : { profile: resolve(values.profile) }),
   };
-  return { plan, json: values.json, save: values.save };
+}
+
+function compareOptions(values: Values): CompareOptions {
+  const only = values.quick && values.only === undefined ? 'mailfarm,postfix' : values.only;
+  const own = values.size ?? values.sessions ?? (values.works === undefined ? values.messages : undefined);
+  return {
+    quick: values.quick,
+    ...(only === undefined ? {} : { only: names('only', only, PEER_NAMES) }),
+    scenarios: own === undefined ? chosenScenarios(values) : [ownScenario(values)],
+    rounds: parseCount('runs', values.runs, 3),
+    runSeconds: runSecondsOf(values),
+    budgetSeconds: values.quick ? QUICK_SECONDS : Infinity,
+    ...(values.haraka === undefined ? {} : { haraka: resolve(values.haraka) }),
+    ...(values.opensmtpd === undefined ? {} : { opensmtpd: resolve(values.opensmtpd) }),
+    ...(values.dir === undefined ? {} : { folder: resolve(values.dir) }),
+  };
+}
+
+/** A round of --quick that begins by then is done within two minutes, on a machine that is not busy otherwise. */
+const QUICK_SECONDS = 80;
+
+function runSecondsOf(values: Values): number {
+  return parseCount('timeout', values.timeout, values.quick ? 25 : 300);
+}
+
+function chosenScenarios({ quick, works, messages }: Values): Scenario[] {
+  const chosen = works === undefined ? undefined : names('works', works, WORK_NAMES);
+  const wanted = SCENARIOS.filter(({ name, quickMessages }) => chosen?.includes(name) ?? (!quick || quickMessages > 0));
+  return wanted.map((scenario) => {
+    const usual = quick && scenario.quickMessages > 0 ? scenario.quickMessages : scenario.messages;
+    return { ...scenario, messages: parseCount('messages', messages, usual) };
+  });
+}
+
+/** Of the command line, without a target. */
+function ownScenario(values: Values): Scenario {
+  const size = parseCount('size', values.size, 1024, LEAST_BYTES);
+  const sessions = parseCount('sessions', values.sessions, 20);
+  const messages = parseCount('messages', values.messages, values.quick ? 3000 : 20_000);
+  const title = `relay, ${size} bytes, ${sessions} sessions`;
+  return {
+    name: 'own',
+    title,
+    work: 'relay',
+    size,
+    sessions,
+    idleSessions: 0,
+    messages,
+    quickMessages: messages,
+    targets: [],
+  };
+}
+
+function names(option: string, text: string, known: readonly string[]): string[] {
+  const given = text.split(',');
+  const wrong = given.find((name) => !known.includes(name));
+  if (wrong !== undefined) throw new Error(`--${option}: one of ${known.join(', ')} was expected: ${wrong}`);
+  return given;
 }
 
 /** What a run was, in a line. */

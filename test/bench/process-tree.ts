@@ -5,10 +5,11 @@
  * cutime and cstime: it is counted, under the role `ended`. Only Linux has these files.
  */
 import { readdirSync, readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 
 export interface ProcessSample {
   readonly pid: number;
-  /** As in the title: `acceptor-1`, `supervisor`; the command where the title is not ours. */
+  /** As in the title: `acceptor-1`, `supervisor`; the command of a process that is not ours, or not yet. */
   readonly name: string;
   /** As `acceptor`. */
   readonly role: string;
@@ -21,7 +22,7 @@ export interface TreeSample {
   readonly endedMs: number;
 }
 
-/** Proportional set size by process name, KiB: pages that processes share count in parts. */
+/** Proportional set size by process name (in sum, where several have one), KiB: pages that processes share count in parts. */
 export type MemorySample = Readonly<Record<string, number>>;
 
 interface Stat {
@@ -62,9 +63,15 @@ export function sampleMemory(root: number): MemorySample {
   const memory: Record<string, number> = {};
   for (const { pid } of descend(root, readStats())) {
     const kib = /^Pss:\s+(\d+) kB/m.exec(readProc(`${pid}/smaps_rollup`))?.[1];
-    if (kib !== undefined) memory[nameOf(pid)] = Number(kib);
+    const name = nameOf(pid);
+    if (kib !== undefined) memory[name] = (memory[name] ?? 0) + Number(kib);
   }
   return memory;
+}
+
+/** CPU of the children of this process that ended and were waited for, and of theirs. */
+export function endedCpuMs(): number {
+  return parseStat(process.pid, readProc('self/stat'))[0]?.endedMs ?? 0;
 }
 
 export function sum(values: Readonly<Record<string, number>>): number {
@@ -99,7 +106,7 @@ function parseStat(pid: number, text: string): Stat[] {
 
 function nameOf(pid: number): string {
   const command = readProc(`${pid}/cmdline`).replaceAll('\0', ' ').trim();
-  return /^mailfarm: (\S+)/.exec(command)?.[1] ?? 'starting';
+  return /^mailfarm: (\S+)/.exec(command)?.[1] ?? (basename(/^[^\s:]+/.exec(command)?.[0] ?? '') || 'starting');
 }
 
 /** Empty when the process ended while we looked. */

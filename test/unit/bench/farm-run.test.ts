@@ -42,6 +42,16 @@ describe('runBench', () => {
     assert.ok(said.some((line) => line.includes('run 2 of 2')));
   });
 
+  it('lets mail wait in the queue meanwhile, and counts syncs', async () => {
+    const plan = { ...PLAN, folder, runs: 1, idleSeconds: 0, waiting: 30, syncDelayMs: 0 };
+    const { runs, syncs = {} } = await runBench(plan, () => {});
+    assert.deepEqual(
+      runs.map(({ accepted, distinct }) => [accepted, distinct]),
+      [[200, 200]],
+    );
+    assert.ok((syncs['acceptor'] ?? 0) > 0 && (syncs['smtp'] ?? 0) > 0, JSON.stringify(syncs));
+  });
+
   it('tells of refusals, and ends', async () => {
     const plan = {
       ...PLAN,

@@ -27,6 +27,25 @@ describe('sampleTree', () => {
     }
   });
 
+  it('names what is not ours by its command, and adds up the memory of those of one name', async () => {
+    const children = [spawn('sleep', ['60']), spawn('sleep', ['60'])];
+    try {
+      await Promise.all(children.map((child) => once(child, 'spawn')));
+      const [child] = children;
+      const name = await waitFor(() => {
+        const found = sampleTree(process.pid).processes.get(child?.pid ?? 0)?.name;
+        return found === 'sleep' && found;
+      });
+      const one = sampleMemory(child?.pid ?? 0)[name] ?? 0;
+      assert.ok(one > 0 && (sampleMemory(process.pid)[name] ?? 0) > one);
+    } finally {
+      for (const child of children) {
+        child.kill('SIGKILL');
+        await once(child, 'exit');
+      }
+    }
+  });
+
   it('is empty for a process that is gone', () => {
     const { pid } = spawnSync('true');
     assert.equal(sampleTree(pid).processes.size, 0);

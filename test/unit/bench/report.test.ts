@@ -29,7 +29,31 @@ describe('parseOptions', () => {
     assert.match(describePlan(quick.plan), /5 runs of 3000 messages of 10240 bytes, 20 sessions, filtered/);
   });
 
+  it('compares with the peers, unless something of Mailfarm alone is asked for', () => {
+    const modeOf = (...args: string[]) => parseOptions(args).mode;
+    assert.equal(modeOf(), 'compare');
+    assert.equal(modeOf('--only', 'mailfarm,postfix'), 'compare');
+    assert.equal(modeOf('--only', 'mailfarm', '--works', 'idle'), 'compare');
+    assert.equal(modeOf('--only', 'mailfarm'), 'farm');
+    assert.equal(modeOf('--set', 'a=1'), 'farm');
+    assert.equal(modeOf('--profile', 'x'), 'farm');
+    assert.equal(modeOf('--million'), 'growth');
+    assert.equal(modeOf('--slow-disk', '--only', 'mailfarm'), 'slow-disk');
+  });
+
+  it('compares at all works, the main ones with --quick, those that are named, or one that is described', () => {
+    const works = (...args: string[]) =>
+      parseOptions(args).compare.scenarios.map(({ name, messages }) => `${name} ${messages}`);
+    assert.equal(works().length, 8);
+    assert.deepEqual(works('--quick'), ['relay-1k 2000', 'relay-10k 1500', 'relay-200k 300', 'one-session 300']);
+    assert.deepEqual(parseOptions(['--quick']).compare.only, ['mailfarm', 'postfix']);
+    assert.deepEqual(works('--works', 'restart,idle', '--messages', '50'), ['idle 50', 'restart 50']);
+    assert.deepEqual(works('--size', '2k', '--messages', '50'), ['own 50']);
+  });
+
   it('says what is wrong', () => {
+    assert.throws(() => parseOptions(['--only', 'exim']), /--only: one of mailfarm, .* was expected: exim/);
+    assert.throws(() => parseOptions(['--works', 'rest']), /--works: one of idle, .* was expected: rest/);
     assert.throws(() => parseOptions(['--size', '10']), /--size: a number of 300 or more was expected: 10/);
     assert.throws(() => parseOptions(['--runs', 'many']), /--runs: .*: many/);
     assert.throws(() => parseOptions(['--help']), /usage:/);

@@ -10,7 +10,7 @@ const ENVELOPE = 'MAIL FROM:<a@bench.example>\r\nRCPT TO:<b@bench.example>\r\nDA
 /** Feeds a dialogue in pieces; the codes of the answers, and the numbers of the messages. */
 function play(bytes: Buffer, cuts: readonly number[]): { codes: string[]; numbers: number[]; quit: boolean } {
   const numbers: number[] = [];
-  const session = new SinkSession((number) => numbers.push(number));
+  const session = new SinkSession((found) => numbers.push(...found));
   const places = [...new Set([0, ...cuts.map((cut) => cut % bytes.length), bytes.length])].toSorted((a, b) => a - b);
   let answers = '';
   for (let n = 1; n < places.length; n += 1) answers += session.receive(bytes.subarray(places[n - 1], places[n]));
@@ -52,5 +52,33 @@ describe('SinkSession', () => {
     const session = new SinkSession(() => assert.fail('there is no end'));
     session.receive(Buffer.from(ENVELOPE));
     for (let n = 0; n < 200; n += 1) assert.equal(session.receive(Buffer.alloc(65_536, 'x')), '');
+  });
+
+  it('counts a message for each of its numbered recipients, without looking into it', () => {
+    const text =
+      'EHLO x\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<7r@b.example>\r\nRCPT TO:<12r@b.example>\r\nDATA\r\nHi\r\n.\r\n';
+    const again = 'MAIL FROM:<a@b.example>\r\nRCPT TO:<13r@b.example>\r\nDATA\r\n.\r\nQUIT\r\n';
+    fc.assert(
+      fc.property(fc.array(fc.nat(1000)), (cuts) => {
+        assert.deepEqual(play(Buffer.from(text + again), cuts).numbers, [7, 12, 13]);
+      }),
+    );
+  });
+
+  it('refuses the recipients it is told to, and takes no content without one', () => {
+    const asked: number[] = [];
+    const session = new SinkSession(
+      () => assert.fail('no message'),
+      (number) => {
+        asked.push(number);
+        return true;
+      },
+    );
+    const answers = session.receive(Buffer.from('MAIL FROM:<a@b.example>\r\nRCPT TO:<7r@b.example>\r\nDATA\r\n'));
+    assert.deepEqual(
+      answers.split('\r\n').map((line) => line.slice(0, 3)),
+      ['250', '451', '503', ''],
+    );
+    assert.deepEqual(asked, [7]);
   });
 });
