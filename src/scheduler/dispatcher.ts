@@ -63,7 +63,9 @@ export class Dispatcher {
     const waiting = bin.length + bin.parked;
     if (waiting === 0) return;
     const ceiling = bin.troubles > 0 ? 1 : this.#options.rules().perBin;
-    const crowded = waiting > bin.lanes.size * CROWD;
+    let staying = 0;
+    for (const lane of bin.lanes) if (!lane.leaving) staying += 1;
+    const crowded = waiting > staying * CROWD;
     if (bin.lanes.size < ceiling && crowded) this.#openLane(bin);
   }
 

@@ -2,7 +2,7 @@
  * A lane: one connection to a transport worker, for one bin. The connection is the lease: jobs given to it are the worker's
  * until it reports them or the connection ends.
  *
- * States: connecting → open → closed. Only an open lane takes jobs.
+ * States: connecting → open → leaving → closed; its worker says when it ends, and may die in any of them. Only an open lane takes jobs.
  */
 import { errorText } from '../base/text.ts';
 import type { Done, Hello } from '../ipc/messages.ts';
@@ -48,6 +48,7 @@ export class Lane<B extends LaneBin> {
   readonly #inFlight = new Map<number, InFlight>();
   #peer: Peer | undefined;
   #closed = false;
+  #leaving = false;
   /** Jobs given since it opened. */
   served = 0;
   /** Since when it has nothing to do, ms since 1970. */
@@ -64,7 +65,12 @@ export class Lane<B extends LaneBin> {
   }
 
   get open(): boolean {
-    return this.#peer !== undefined && !this.#closed;
+    return this.#peer !== undefined && !this.#closed && !this.#leaving;
+  }
+
+  /** Its worker ends: it finishes what is at work, and takes nothing more. */
+  get leaving(): boolean {
+    return this.#leaving;
   }
 
   get inFlight(): number {
@@ -115,6 +121,7 @@ export class Lane<B extends LaneBin> {
       peer.onClose = (why) => this.#lost(why, peer.hello);
       peer.onFrame = (frame) => {
         if (frame.t === 'done') this.#reported(frame);
+        if (frame.t === 'leaving') this.#leaving = true;
         if (frame.t === 'refused') this.#returned(frame.n);
       };
       peer.send({ t: 'open', lane: this.name, hop: this.bin.hop });
@@ -142,6 +149,8 @@ export class Lane<B extends LaneBin> {
 
   /** The worker ends in order and gives back what it did not begin. */
   #returned(n: number): void {
+    // Before the owner looks for a lane that takes it.
+    this.#leaving = true;
     const flight = this.#inFlight.get(n);
     if (!flight) return;
     this.#inFlight.delete(n);

@@ -70,7 +70,10 @@ export class Lane {
   }
 
   #receive(frame: Frame): void {
-    if (this.#ending) return;
+    if (this.#ending) {
+      if (frame.t === 'job') this.#refuse(frame);
+      return;
+    }
     if (frame.t === 'open' && this.#hop === undefined) return this.#open(frame);
     if (frame.t === 'job' && this.#hop !== undefined && this.#waiting.length < MAX_WAITING) return this.#take(frame);
     this.#breach(`unexpected ${frame.t}`);
@@ -192,8 +195,8 @@ export class Lane {
   }
 
   async #end(deadline: number): Promise<void> {
-    const why = 'this worker ends';
-    for (const { n } of this.#waiting) this.#options.peer.send({ t: 'refused', n, why });
+    this.#options.peer.send({ t: 'leaving' });
+    for (const job of this.#waiting) this.#refuse(job);
     this.#waiting.length = 0;
     await this.#finishWork(deadline);
     await this.#deliverer?.close();
@@ -203,6 +206,10 @@ export class Lane {
     });
     this.#options.peer.close();
     this.#options.onEnd?.();
+  }
+
+  #refuse({ n }: Job): void {
+    this.#options.peer.send({ t: 'refused', n, why: 'this worker ends' });
   }
 
   async #finishWork(deadline: number): Promise<void> {

@@ -236,6 +236,22 @@ describe('the end of a lane', () => {
     assert.ok(events.includes('deliverer closed'));
   });
 
+  it('is told first, and what comes after that is given back like what waits', async () => {
+    let finish = (_result: DeliveryResult): void => {};
+    const { peer, open, sent, events, lane } = setUp({ deliver: () => new Promise((resolve) => (finish = resolve)) });
+    open();
+    for (const n of [1, 2]) peer.onFrame(makeJob(['a@b.test'], { n }));
+    await waitFor(() => events.includes('deliver 1'));
+    const ended = lane.stop(FAR());
+    peer.onFrame(makeJob(['a@b.test'], { n: 3 }));
+    finish({ verdicts: [verdictOf(['a@b.test'], OK)] });
+    await ended;
+    assert.deepEqual(
+      sent.map((frame) => `${frame.t} ${'n' in frame ? frame.n : ''}`.trim()),
+      ['leaving', 'refused 2', 'refused 3', 'done 1'],
+    );
+  });
+
   it('cuts a delivery short at the deadline', async () => {
     let finish = (_result: DeliveryResult): void => {};
     const base = setUp();
