@@ -10,6 +10,7 @@ import { ageOut, decideFate, stillLate, type FollowUp, type RetryRules } from '.
 import type { InFlight, LaneOwner } from './lane.ts';
 import { Ledger, type LedgerOptions } from './ledger.ts';
 import { Parking } from './parking.ts';
+import { isSuspect, Suspects } from './suspects.ts';
 import { binKey, factsOf, newPart, partFactsOf, stripPart, type Message, type WorkPart } from './work.ts';
 
 export interface ConductorRules {
@@ -32,6 +33,8 @@ export interface ConductorOptions extends Omit<LedgerOptions, 'onFinished'> {
 const BIN_SHARE = 10;
 /** Parts taken back from the index at a time. */
 const REFILL = 200;
+/** When a suspect that found another at work has its next turn, in ms. */
+const SUSPECT_MS = 1000;
 
 export class Conductor {
   readonly bins = new Bins();
@@ -40,6 +43,7 @@ export class Conductor {
   readonly dispatcher: Dispatcher;
   readonly counts = { taken: 0, known: 0, delivered: 0, finished: 0, redone: 0, troubles: 0 };
   readonly #options: ConductorOptions;
+  readonly #suspects = new Suspects();
   /** Parts in bins and lanes. */
   #active = 0;
 
@@ -207,8 +211,13 @@ export class Conductor {
       const part = shifted.kind === 'delayed' ? this.#refresh(shifted) : shifted;
       if (!part) continue;
       const followUps = this.#agedOut(bin, part);
-      if (followUps.length === 0) return part;
+      const itsTurn = !isSuspect(part) || this.#suspects.admit(part);
+      if (followUps.length === 0 && itsTurn) return part;
       this.#active -= 1;
+      if (followUps.length === 0) {
+        this.parking.park(part, bin, Date.now() + SUSPECT_MS);
+        continue;
+      }
       // Not from within the dispatcher's loop, which called us: thousands may have aged out together.
       this.#follow(part, followUps, true);
     }

@@ -6,6 +6,7 @@ import type { Channel } from '../mail/outcome.ts';
 import { Deque } from '../base/deque.ts';
 import type { Bin } from './bins.ts';
 import { Lane, type LaneOwner } from './lane.ts';
+import { isSuspect } from './suspects.ts';
 import type { WorkPart } from './work.ts';
 
 export interface LaneRules {
@@ -78,7 +79,13 @@ export class Dispatcher {
     while (!yields && lane.inFlight < depth && bin.until <= Date.now()) {
       const part = this.#options.next(bin);
       if (!part) break;
+      if (isSuspect(part) && lane.inFlight > 0) {
+        // It is given when this lane, or another one of the bin, has nothing else in hand.
+        bin.unshift(part);
+        break;
+      }
       lane.give(part);
+      if (isSuspect(part)) break;
     }
     if (lane.inFlight === 0 && (yields || this.#isStarving(bin.hop.channel))) this.#retire(lane);
   }

@@ -8,6 +8,7 @@ import { errorText } from '../base/text.ts';
 import type { Done, Hello } from '../ipc/messages.ts';
 import type { Peer } from '../ipc/peer.ts';
 import type { Hop } from '../mail/outcome.ts';
+import { isSuspect } from './suspects.ts';
 import type { WorkPart } from './work.ts';
 
 export interface InFlight {
@@ -56,6 +57,8 @@ export class Lane<B extends LaneBin> {
   /** Average time of a job, ms; unknown at first. */
   #jobMs: number | undefined;
   #lastReport = 0;
+  /** What was given last goes alone. */
+  #alone = false;
 
   constructor(name: string, bin: B, owner: LaneOwner<B>) {
     this.name = name;
@@ -84,13 +87,15 @@ export class Lane<B extends LaneBin> {
 
   /** How many jobs it may have in hand, `most` at most. */
   depth(most: number): number {
+    if (this.#alone) return 1;
     const quick = this.#jobMs === undefined ? LEAST_DEPTH : Math.floor(AHEAD_MS / Math.max(this.#jobMs, 0.1));
     return Math.min(most, Math.max(LEAST_DEPTH, quick));
   }
 
-  /** The job that it has had longest. */
-  oldest(): InFlight | undefined {
-    return this.#inFlight.values().next().value;
+  /** Since when it is at the job that it was given first, ms since 1970: that one waited for those before it. */
+  get busySince(): number | undefined {
+    const oldest = this.#inFlight.values().next().value;
+    return oldest && Math.max(oldest.since, this.#lastReport);
   }
 
   give(part: WorkPart): void {
@@ -100,6 +105,7 @@ export class Lane<B extends LaneBin> {
     const n = peer.nextId();
     this.#inFlight.set(n, { part, since: Date.now() });
     this.served += 1;
+    this.#alone = isSuspect(part);
     part.inFlight = true;
     const next = hop.next === this.bin.hop.next ? {} : { next: hop.next };
     const report = failures && kind ? { failures, kind } : {};

@@ -105,8 +105,8 @@ function doChores(worker: Worker, parts: { segments: Segments; conductor: Conduc
   if (parts.segments.wantsSettling()) worker.settle();
   const stuckSince = Date.now() - JOB_MS;
   for (const lane of parts.conductor.dispatcher.lanes) {
-    const oldest = lane.oldest();
-    if (oldest && oldest.since < stuckSince && lane.pid) worker.kill(lane.pid, `stuck on a job in lane ${lane.name}`);
+    const since = lane.busySince;
+    if (since && since < stuckSince && lane.pid) worker.kill(lane.pid, `stuck on a job in lane ${lane.name}`);
   }
 }
 

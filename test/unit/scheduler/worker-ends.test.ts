@@ -1,6 +1,7 @@
 /** Workers that end while the conductor has work for them: in order, or over a message. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { Hop } from '../../../src/mail/outcome.ts';
 import { waitFor } from '../../support/wait.ts';
 import { delivered, openRig, routed, RULES, type GivenJob } from './support.ts';
 
@@ -46,5 +47,84 @@ describe('a worker that ends in order', () => {
     assert.equal(ending.length, 1);
     delivered(ending[0]!);
     await waitFor(() => rig.conductor.counts.finished === 2);
+  });
+});
+
+describe('a worker that dies', () => {
+  /** All that is in hand is lost at once. */
+  const die = (atWork: GivenJob[]): void => atWork.splice(0).forEach(({ peer }) => peer.close());
+
+  it('three times with many lanes costs no message its delivery', async () => {
+    const lanes = { ...RULES.lanes, perBin: 1, depth: 1, perChannel: { ...RULES.lanes.perChannel, smtp: 20 } };
+    const atWork: GivenJob[] = [];
+    let deaths = 0;
+    await using rig = await openRig({
+      rules: { lanes },
+      work: (given) => (deaths < 3 ? void atWork.push(given) : delivered(given)),
+    });
+    const hops = Array.from({ length: 20 }, (_, i): Hop => ({ channel: 'smtp', next: `[192.0.2.${i}]:25` }));
+    for (const hop of hops) rig.conductor.take(routed([hop]));
+    for (const together of [20, 20, 1]) {
+      await waitFor(() => atWork.length === together);
+      deaths += 1;
+      die(atWork);
+    }
+    await waitFor(() => rig.conductor.counts.finished === 20);
+    assert.deepEqual([rig.held, rig.conductor.active, rig.index.size], [[], 0, 0]);
+  });
+
+  it('again and again over one message holds that one, whatever else was at work', async () => {
+    const lanes = { ...RULES.lanes, perBin: 1, depth: 3, perChannel: { ...RULES.lanes.perChannel, smtp: 20 } };
+    const atWork: GivenJob[] = [];
+    await using rig = await openRig({
+      rules: { lanes },
+      work(given) {
+        atWork.push(given);
+        if (given.job.handle === poison.handle) return die(atWork);
+        setImmediate(() => {
+          const at = atWork.indexOf(given);
+          if (at >= 0) atWork.splice(at, 1);
+          if (at >= 0) delivered(given);
+        });
+      },
+    });
+    const poison = routed();
+    const hops = Array.from({ length: 10 }, (_, i): Hop => ({ channel: 'smtp', next: `[192.0.2.${i}]:25` }));
+    const others = hops.flatMap((hop) => [routed([hop]), routed([hop])]);
+    for (const message of [...others.slice(0, 10), poison, ...others.slice(10)]) rig.conductor.take(message);
+    await waitFor(() => rig.held.length === 1 && rig.conductor.counts.finished === 20);
+    assert.deepEqual(rig.held, [poison.id]);
+  });
+
+  it('after it said that it ends throws no suspicion on what it had', async () => {
+    let ends = 0;
+    await using rig = await openRig({
+      rules: { lanes: { ...RULES.lanes, perBin: 1, depth: 1 } },
+      work(given) {
+        if (ends === 5) return delivered(given);
+        ends += 1;
+        given.peer.send({ t: 'leaving' });
+        given.peer.close();
+      },
+    });
+    rig.conductor.take(routed());
+    await waitFor(() => rig.conductor.counts.finished === 1);
+    assert.deepEqual(rig.held, []);
+  });
+});
+
+describe('a lane with much in hand', () => {
+  it('is at its present job since it reported the one before', async () => {
+    await using rig = await openRig({ rules: { lanes: ONE_LANE } });
+    for (const message of [routed(), routed()]) rig.conductor.take(message);
+    await waitFor(() => rig.jobs.length === 2);
+    const [lane] = rig.conductor.dispatcher.lanes;
+    const given = lane?.busySince ?? Infinity;
+    await waitFor(() => Date.now() > given + 1);
+    delivered(rig.jobs[0]!);
+    await waitFor(() => rig.conductor.counts.finished === 1);
+    assert.ok((lane?.busySince ?? 0) > given);
+    delivered(rig.jobs[1]!);
+    await waitFor(() => lane?.busySince === undefined);
   });
 });
