@@ -101,6 +101,8 @@ export class Conductor {
     // All parts exist before the first is given out, so that the message cannot be finished between two of them.
     const parts = frame.parts.map((part) => newPart(message, partFactsOf(part)));
     if (parts.length === 0) return this.ledger.release(message);
+    // Before the first is placed, or the last would end the trouble that the first has met.
+    if (frame.probe) for (const part of parts) this.#endTrouble(this.bins.of(part.hop));
     parts.forEach((part, i) => this.place(part, frame.parts[i]?.until ?? 0, now));
   }
 
@@ -112,8 +114,6 @@ export class Conductor {
       this.parking.park(part, bin, until);
       return this.bins.tidy(bin);
     }
-    // Somebody wants it tried at once: that is worth a probe of a bin that waits.
-    if (until > 0) this.#endTrouble(this.bins.of(part.hop));
     this.#enqueue(part);
   }
 

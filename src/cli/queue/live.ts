@@ -87,7 +87,7 @@ class RunningFarm implements Farm {
     await this.#scheduler.request({ t: 'forget', ids: [id], probe }, REQUEST_MS);
     const resumed = now && resumeFrame(now);
     // It is in the queue whatever happens; close() waits for the answers.
-    if (resumed) void this.#ways[resumed.to].send(resumed.frame);
+    if (resumed) void this.#ways[resumed.to].send(probe ? { ...resumed.frame, probe } : resumed.frame);
   }
 
   async close(): Promise<string | undefined> {
