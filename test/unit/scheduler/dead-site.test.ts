@@ -1,6 +1,7 @@
 /** A next hop that answers nobody, and what there is for it when the scheduler comes to know of that. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { WaitingIndex, type WaitingRow } from '../../../src/queue/waiting-index.ts';
 import { waitFor } from '../../support/wait.ts';
 import { delivered, HOP, openRig, routed, RULES, type GivenJob } from './support.ts';
 
@@ -47,5 +48,26 @@ describe('a dead site', () => {
       rig.jobs.some(({ job }) => job.handle === waits.handle),
       'that one too, as the site answers',
     );
+  });
+
+  it('lets nothing lie that could not be put into the index, when it is well again', async () => {
+    const disk = { full: true };
+    const index = new (class extends WaitingIndex {
+      override add(row: WaitingRow): void {
+        if (disk.full) throw new Error('database or disk is full');
+        super.add(row);
+      }
+    })(':memory:');
+    let down = true;
+    await using rig = await openRig({
+      index,
+      rules: { retry: { ...RULES.retry, times: [50] }, lanes: { ...RULES.lanes, depth: 1, perBin: 1 } },
+      work: (given) => (down ? refuse(given) : delivered(given)),
+    });
+    for (let i = 0; i < 10; i += 1) rig.conductor.take(routed());
+    await waitFor(() => rig.conductor.counts.troubles === 1);
+    [down, disk.full] = [false, false];
+    await waitFor(() => rig.conductor.counts.finished === 9);
+    assert.deepEqual([rig.conductor.active, rig.index.size], [0, 1], 'the one that was tried waits for its time');
   });
 });

@@ -48,11 +48,12 @@ export interface RigOptions {
   readonly rules?: Partial<ConductorRules>;
   /** Answers each job; absent: the test does. */
   readonly work?: (given: GivenJob) => void;
+  readonly index?: WaitingIndex;
 }
 
 export async function openRig(options: RigOptions = {}): Promise<Rig> {
   const path = `${makeTemp('lanes')}/x.sock`;
-  const index = new WaitingIndex(':memory:');
+  const { index = new WaitingIndex(':memory:') } = options;
   const [jobs, lanes, removed, held]: [GivenJob[], OpenLane[], string[], string[]] = [[], [], [], []];
   const recorded = new Map<string, readonly Outcome[]>();
   const onPeer = (peer: Peer): void => {
