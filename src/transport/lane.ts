@@ -3,7 +3,7 @@
  * its outcomes are durable; the next job is at work meanwhile, and may begin while the next hop still owes its answer to one.
  *
  * States: waiting for `open` → open → stopping → ended. It never starts a job after the scheduler is gone or a stop was
- * ordered: what is not answered goes to somebody else. What breaks the protocol closes the lane and nothing else.
+ * ordered: what is not answered goes to somebody else. What breaks the protocol ends the lane and nothing else.
  */
 import { withDeadline } from '../base/deadline.ts';
 import { errorText } from '../base/text.ts';
@@ -17,8 +17,8 @@ import type { Deliverer, DeliveryResult } from './deliverer.ts';
 import { logFields, toOutcome } from './outcomes.ts';
 import { reply, verdictOf } from './replies.ts';
 
-/** Jobs that may wait: far more than the scheduler sends ahead. */
-const MAX_WAITING = 64;
+/** Jobs that may wait: the most that lanes.depth may be. */
+const MAX_WAITING = 100;
 /** What a delivery under way gets when the scheduler is gone, in ms: a new one waits for our end. */
 const ORPHAN_MS = 30_000;
 /** What outcomes on their way to disk get beyond the deadline, in ms. */
@@ -54,7 +54,8 @@ export class Lane {
   constructor(options: LaneOptions) {
     this.#options = options;
     const { peer } = options;
-    peer.onClose = () => void this.stop(Date.now() + ORPHAN_MS);
+    // After a bad frame the scheduler lives, and gives the jobs out again at once.
+    peer.onClose = (why) => void this.stop(Date.now() + (why.startsWith('bad frame') ? 0 : ORPHAN_MS));
     peer.onFrame = (frame) => this.#receive(frame);
   }
 
@@ -84,9 +85,10 @@ export class Lane {
     this.#hop = hop;
   }
 
+  /** The connection is the lease: it stays until nothing is at work, or its jobs had two owners. */
   #breach(why: string): void {
     this.#options.log.error('lane', { why });
-    this.#options.peer.close();
+    void this.stop(Date.now());
   }
 
   #take(job: Job): void {
