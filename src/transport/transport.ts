@@ -70,8 +70,13 @@ export async function startTransport(worker: Worker): Promise<Role> {
       await handOn.close(deadline - CLOSING_MS);
       await store.close();
       await notices.settle(deadline);
+      return handOn.outstanding > 0 ? 'unfinished' : undefined;
     },
-    stats: () => ({ ...figures, lanes: lanes.size, busy: [...lanes].filter(({ busy }) => busy).length }),
+    stats: () => ({
+      ...figures,
+      lanes: lanes.size,
+      busy: [...lanes].filter(({ busy }) => busy).length + handOn.outstanding,
+    }),
   };
 }
 

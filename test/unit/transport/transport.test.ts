@@ -86,13 +86,13 @@ interface Started {
   readonly lane: (hop: Hop) => Promise<{ readonly peer: Peer; readonly done: Done[] }>;
 }
 
-async function start(channel: Channel): Promise<Started> {
+async function start(channel: Channel, settings = config): Promise<Started> {
   let jobs = 0;
   const worker: Worker = {
     name: `${channel}-1`,
     instance: `${channel}-1-test`,
     farm: channel,
-    config,
+    config: settings,
     log: keepingLogger(),
     fd: () => undefined,
     jobDone: (n = 1) => void (jobs += n),
@@ -186,9 +186,23 @@ describe('the transport role', () => {
     await role.drain(Date.now() + 5000);
   });
 
+  it('says that it leaves a report behind which no router took, and is not idle before', async () => {
+    const { lane, role } = await start('bounce', {
+      ...config,
+      farms: { ...config.farms, router: farm('away') },
+    } as Config);
+    const { peer } = await lane({ channel: 'bounce', next: '' });
+    const reply = { code: 550, status: '5.1.1', text: 'unknown' };
+    await give(peer, await put(), { kind: 'failed', failures: [{ to: ['user@example.org'], reply }] });
+    await waitFor(() => role.stats?.()['busy'] === 1);
+    assert.equal(await role.drain(Date.now() + 1000), 'unfinished');
+  });
+
   it('begins nothing for a lane that was being opened when the end came', async () => {
     await using sink = await startSink();
-    const silent = createServer((socket) => socket.unref()).listen(0, '127.0.0.1').unref();
+    const silent = createServer((socket) => socket.unref())
+      .listen(0, '127.0.0.1')
+      .unref();
     await once(silent, 'listening');
     const { lane, role } = await start('smtp');
     const busy = await lane({ channel: 'smtp', next: `[127.0.0.1]:${(silent.address() as AddressInfo).port}` });
