@@ -62,9 +62,11 @@ export class Ledger {
     if (this.#messages.has(id) || this.claimed.has(id)) return undefined;
     if (journal) {
       const { segments, segmentExists } = this.#options;
-      const { segment } = journal;
+      const { segment, ordinal } = journal;
+      // Who hands it on was slower than the settler: it has a file of its own by now.
+      if (segments.takeStray(segment, ordinal)) return this.admit({ ...facts, handle: id }, stays);
       if (!segments.has(segment) && (segments.wasRemoved(segment) || !segmentExists(segment))) return undefined;
-      if (!segments.note(journal.segment, journal.ordinal)) return undefined;
+      if (!segments.note(segment, ordinal)) return undefined;
     } else if (this.#finishedInTree.has(id) || this.#options.index.hasId(id)) return undefined;
     return this.#add({ id, facts, parts: new Set(), parked: false, stays });
   }

@@ -50,6 +50,8 @@ export class Segments {
   readonly #outcomes = new Map<string, OutcomeSegment>();
   /** Removed of late: a message of theirs that is handed on once more was finished. */
   readonly #removed = new Set<string>();
+  /** Settled before anybody handed them on, by segment: their messages have a file, and their owners still hold a handle of a record. */
+  readonly #strays = new Map<string, Set<number>>();
   /** Segments of the last plan, kept until the settler answers, though they are removed meanwhile. */
   readonly #planned = new Map<string, MessageSegment>();
   /** The injector walks: it may still come upon segments that an outcome speaks of. */
@@ -103,10 +105,22 @@ export class Segments {
   settled(segment: string, ordinals: readonly number[]): number[] {
     const entry = this.#planned.get(segment) ?? this.#messages.get(segment);
     if (!entry) return [];
+    this.#keepStrays(
+      segment,
+      ordinals.filter((ordinal) => !entry.known.has(ordinal)),
+    );
     const gone = ordinals.filter((ordinal) => entry.finished.has(ordinal) && !entry.moved.has(ordinal));
     const done = new Set(gone);
     for (const ordinal of ordinals) if (!done.has(ordinal)) this.noteMoved(segment, ordinal);
     return gone;
+  }
+
+  /** True, once, for a record that was settled before it was ever handed on. */
+  takeStray(segment: string, ordinal: number): boolean {
+    const strays = this.#strays.get(segment);
+    if (!strays?.delete(ordinal)) return false;
+    if (strays.size === 0) this.#strays.delete(segment);
+    return true;
   }
 
   /** A segment will get no more records. `total` 0 adds ordinals to one that was reported before. */
@@ -186,6 +200,12 @@ export class Segments {
     }
   }
 
+  #keepStrays(segment: string, ordinals: readonly number[]): void {
+    if (ordinals.length === 0) return;
+    this.#strays.set(segment, new Set([...(this.#strays.get(segment) ?? []), ...ordinals]));
+    if (this.#strays.size > REMEMBERED) deleteFirst(this.#strays);
+  }
+
   #segment(name: string): MessageSegment {
     let entry = this.#messages.get(name);
     if (!entry) {
@@ -201,11 +221,7 @@ export class Segments {
     if (entry.finished.count < entry.known.count) return;
     this.#messages.delete(name);
     this.#removed.add(name);
-    if (this.#removed.size > REMEMBERED)
-      for (const oldest of this.#removed.values()) {
-        this.#removed.delete(oldest);
-        break;
-      }
+    if (this.#removed.size > REMEMBERED) deleteFirst(this.#removed);
     this.#options.remove(`journal/${name}`);
     this.releaseOutcomes();
   }
@@ -216,5 +232,12 @@ export class Segments {
     if (outcome.closedAt > this.#now() - this.#options.linger) return false;
     for (const name of this.#messages.keys()) if (this.#options.begunAt(name) <= outcome.closedAt) return false;
     return true;
+  }
+}
+
+function deleteFirst(from: Set<string> | Map<string, unknown>): void {
+  for (const key of from.keys()) {
+    from.delete(key);
+    return;
   }
 }
