@@ -18,6 +18,8 @@ export interface LostLanesOptions {
   readonly recordedBy: (worker: string, ids: ReadonlySet<string>) => Promise<ReadonlyMap<string, readonly Outcome[]>>;
   /** Holds the message of a suspect, durably. */
   readonly hold: (part: WorkPart, why: string) => Promise<void>;
+  /** Makes durable, with the message, what only the report of a dead worker says. */
+  readonly keep: (part: WorkPart, outcomes: readonly Outcome[]) => Promise<void>;
   readonly onEvent: (event: string, fields: Record<string, unknown>) => void;
 }
 
@@ -71,7 +73,12 @@ export class LostLanes {
       (outcome) => outcome.at >= since - SLACK_MS && outcome.recipients.some((address) => mine.has(address)),
     );
     const conductor = this.#options.conductor();
-    if (found.length > 0) return conductor.report(part, { outcomes: found });
+    if (found.length > 0 && part.hop.channel !== 'bounce') return conductor.report(part, { outcomes: found });
+    if (found.length > 0) {
+      // The report may be delivered and gone before this message is.
+      await this.#options.keep(part, found);
+      return conductor.report(part, { outcomes: found, moved: true });
+    }
     if (!isGuilty(part)) return conductor.redo(flight);
     const why = 'worker after worker ended while it delivered this';
     await this.#options.hold(part, why);

@@ -34,6 +34,8 @@ export interface Rig extends AsyncDisposable {
   readonly held: string[];
   /** What dead workers left, by queue id. */
   readonly recorded: Map<string, readonly Outcome[]>;
+  /** What was made durable of that once more. */
+  readonly kept: Map<string, readonly Outcome[]>;
   readonly lanes: OpenLane[];
   rules: ConductorRules;
 }
@@ -56,6 +58,7 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
   const { index = new WaitingIndex(':memory:') } = options;
   const [jobs, lanes, removed, held]: [GivenJob[], OpenLane[], string[], string[]] = [[], [], [], []];
   const recorded = new Map<string, readonly Outcome[]>();
+  const kept = new Map<string, readonly Outcome[]>();
   const onPeer = (peer: Peer): void => {
     let lane: OpenLane | undefined;
     peer.onFrame = (frame: Frame) => {
@@ -78,6 +81,7 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
     conductor: () => rig.conductor,
     recordedBy: async () => recorded,
     hold: async (part) => void held.push(part.message.id),
+    keep: async (part, outcomes) => void kept.set(part.message.id, outcomes),
     onEvent: () => undefined,
   });
   const conductor = new Conductor({
@@ -100,6 +104,7 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
     removed,
     held,
     recorded,
+    kept,
     lanes,
     rules: { ...RULES, ...options.rules },
     async [Symbol.asyncDispose]() {

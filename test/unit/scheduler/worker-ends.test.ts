@@ -3,6 +3,10 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Hop } from '../../../src/mail/outcome.ts';
 import { waitFor } from '../../support/wait.ts';
+import { openStore } from '../../../src/queue/open-store.ts';
+import type { Handle } from '../../../src/queue/store.ts';
+import { recordedBy } from '../../../src/scheduler/recorded-by.ts';
+import { makeTemp } from '../../support/temp.ts';
 import { delivered, openRig, routed, RULES, type GivenJob } from './support.ts';
 
 const ONE_LANE = { ...RULES.lanes, perBin: 1 };
@@ -110,6 +114,52 @@ describe('a worker that dies', () => {
     rig.conductor.take(routed());
     await waitFor(() => rig.conductor.counts.finished === 1);
     assert.deepEqual(rig.held, []);
+  });
+});
+
+describe('a bounce worker that dies', () => {
+  it('between its report and the outcome has made the report, which is kept with what it reports', async () => {
+    await using rig = await openRig();
+    const message = routed([{ channel: 'bounce', next: '' }]);
+    const bounced = [{ state: 'bounced', recipients: ['to-0@example.org'], at: Date.now() + 1000 }] as const;
+    rig.recorded.set(message.id, bounced);
+    rig.conductor.take(message);
+    await waitFor(() => rig.jobs.length === 1);
+    rig.jobs[0]?.peer.close();
+    await waitFor(() => rig.conductor.counts.finished === 1);
+    assert.deepEqual(rig.kept.get(message.id), bounced);
+    assert.deepEqual([rig.jobs.length, rig.removed], [1, [message.id]]);
+  });
+
+  it('left both its outcomes and its reports', async () => {
+    const root = makeTemp('queue');
+    const config = { queue: { split: 4, inline: 10_000, segment: 1e6, segmentAge: 1000, freeSpace: 0, freeInodes: 0 } };
+    const log = { warn: () => undefined, error: () => undefined };
+    const worker = 'bounce-1-test';
+    const store = await openStore({ config, worker, log, role: 'writer', dir: root });
+    const [one, other, foreign] = [store.nextId(), store.nextId(), store.nextId()];
+    for (const id of [one, foreign]) {
+      const draft = store.draft(store.nextId());
+      await draft.write(Buffer.from('Subject: x\r\n\r\n'));
+      await draft.commit({
+        sender: '',
+        recipients: [{ address: 'from@example.net' }],
+        received: 7,
+        tenant: 'default',
+        origin: { via: 'bounce' },
+        settles: { id, recipients: ['a@b.test'] },
+      });
+    }
+    await store.record(other as string as Handle, [{ state: 'dropped', recipients: ['c@d.test'], at: 8 }]);
+    const found = await recordedBy({ root, split: 4 }, 'bounce-1', new Set([one, other]));
+    assert.deepEqual(
+      [...found].toSorted(([a], [b]) => a.localeCompare(b)),
+      [
+        [one, [{ state: 'bounced', recipients: ['a@b.test'], at: 7 }]],
+        [other, [{ state: 'dropped', recipients: ['c@d.test'], at: 8 }]],
+      ],
+    );
+    await store.close();
   });
 });
 
