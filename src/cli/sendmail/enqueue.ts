@@ -17,6 +17,7 @@ import { readIpcTls } from '../../process/ipc-tls.ts';
 import { openStore } from '../../queue/open-store.ts';
 import type { Handle, Store } from '../../queue/store.ts';
 import { StorageFull } from '../../queue/store.ts';
+import { askSupervisor } from '../common/control.ts';
 import { isLive } from '../common/settings.ts';
 import type { Field } from './header.ts';
 import type { OutgoingMessage } from './message.ts';
@@ -33,6 +34,9 @@ export interface QueueOnDisk {
 /** What a store tells of a segment that it closed. */
 type Closed = Parameters<SegmentNotices['post']>;
 
+/** `alone`: no farm runs. */
+type Handed = 'taken' | 'untaken' | 'alone';
+
 /** What the router of a farm that is just starting gets to answer. */
 const HAND_ON_MS = 5000;
 
@@ -42,7 +46,8 @@ export async function enqueue(message: OutgoingMessage, queue: QueueOnDisk): Pro
   const { config } = queue;
   const log = openLogger({ socket: 'run/log.sock', farm: 'cli', worker, level: config.log.level });
   const closed: Closed[] = [];
-  let taken = false;
+  const begun = Date.now();
+  let handed: Handed = 'alone';
   try {
     const store = await openStore({
       config,
@@ -55,11 +60,13 @@ export async function enqueue(message: OutgoingMessage, queue: QueueOnDisk): Pro
       if (!store.hasRoom()) return failed('the disk of the queue is full', EX.TEMPFAIL);
       const { handle, envelope, id } = await commit(store, message, queue);
       log.info('received', { id, sender: envelope.sender, recipients: message.recipients.length, via: 'sendmail' });
-      taken = await handOn(config, { handle, envelope }, worker);
+      handed = await handOn(config, { handle, envelope }, worker);
       return { lines: [`queued as ${id}; the farm delivers it when it runs`], status: EX.OK };
     } finally {
       await store.close();
-      if (taken) await tellClosed(config, closed, { worker, log });
+      if (handed === 'taken') await tellClosed(config, closed, { worker, log });
+      // Its segment is told of by whoever looks for it there.
+      if (handed === 'untaken') await askSupervisor({ verb: 'recover', since: begun }, HAND_ON_MS);
     }
   } catch (error) {
     return failed(whyNotQueued(error), EX.TEMPFAIL);
@@ -118,14 +125,14 @@ function traceHeader(id: string, envelope: Envelope, queue: QueueOnDisk): Buffer
   return Buffer.from(lines.join(''), 'latin1');
 }
 
-/** Nobody there is the usual case: the injector finds the message at the start. True when a router took it. */
+/** Nobody there is the usual case: the injector finds the message at the start. */
 async function handOn(
   config: Config,
   message: { readonly handle: Handle; readonly envelope: Envelope },
   worker: string,
-): Promise<boolean> {
+): Promise<Handed> {
+  if (!(await isLive())) return 'alone';
   try {
-    if (!(await isLive())) return false;
     const peer = await connectPeer({
       address: config.farms.router.socket,
       tls: readIpcTls(config),
@@ -134,10 +141,10 @@ async function handOn(
     });
     const answer = await peer.request({ t: 'accepted', ...message }, HAND_ON_MS);
     peer.close();
-    return answer.t === 'taken';
+    return answer.t === 'taken' ? 'taken' : 'untaken';
   } catch {
     // No router, or none that answers: the message is in the queue, and that was the promise.
-    return false;
+    return 'untaken';
   }
 }
 

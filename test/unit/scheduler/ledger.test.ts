@@ -60,7 +60,7 @@ describe('the ledger', () => {
     assert.deepEqual(removed, [`journal/${SEGMENT}`]);
     const message = ledger.admit(facts(late), false);
     assert.equal(message?.facts.handle, late.slice(0, 19));
-    finish(ledger, message!);
+    finish(ledger, message);
     assert.deepEqual(removed.slice(1), [late.slice(0, 19)]);
     assert.equal(ledger.admit(facts(late), false), undefined);
     assert.equal(ledger.admit(facts(known), false), undefined);
