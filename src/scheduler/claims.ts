@@ -15,14 +15,21 @@ interface Claim {
 export class Claims {
   readonly #conductor: Conductor;
   readonly #claims = new Map<string, Claim>();
+  /** Not known here, as what is held, and asked for by a command: no other one gets it meanwhile. It may still be handed on. */
+  readonly #reserved = new Map<string, object>();
 
   constructor(conductor: Conductor) {
     this.#conductor = conductor;
   }
 
-  claim(ids: readonly string[]): Omit<Claimed, 't' | 'n'> {
+  /** `by`: who asks, and may ask again. */
+  claim(ids: readonly string[], by: object = this): Omit<Claimed, 't' | 'n'> {
     const result = { ids: [] as string[], busy: [] as string[], unknown: [] as string[] };
-    for (const id of ids) result[this.#claimOne(id)].push(id);
+    for (const id of ids) {
+      const what = (this.#reserved.get(id) ?? by) === by ? this.#claimOne(id) : 'busy';
+      if (what === 'unknown') this.#reserved.set(id, by);
+      result[what].push(id);
+    }
     return result;
   }
 
@@ -32,6 +39,7 @@ export class Claims {
     for (const id of ids) {
       const claim = this.#claims.get(id);
       this.#claims.delete(id);
+      this.#reserved.delete(id);
       ledger.claimed.delete(id);
       // Whatever a command does to a message, it moved it into the tree before.
       if (!claim) continue;
@@ -45,6 +53,7 @@ export class Claims {
     const { ledger } = this.#conductor;
     for (const id of ids) {
       const claim = this.#claims.get(id);
+      this.#reserved.delete(id);
       if (!claim) continue;
       this.#claims.delete(id);
       ledger.claimed.delete(id);
