@@ -32,6 +32,8 @@ export interface Farm {
   take(messages: readonly QueuedMessage[]): Promise<Taken>;
   /** The scheduler forgets the message; what is left to do of it is handed on afresh, with `probe` even where its bin waits. */
   giveBack(id: string, now: QueuedMessage | undefined, probe: boolean): Promise<void>;
+  /** Whoever lent us the messages ended: others may work on them. */
+  readonly gone: boolean;
   /** Waits for what was handed on; the text tells when the farm did not take all of it. */
   close(): Promise<string | undefined>;
 }
@@ -40,6 +42,7 @@ export interface Farm {
 export const NO_FARM: Farm = {
   take: async (messages) => ({ ours: new Set(messages.map((message) => message.id)), refused: new Map() }),
   giveBack: async () => {},
+  gone: false,
   close: async () => undefined,
 };
 
@@ -63,6 +66,10 @@ class RunningFarm implements Farm {
   constructor(scheduler: Peer, ways: { readonly scheduler: HandOn; readonly router: HandOn }) {
     this.#scheduler = scheduler;
     this.#ways = ways;
+  }
+
+  get gone(): boolean {
+    return this.#scheduler.closed;
   }
 
   async take(messages: readonly QueuedMessage[]): Promise<Taken> {
