@@ -82,6 +82,7 @@ const lanes = section({
     maildir: whole(1, 1000),
     bounce: whole(1, 1000),
   }),
+  // A lane of a transport worker takes no more.
   depth: whole(1, 100),
 });
 

@@ -47,6 +47,7 @@ const SHAPES: Readonly<Record<FrameType, Check>> = {
     parts: optional(list(part)),
     stays: optional(flag),
     size: optional(count),
+    probe: optional(flag),
   }),
   routed: shape({
     n: count,
@@ -57,6 +58,7 @@ const SHAPES: Readonly<Record<FrameType, Check>> = {
     size: count,
     parts: list(part),
     stays: optional(flag),
+    probe: optional(flag),
   }),
   taken: shape({ n: count }),
   refused: shape({ n: count, why: text }),

@@ -1,5 +1,5 @@
 /**
- * Hands messages on to the next stage and keeps each until it was taken. The stage may die, be replaced or be slow: what it
+ * Hands messages on to the next stage and keeps each until it was taken. The stage may die, hang, be replaced or be slow: what it
  * had not taken is handed on again. The next stage may see a message twice and must know it again.
  *
  * A message that was in hand each time the stage died is a suspect: after three losses it goes alone, and when the stage
@@ -22,6 +22,8 @@ export interface HandOnOptions {
   /** The stage kept dying over this message, or refused it: hold it. Rejections are logged by the caller. */
   readonly onPoison?: (frame: HandedOn, why: string) => Promise<void>;
   readonly onTrouble?: (why: string) => void;
+  /** How long a worker that answers nothing is waited for at first, in ms. */
+  readonly patienceMs?: number;
 }
 
 export interface HandOn {
@@ -42,6 +44,10 @@ interface Entry {
 const SUSPECT_LOSSES = 3;
 const POISON_LOSSES = 5;
 const CONNECT_MS = 5000;
+/** Longer than the stage behind the next takes to be started anew. */
+const PATIENCE_MS = 15_000;
+/** Each worker that answers nothing is waited for twice as long as the one before, up to this: the fault may lie behind them. */
+const MOST_PATIENCE_MS = 10 * 60_000;
 
 export function openHandOn(options: HandOnOptions): HandOn {
   return new Handing(options);
@@ -62,9 +68,14 @@ class Handing implements HandOn {
   #closed = false;
   #lastId = 0;
   #onIdle: (() => void) | undefined;
+  /** The last answer, or when the first of what is in hand was sent; monotonic ms. */
+  #answeredAt = 0;
+  #patience: number;
+  #watch: NodeJS.Timeout | undefined;
 
   constructor(options: HandOnOptions) {
     this.#options = options;
+    this.#patience = options.patienceMs ?? PATIENCE_MS;
   }
 
   get outstanding(): number {
@@ -83,6 +94,7 @@ class Handing implements HandOn {
       });
     }
     this.#closed = true;
+    clearInterval(this.#watch);
     this.#peer?.close();
   }
 
@@ -106,6 +118,7 @@ class Handing implements HandOn {
 
   #hand(entry: Entry): void {
     this.#lastId += 1;
+    if (this.#entries.size === 0) this.#answeredAt = performance.now();
     this.#entries.set(this.#lastId, entry);
     if (this.#peer) this.#peer.send({ ...entry.frame, n: this.#lastId });
     else void this.#connect();
@@ -130,6 +143,9 @@ class Handing implements HandOn {
     this.#peer = peer;
     peer.onClose = (why) => this.#lost(why);
     peer.onFrame = (frame) => this.#answered(frame);
+    this.#answeredAt = performance.now();
+    this.#watch = setInterval(() => this.#lookForHang(peer), this.#patience / 4);
+    this.#watch.unref();
     for (const [n, entry] of this.#entries) peer.send({ ...entry.frame, n });
   }
 
@@ -138,6 +154,8 @@ class Handing implements HandOn {
     const entry = this.#entries.get(frame.n);
     if (entry === undefined) return;
     this.#entries.delete(frame.n);
+    this.#answeredAt = performance.now();
+    this.#patience = this.#options.patienceMs ?? PATIENCE_MS;
     if (frame.t === 'refused') this.#giveUp(entry, oneLine(frame.why));
     else this.#finish(entry);
   }
@@ -159,8 +177,22 @@ class Handing implements HandOn {
     if (this.outstanding === 0) this.#onIdle?.();
   }
 
+  /** Stopped, or in an endless loop: another worker gets what it has not taken. Should it go on, the stage after it knows its mail. */
+  #lookForHang(peer: Peer): void {
+    if (this.#entries.size === 0 || performance.now() - this.#answeredAt < this.#patience) return;
+    this.#options.onTrouble?.(`no answer from ${peer.hello.worker}`);
+    this.#patience = Math.min(this.#patience * 2, MOST_PATIENCE_MS);
+    clearInterval(this.#watch);
+    // That it hangs is no message's fault: nothing counts as lost.
+    peer.onClose = () => undefined;
+    this.#peer = undefined;
+    void this.#connect();
+    peer.close();
+  }
+
   #lost(why: string): void {
     this.#peer = undefined;
+    clearInterval(this.#watch);
     if (this.#closed) return;
     if (this.outstanding > 0) this.#options.onTrouble?.(why);
     const entries = [...this.#entries.values()];

@@ -34,6 +34,8 @@ export interface Accepted {
   readonly stays?: boolean;
   /** Bytes of content, for the scheduler. */
   readonly size?: number;
+  /** As in Routed. */
+  readonly probe?: boolean;
 }
 
 /** Recipients of one message that share a bin. */
@@ -62,6 +64,8 @@ export interface Routed {
   readonly parts: readonly Part[];
   /** Some recipients of the message are held: it stays in the queue when all parts here are finished. */
   readonly stays?: boolean;
+  /** Somebody wants it tried at once: bins of its parts that wait as a whole are probed. */
+  readonly probe?: boolean;
 }
 
 /** Answer to accepted and routed: the receiver took over. */

@@ -63,7 +63,8 @@ export class SegmentNotices {
         await this.#sendOverOneConnection();
       } catch (error) {
         this.#options.log.debug('segment-notice', { why: errorText(error), waiting: this.#waiting.length });
-        await pause(RETRY_MS, { unref: true });
+        // Somebody who waits for it, as a command at its end, may have nothing else that keeps the process.
+        await pause(RETRY_MS, { unref: this.#until === Infinity });
       }
     }
   }

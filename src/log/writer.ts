@@ -34,7 +34,7 @@ export interface LogPlaces {
 
 export interface LogRole {
   /** Reads on until the other workers are gone, then until all is in the file; at most until `deadline` (ms since 1970). */
-  drain(deadline: number): Promise<void>;
+  drain(deadline: number): Promise<undefined>;
   /** Takes over how files are rotated; the format on a terminal stays. */
   reload(config: { readonly log: LogSettings }): void;
   stats(): Record<string, number>;

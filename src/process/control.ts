@@ -17,6 +17,8 @@ export type ControlRequest =
   | { readonly verb: 'reload' }
   /** New bounds of a farm, until the next reload or start. */
   | { readonly verb: 'resize'; readonly farm: FarmName; readonly least: number; readonly most: number }
+  /** Looks for mail that a writer left which is gone and began at this time, in ms since 1970. */
+  | { readonly verb: 'recover'; readonly since: number }
   /** As SIGTERM; answered before it begins. */
   | { readonly verb: 'stop' };
 

@@ -38,8 +38,11 @@ export interface Worker {
 }
 
 export interface Role {
-  /** Stops taking work, finishes what is held, at most until the deadline (milliseconds since 1970). */
-  drain(deadline: number): Promise<void>;
+  /**
+   * Stops taking work, finishes what is held, at most until the deadline (milliseconds since 1970). 'unfinished': there is mail
+   * now that only this worker knew of, so that it has to end like one that died.
+   */
+  drain(deadline: number): Promise<'unfinished' | undefined>;
   /** The deadline of a drain under way moved nearer. */
   hurry?(deadline: number): void;
   /** The configuration changed. Only for farms that FARMS says are told in place; workers of the others are replaced. */
@@ -178,7 +181,7 @@ class Skeleton {
     if (!first) return void this.#role?.then((role) => role.hurry?.(deadline));
     (this.#role ?? Promise.reject(new Error('no role')))
       .then((role) => role.drain(deadline))
-      .then(() => this.#leave(EX.OK, 'drained'))
+      .then((how) => this.#leave(how === 'unfinished' ? EX.TEMPFAIL : EX.OK, how ?? 'drained'))
       .catch((error: unknown) => this.#crash(error));
   }
 

@@ -106,14 +106,22 @@ export class QueueOperator {
 }
 
 /** Holds some recipients of a message, durably, wherever the message is. */
-export async function holdRecipients(
+export function holdRecipients(
   where: { readonly store: Store; readonly layout: Layout },
   handle: Handle,
   held: { readonly recipients: readonly string[]; readonly why: string },
 ): Promise<void> {
+  return keepOutcomes(where, handle, [{ state: 'held', at: Date.now(), ...held }]);
+}
+
+/** Writes down what became of some recipients, durably, with the message itself. */
+export async function keepOutcomes(
+  where: { readonly store: Store; readonly layout: Layout },
+  handle: Handle,
+  outcomes: readonly Outcome[],
+): Promise<void> {
   const parsed = parseHandle(handle);
   if (!parsed) throw new TypeError(`not a handle: ${handle}`);
   await where.store.moveToTree(handle);
-  const lines = outcomeLines(parsed.id, [{ state: 'held', at: Date.now(), ...held }]);
-  await appendState({ disk: createDisk(), layout: where.layout }, parsed.id, lines);
+  await appendState({ disk: createDisk(), layout: where.layout }, parsed.id, outcomeLines(parsed.id, outcomes));
 }

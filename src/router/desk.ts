@@ -120,6 +120,7 @@ export class Desk {
       size: frame.size ?? handle.journal?.length ?? 0,
       parts: frame.parts === undefined ? plan.parts : [...frame.parts, ...plan.parts],
       ...(frame.stays === true ? { stays: true } : {}),
+      ...(frame.probe === true ? { probe: true } : {}),
     };
     // send() rejects never: it resolves when the scheduler took the message, or when it was held as poison.
     void this.#options.handOn.send(routed).then(() => {

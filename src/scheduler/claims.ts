@@ -16,6 +16,8 @@ export class Claims {
   readonly #conductor: Conductor;
   readonly #isDeleted: (id: string) => boolean;
   readonly #claims = new Map<string, Claim>();
+  /** Not known here, as what is held, and asked for by a command: no other one gets it meanwhile. It may still be handed on. */
+  readonly #reserved = new Map<string, object>();
 
   /** `isDeleted`: the message is in the deleted queue by now. */
   constructor(conductor: Conductor, isDeleted: (id: string) => boolean = () => false) {
@@ -23,9 +25,14 @@ export class Claims {
     this.#isDeleted = isDeleted;
   }
 
-  claim(ids: readonly string[]): Omit<Claimed, 't' | 'n'> {
+  /** `by`: who asks, and may ask again. */
+  claim(ids: readonly string[], by: object = this): Omit<Claimed, 't' | 'n'> {
     const result = { ids: [] as string[], busy: [] as string[], unknown: [] as string[] };
-    for (const id of ids) result[this.#claimOne(id)].push(id);
+    for (const id of ids) {
+      const what = (this.#reserved.get(id) ?? by) === by ? this.#claimOne(id) : 'busy';
+      if (what === 'unknown') this.#reserved.set(id, by);
+      result[what].push(id);
+    }
     return result;
   }
 
@@ -35,6 +42,7 @@ export class Claims {
     for (const id of ids) {
       const claim = this.#claims.get(id);
       this.#claims.delete(id);
+      this.#reserved.delete(id);
       ledger.claimed.delete(id);
       // Whatever a command does to a message, it moved it into the tree before.
       if (!claim) continue;
@@ -48,6 +56,7 @@ export class Claims {
     const { ledger } = this.#conductor;
     for (const id of ids) {
       const claim = this.#claims.get(id);
+      this.#reserved.delete(id);
       if (!claim) continue;
       this.#claims.delete(id);
       ledger.claimed.delete(id);

@@ -10,6 +10,7 @@ import { ageOut, decideFate, stillLate, type FollowUp, type RetryRules } from '.
 import type { InFlight, LaneOwner } from './lane.ts';
 import { Ledger, type LedgerOptions } from './ledger.ts';
 import { Parking } from './parking.ts';
+import { isSuspect, Suspects } from './suspects.ts';
 import { binKey, factsOf, newPart, partFactsOf, stripPart, weightOf, type Message, type WorkPart } from './work.ts';
 
 export interface ConductorRules {
@@ -32,6 +33,8 @@ export interface ConductorOptions extends Omit<LedgerOptions, 'onFinished'> {
 const BIN_SHARE = 10;
 /** Parts taken back from the index at a time. */
 const REFILL = 200;
+/** When a suspect that found another at work has its next turn, in ms. */
+const SUSPECT_MS = 1000;
 
 export class Conductor {
   readonly bins = new Bins();
@@ -40,6 +43,7 @@ export class Conductor {
   readonly dispatcher: Dispatcher;
   readonly counts = { taken: 0, known: 0, delivered: 0, finished: 0, redone: 0, troubles: 0 };
   readonly #options: ConductorOptions;
+  readonly #suspects = new Suspects();
   /** Weight of the parts in bins and lanes. */
   #active = 0;
 
@@ -97,6 +101,8 @@ export class Conductor {
     // All parts exist before the first is given out, so that the message cannot be finished between two of them.
     const parts = frame.parts.map((part) => newPart(message, partFactsOf(part)));
     if (parts.length === 0) return this.ledger.release(message);
+    // Before the first is placed, or the last would end the trouble that the first has met.
+    if (frame.probe) for (const part of parts) this.#endTrouble(this.bins.of(part.hop));
     parts.forEach((part, i) => this.place(part, frame.parts[i]?.until ?? 0, now));
   }
 
@@ -108,8 +114,6 @@ export class Conductor {
       this.parking.park(part, bin, until);
       return this.bins.tidy(bin);
     }
-    // Somebody wants it tried at once: that is worth a probe of a bin that waits.
-    if (until > 0) this.#endTrouble(this.bins.of(part.hop));
     this.#enqueue(part);
   }
 
@@ -211,8 +215,13 @@ export class Conductor {
       const part = shifted.kind === 'delayed' ? this.#refresh(shifted) : shifted;
       if (!part) continue;
       const followUps = this.#agedOut(bin, part);
-      if (followUps.length === 0) return part;
+      const itsTurn = !isSuspect(part) || this.#suspects.admit(part);
+      if (followUps.length === 0 && itsTurn) return part;
       this.#active -= weightOf(part);
+      if (followUps.length === 0) {
+        this.parking.park(part, bin, Date.now() + SUSPECT_MS);
+        continue;
+      }
       // Not from within the dispatcher's loop, which called us: thousands may have aged out together.
       this.#follow(part, followUps, true);
     }

@@ -6,6 +6,7 @@ import type { Channel } from '../mail/outcome.ts';
 import { Deque } from '../base/deque.ts';
 import type { Bin } from './bins.ts';
 import { Lane, type LaneOwner } from './lane.ts';
+import { isSuspect } from './suspects.ts';
 import type { WorkPart } from './work.ts';
 
 export interface LaneRules {
@@ -63,7 +64,9 @@ export class Dispatcher {
     const waiting = bin.length + bin.parked;
     if (waiting === 0) return;
     const ceiling = bin.troubles > 0 ? 1 : this.#options.rules().perBin;
-    const crowded = waiting > bin.lanes.size * CROWD;
+    let staying = 0;
+    for (const lane of bin.lanes) if (!lane.leaving) staying += 1;
+    const crowded = waiting > staying * CROWD;
     if (bin.lanes.size < ceiling && crowded) this.#openLane(bin);
   }
 
@@ -76,7 +79,13 @@ export class Dispatcher {
     while (!yields && lane.inFlight < depth && bin.until <= Date.now()) {
       const part = this.#options.next(bin);
       if (!part) break;
+      if (isSuspect(part) && lane.inFlight > 0) {
+        // It is given when this lane, or another one of the bin, has nothing else in hand.
+        bin.unshift(part);
+        break;
+      }
       lane.give(part);
+      if (isSuspect(part)) break;
     }
     if (lane.inFlight === 0 && (yields || this.#isStarving(bin.hop.channel))) this.#retire(lane);
   }

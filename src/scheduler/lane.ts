@@ -2,12 +2,13 @@
  * A lane: one connection to a transport worker, for one bin. The connection is the lease: jobs given to it are the worker's
  * until it reports them or the connection ends.
  *
- * States: connecting → open → closed. Only an open lane takes jobs.
+ * States: connecting → open → leaving → closed; its worker says when it ends, and may die in any of them. Only an open lane takes jobs.
  */
 import { errorText } from '../base/text.ts';
 import type { Done, Hello } from '../ipc/messages.ts';
 import type { Peer } from '../ipc/peer.ts';
 import type { Hop } from '../mail/outcome.ts';
+import { isSuspect } from './suspects.ts';
 import type { WorkPart } from './work.ts';
 
 export interface InFlight {
@@ -48,6 +49,7 @@ export class Lane<B extends LaneBin> {
   readonly #inFlight = new Map<number, InFlight>();
   #peer: Peer | undefined;
   #closed = false;
+  #leaving = false;
   /** Jobs given since it opened. */
   served = 0;
   /** Since when it has nothing to do, ms since 1970. */
@@ -55,6 +57,8 @@ export class Lane<B extends LaneBin> {
   /** Average time of a job, ms; unknown at first. */
   #jobMs: number | undefined;
   #lastReport = 0;
+  /** What was given last goes alone. */
+  #alone = false;
 
   constructor(name: string, bin: B, owner: LaneOwner<B>) {
     this.name = name;
@@ -64,7 +68,12 @@ export class Lane<B extends LaneBin> {
   }
 
   get open(): boolean {
-    return this.#peer !== undefined && !this.#closed;
+    return this.#peer !== undefined && !this.#closed && !this.#leaving;
+  }
+
+  /** Its worker ends: it finishes what is at work, and takes nothing more. */
+  get leaving(): boolean {
+    return this.#leaving;
   }
 
   get inFlight(): number {
@@ -78,13 +87,15 @@ export class Lane<B extends LaneBin> {
 
   /** How many jobs it may have in hand, `most` at most. */
   depth(most: number): number {
+    if (this.#alone) return 1;
     const quick = this.#jobMs === undefined ? LEAST_DEPTH : Math.floor(AHEAD_MS / Math.max(this.#jobMs, 0.1));
     return Math.min(most, Math.max(LEAST_DEPTH, quick));
   }
 
-  /** The job that it has had longest. */
-  oldest(): InFlight | undefined {
-    return this.#inFlight.values().next().value;
+  /** Since when it is at the job that it was given first, ms since 1970: that one waited for those before it. */
+  get busySince(): number | undefined {
+    const oldest = this.#inFlight.values().next().value;
+    return oldest && Math.max(oldest.since, this.#lastReport);
   }
 
   give(part: WorkPart): void {
@@ -94,6 +105,7 @@ export class Lane<B extends LaneBin> {
     const n = peer.nextId();
     this.#inFlight.set(n, { part, since: Date.now() });
     this.served += 1;
+    this.#alone = isSuspect(part);
     part.inFlight = true;
     const next = hop.next === this.bin.hop.next ? {} : { next: hop.next };
     const report = failures && kind ? { failures, kind } : {};
@@ -115,6 +127,7 @@ export class Lane<B extends LaneBin> {
       peer.onClose = (why) => this.#lost(why, peer.hello);
       peer.onFrame = (frame) => {
         if (frame.t === 'done') this.#reported(frame);
+        if (frame.t === 'leaving') this.#leaving = true;
         if (frame.t === 'refused') this.#returned(frame.n);
       };
       peer.send({ t: 'open', lane: this.name, hop: this.bin.hop });
@@ -142,6 +155,8 @@ export class Lane<B extends LaneBin> {
 
   /** The worker ends in order and gives back what it did not begin. */
   #returned(n: number): void {
+    // Before the owner looks for a lane that takes it.
+    this.#leaving = true;
     const flight = this.#inFlight.get(n);
     if (!flight) return;
     this.#inFlight.delete(n);

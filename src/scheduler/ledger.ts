@@ -75,7 +75,11 @@ export class Ledger {
     const { id, journal } = parsed;
     if (this.#messages.has(id) || this.claimed.has(id)) return undefined;
     if (journal) {
-      if (!this.#options.segments.note(journal.segment, journal.ordinal)) return undefined;
+      const { segments } = this.#options;
+      const { segment, ordinal } = journal;
+      // Who hands it on was slower than the settler: it has a file of its own by now.
+      if (segments.takeStray(segment, ordinal)) return this.admit({ ...facts, handle: id }, stays);
+      if (!segments.note(segment, ordinal)) return undefined;
     } else if (this.#finishedInTree.has(id) || this.#options.index.hasId(id)) return undefined;
     return this.#add({ id, facts, parts: new Set(), parked: false, stays });
   }
@@ -125,7 +129,8 @@ export class Ledger {
     ids.forEach((id) => {
       if (this.#finishedInTree.has(id)) this.#options.remove(id);
     });
-    this.#options.segments.settled(segment, ordinals);
+    const messages = new Set(ordinals.filter((_, i) => ids[i] !== ''));
+    this.#options.segments.settled(segment, ordinals, messages);
     this.#forgetOldest();
     return gone;
   }

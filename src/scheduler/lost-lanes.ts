@@ -2,7 +2,8 @@
  * Looks after the jobs of a lane that ended: what the worker recorded before it died counts, the rest is done again. Whoever holds
  * the other end of a closed lane acts on its jobs no more: it died, or it dropped them before it closed.
  *
- * A part over which three workers died is held, so that one message cannot stop a farm.
+ * A part over which worker after worker died is held, so that one message cannot stop a farm. Three deaths are enough where
+ * nothing else can have caused them; a worker that died for another reason takes all its lanes with it.
  */
 import { pause } from '../base/deadline.ts';
 import { errorText } from '../base/text.ts';
@@ -10,6 +11,7 @@ import type { Hello } from '../ipc/messages.ts';
 import type { Outcome } from '../mail/outcome.ts';
 import type { Conductor } from './conductor.ts';
 import type { InFlight } from './lane.ts';
+import { BLAME, isGuilty } from './suspects.ts';
 import type { WorkPart } from './work.ts';
 
 export interface LostLanesOptions {
@@ -18,39 +20,58 @@ export interface LostLanesOptions {
   readonly recordedBy: (worker: string, ids: ReadonlySet<string>) => Promise<ReadonlyMap<string, readonly Outcome[]>>;
   /** Holds the message of a suspect, durably. */
   readonly hold: (part: WorkPart, why: string) => Promise<void>;
+  /** Makes durable, with the message, what only the report of a dead worker says. */
+  readonly keep: (part: WorkPart, outcomes: readonly Outcome[]) => Promise<void>;
   readonly onEvent: (event: string, fields: Record<string, unknown>) => void;
   /** When the disk did not let us, milliseconds until the next try. */
   readonly retryMs?: number;
 }
 
-/** Workers that may die over a part before it is held. */
-const SUSPECT_CRASHES = 3;
 const RETRY_MS = 10_000;
+
+interface LostLane {
+  readonly name: string;
+  /** Its worker had said that it ends. */
+  readonly leaving: boolean;
+}
+
 /** Clocks of one machine agree; this covers the time between giving a job and noting that. */
 const SLACK_MS = 1000;
 
 export class LostLanes {
   readonly #options: LostLanesOptions;
+  /** At work when another lane of their worker was lost. */
+  readonly #inCompany = new WeakSet<object>();
 
   constructor(options: LostLanesOptions) {
     this.#options = options;
   }
 
-  async recover(
-    lane: { readonly name: string },
-    lost: { inFlight: readonly InFlight[]; hello?: Hello; why: string },
-  ): Promise<void> {
+  async recover(lane: LostLane, lost: { inFlight: readonly InFlight[]; hello?: Hello; why: string }): Promise<void> {
     const { inFlight, hello, why } = lost;
     const [suspect] = inFlight;
     if (!suspect) return;
     const { onEvent, recordedBy } = this.#options;
     onEvent('lane-lost', { lane: lane.name, why, jobs: inFlight.length, ...(hello ? { by: hello.worker } : {}) });
-    suspect.part.crashes += 1;
+    const alone = hello ? this.#wasAlone(lane, hello.pid) : false;
+    // One that was ending gave back what it had not begun: if it was killed over the rest, it took too long.
+    if (!lane.leaving) suspect.part.blame += alone ? BLAME.alone : BLAME.inCompany;
     const ids = new Set(inFlight.map(({ part }) => part.message.id));
     const recorded = hello
       ? await this.#persist('recorded', () => recordedBy(hello.worker, ids))
       : new Map<string, readonly Outcome[]>();
     for (const flight of inFlight) await this.#resolve(flight, recorded);
+  }
+
+  /** Nothing else was at work in its worker. Lanes of one death are lost one after another: the first sees the others. */
+  #wasAlone(lane: LostLane, pid: number): boolean {
+    let alone = !this.#inCompany.has(lane);
+    for (const other of this.#options.conductor().dispatcher.lanes) {
+      if (other.pid !== pid || other.inFlight === 0) continue;
+      alone = false;
+      this.#inCompany.add(other);
+    }
+    return alone;
   }
 
   async #resolve(flight: InFlight, recorded: ReadonlyMap<string, readonly Outcome[]>): Promise<void> {
@@ -61,11 +82,15 @@ export class LostLanes {
     );
     const conductor = this.#options.conductor();
     conductor.ledger.doubt(part.message.facts.handle);
-    if (found.length > 0) return conductor.report(part, { outcomes: found });
-    if (part.crashes < SUSPECT_CRASHES) return conductor.redo(flight);
-    const why = `${part.crashes} workers ended while they delivered it`;
+    if (found.length > 0 && part.hop.channel !== 'bounce') return conductor.report(part, { outcomes: found });
+    if (found.length > 0) {
+      // The report may be delivered and gone before this message is.
+      await this.#persist('keep', () => this.#options.keep(part, found));
+      return conductor.report(part, { outcomes: found, moved: true });
+    }
+    if (!isGuilty(part)) return conductor.redo(flight);
     // The lane's other parts do not wait for that.
-    void this.#hold(part, why);
+    void this.#hold(part, 'worker after worker ended while it delivered this');
   }
 
   async #hold(part: WorkPart, why: string): Promise<void> {

@@ -63,7 +63,10 @@ export class Parking {
   #parkLater(part: WorkPart, how: { bin: Bin; due: number; why: string }): void {
     this.#options.onTrouble(how.why);
     setTimeout(() => {
-      if (!part.gone) this.park(part, how.bin, how.due);
+      if (part.gone) return;
+      if (how.due > 0) this.park(part, how.bin, how.due);
+      // Its bin may wait for nothing by now, and would never ask for it.
+      else this.#options.onDue(part);
     }, FULL_MS);
   }
 

@@ -59,8 +59,8 @@ export function serveRequests(peer: Peer, options: RequestsOptions): void {
       peer.send({ t: 'taken', n: frame.n });
     },
     claim: (frame) => {
-      const claimed = claims.claim(frame.ids);
-      for (const id of claimed.ids) claimedHere.add(id);
+      const claimed = claims.claim(frame.ids, peer);
+      for (const id of [...claimed.ids, ...claimed.unknown]) claimedHere.add(id);
       peer.send({ t: 'claimed', n: frame.n, ...claimed });
     },
     forget: (frame) => {

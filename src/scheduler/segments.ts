@@ -59,6 +59,8 @@ export class Segments {
   readonly #outcomes = new Map<string, OutcomeSegment>();
   /** Removed of late: a message of theirs that is handed on once more was finished. */
   readonly #removed = new Set<string>();
+  /** Settled before anybody handed them on, by segment: their messages have a file, and their owners still hold a handle of a record. */
+  readonly #strays = new Map<string, Set<number>>();
   /** Records in doubt, over all segments. */
   #doubts = 0;
   /** The injector walks, or did not yet: it may still come upon segments that an outcome speaks of. */
@@ -109,17 +111,25 @@ export class Segments {
     return this.#doubts > 0;
   }
 
-  /** The settler gave these a file of their own, or there is no message in them. */
-  settled(segment: string, ordinals: readonly number[]): void {
+  /** The settler gave these a file of their own, or there is no message in those that `messages` leaves out. */
+  settled(segment: string, ordinals: readonly number[], messages: ReadonlySet<number> = new Set(ordinals)): void {
     const entry = this.#messages.get(segment);
     if (!entry) return;
     for (const ordinal of ordinals) {
       if (!entry.doubtful.delete(ordinal)) continue;
       this.#doubts -= 1;
-      entry.known.add(ordinal);
+      if (entry.known.add(ordinal) && messages.has(ordinal)) this.#keepStray(segment, ordinal);
       entry.finished.add(ordinal);
     }
     this.#release(segment, entry);
+  }
+
+  /** True, once, for a record that was settled before it was ever handed on. */
+  takeStray(segment: string, ordinal: number): boolean {
+    const strays = this.#strays.get(segment);
+    if (!strays?.delete(ordinal)) return false;
+    if (strays.size === 0) this.#strays.delete(segment);
+    return true;
   }
 
   /** A segment will get no more records. `total` 0 adds ordinals to one that was reported before. */
@@ -219,6 +229,13 @@ export class Segments {
     if (entry.doubtful.add(ordinal)) this.#doubts += 1;
   }
 
+  #keepStray(segment: string, ordinal: number): void {
+    const strays = this.#strays.get(segment);
+    if (strays) strays.add(ordinal);
+    else this.#strays.set(segment, new Set([ordinal]));
+    if (this.#strays.size > REMEMBERED) deleteFirst(this.#strays);
+  }
+
   /** Undefined for one that was removed: everything in it was finished, and late word of it opens no new account. */
   #segment(name: string): MessageSegment | undefined {
     const known = this.#messages.get(name);
@@ -242,11 +259,7 @@ export class Segments {
     if (entry.finished.count < entry.known.count || entry.doubtful.count > 0) return;
     this.#messages.delete(name);
     this.#removed.add(name);
-    if (this.#removed.size > REMEMBERED)
-      for (const oldest of this.#removed.values()) {
-        this.#removed.delete(oldest);
-        break;
-      }
+    if (this.#removed.size > REMEMBERED) deleteFirst(this.#removed);
     this.#options.remove(`journal/${name}`);
     this.releaseOutcomes();
   }
@@ -257,5 +270,12 @@ export class Segments {
     if (outcome.closedAt > this.#now() - this.#options.linger) return false;
     for (const name of this.#messages.keys()) if (this.#options.begunAt(name) <= outcome.closedAt) return false;
     return true;
+  }
+}
+
+function deleteFirst(from: Set<string> | Map<string, unknown>): void {
+  for (const key of from.keys()) {
+    from.delete(key);
+    return;
   }
 }

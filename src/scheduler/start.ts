@@ -7,11 +7,10 @@ import { pause } from '../base/deadline.ts';
 import { listenTls, readIpcTls } from '../process/ipc-tls.ts';
 import type { Role, Worker } from '../process/worker.ts';
 import { Housekeeping } from '../queue/housekeeping.ts';
-import { parseSegmentName, type Layout } from '../queue/layout.ts';
-import { listSegments, readKnownOutcomes, type SegmentFiles } from '../queue/known-outcomes.ts';
 import { createDisk } from '../queue/disk.ts';
+import type { Layout } from '../queue/layout.ts';
 import { openStore } from '../queue/open-store.ts';
-import { holdRecipients } from '../queue/operate.ts';
+import { holdRecipients, keepOutcomes } from '../queue/operate.ts';
 import { timeOfId } from '../queue/queue-id.ts';
 import type { Handle } from '../queue/store.ts';
 import { WaitingIndex } from '../queue/waiting-index.ts';
@@ -20,6 +19,7 @@ import { Claims } from './claims.ts';
 import { Conductor, type ConductorRules } from './conductor.ts';
 import { readFinishedBefore } from './finished-before.ts';
 import { LostLanes } from './lost-lanes.ts';
+import { recordedBy } from './recorded-by.ts';
 import { serveRequests } from './requests.ts';
 import { Segments } from './segments.ts';
 
@@ -52,6 +52,7 @@ export async function startScheduler(worker: Worker): Promise<Role> {
     recordedBy: (name, ids) => recordedBy({ disk: createDisk(), layout, onUnreadable }, name, ids),
     hold: (part, why) =>
       holdRecipients({ store, layout }, part.message.facts.handle as Handle, { recipients: part.to, why }),
+    keep: (part, outcomes) => keepOutcomes({ store, layout }, part.message.facts.handle as Handle, outcomes),
     onEvent: (event, fields) => log.warn(event, fields),
   });
   const conductor = new Conductor({
@@ -106,8 +107,8 @@ function doChores(worker: Worker, parts: { segments: Segments; conductor: Conduc
   if (parts.segments.wantsSettling()) worker.settle();
   const stuckSince = Date.now() - JOB_MS;
   for (const lane of parts.conductor.dispatcher.lanes) {
-    const oldest = lane.oldest();
-    if (oldest && oldest.since < stuckSince && lane.pid) worker.kill(lane.pid, `stuck on a job in lane ${lane.name}`);
+    const since = lane.busySince;
+    if (since && since < stuckSince && lane.pid) worker.kill(lane.pid, `stuck on a job in lane ${lane.name}`);
   }
 }
 
@@ -126,17 +127,4 @@ function listenOn(worker: Worker): { fd: number } {
   const fd = worker.fd('farm');
   if (fd === undefined) throw new Error('no socket was inherited');
   return { fd };
-}
-
-/** What a worker recorded of these messages, by its name or its instance name. */
-async function recordedBy(
-  files: SegmentFiles,
-  name: string,
-  ids: ReadonlySet<string>,
-): ReturnType<typeof readKnownOutcomes> {
-  const segments = (await listSegments(files.layout, 'outcome')).filter((segment) => {
-    const writer = parseSegmentName(segment)?.worker;
-    return writer === name || writer?.startsWith(`${name}-`) === true;
-  });
-  return readKnownOutcomes(files, segments, ids);
 }

@@ -39,8 +39,8 @@ export interface WorkPart {
   /** For the bounce channel: what it reports, and as what. */
   readonly failures?: readonly Failure[];
   readonly kind?: 'failed' | 'delayed';
-  /** How many workers died with it in hand. */
-  crashes: number;
+  /** What the deaths of workers that were delivering it weigh; see suspects.ts. */
+  blame: number;
   /** With a worker at this moment. */
   inFlight: boolean;
   /** Taken out of play (claimed, parked): whoever finds it in a bin passes it over. */
@@ -49,7 +49,7 @@ export interface WorkPart {
 
 /** A part without its message: what the index stores, and what a new part is made of. */
 export type PartFacts = Pick<WorkPart, 'hop' | 'to' | 'attempts' | 'warned'> &
-  Partial<Pick<WorkPart, 'reply' | 'failures' | 'kind' | 'crashes'>>;
+  Partial<Pick<WorkPart, 'reply' | 'failures' | 'kind' | 'blame'>>;
 
 export function binKey(hop: Hop): string {
   return `${hop.channel} ${hop.next}`;
@@ -77,7 +77,7 @@ export function partFactsOf(part: Part): PartFacts {
 }
 
 export function newPart(message: Message, facts: PartFacts): WorkPart {
-  const part: WorkPart = { crashes: 0, ...facts, message, inFlight: false, gone: false };
+  const part: WorkPart = { blame: 0, ...facts, message, inFlight: false, gone: false };
   message.parts.add(part);
   return part;
 }

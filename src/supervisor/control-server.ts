@@ -85,14 +85,19 @@ export function decodeRequest(line: string): ControlRequest | undefined {
     return undefined;
   }
   if (typeof value !== 'object' || value === null) return undefined;
-  const { verb, farm, least, most } = value as Record<string, unknown>;
+  const { verb, farm, least, most, since } = value as Record<string, unknown>;
   if (verb === 'status' || verb === 'reload' || verb === 'stop') return { verb };
+  if (verb === 'recover') return isTime(since) ? { verb, since } : undefined;
   if (verb !== 'resize' || !isFarmName(farm) || !isCount(least) || !isCount(most)) return undefined;
   return { verb, farm, least, most };
 }
 
 function isFarmName(value: unknown): value is FarmName {
   return FARM_NAMES.some((name) => name === value);
+}
+
+function isTime(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
 /** More workers than that of one farm are a typing error. */

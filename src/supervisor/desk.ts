@@ -64,6 +64,11 @@ export class Desk {
     const { supervisor, version } = this.#means;
     if (request.verb === 'status') return gatherStatus(supervisor, version);
     if (request.verb === 'resize') return supervisor.resize(request.farm, request.least, request.most);
+    if (request.verb === 'recover') {
+      supervisor.injections.writerGone(request.since);
+      supervisor.injections.request('orphans');
+      return { ok: true };
+    }
     if (request.verb === 'stop') {
       setTimeout(() => this.stop(), LAST_WORDS_MS);
       return { ok: true };

@@ -3,7 +3,7 @@
  * its outcomes are durable; the next job is at work meanwhile, and may begin while the next hop still owes its answer to one.
  *
  * States: waiting for `open` → open → stopping → ended. It never starts a job after the scheduler is gone or a stop was
- * ordered: what is not answered goes to somebody else. What breaks the protocol closes the lane and nothing else.
+ * ordered: what is not answered goes to somebody else. What breaks the protocol ends the lane and nothing else.
  */
 import { withDeadline } from '../base/deadline.ts';
 import { errorText } from '../base/text.ts';
@@ -17,8 +17,8 @@ import type { Deliverer, DeliveryResult } from './deliverer.ts';
 import { logFields, toOutcome } from './outcomes.ts';
 import { reply, verdictOf } from './replies.ts';
 
-/** Jobs that may wait: far more than the scheduler sends ahead. */
-const MAX_WAITING = 64;
+/** Jobs that may wait: the most that lanes.depth may be. */
+const MAX_WAITING = 100;
 /** What a delivery under way gets when the scheduler is gone, in ms: a new one waits for our end. */
 const ORPHAN_MS = 30_000;
 /** What outcomes on their way to disk get beyond the deadline, in ms. */
@@ -54,7 +54,8 @@ export class Lane {
   constructor(options: LaneOptions) {
     this.#options = options;
     const { peer } = options;
-    peer.onClose = () => void this.stop(Date.now() + ORPHAN_MS);
+    // After a bad frame the scheduler lives, and gives the jobs out again at once.
+    peer.onClose = (why) => void this.stop(Date.now() + (why.startsWith('bad frame') ? 0 : ORPHAN_MS));
     peer.onFrame = (frame) => this.#receive(frame);
   }
 
@@ -70,7 +71,10 @@ export class Lane {
   }
 
   #receive(frame: Frame): void {
-    if (this.#ending) return;
+    if (this.#ending) {
+      if (frame.t === 'job') this.#refuse(frame);
+      return;
+    }
     if (frame.t === 'open' && this.#hop === undefined) return this.#open(frame);
     if (frame.t === 'job' && this.#hop !== undefined && this.#waiting.length < MAX_WAITING) return this.#take(frame);
     this.#breach(`unexpected ${frame.t}`);
@@ -81,9 +85,10 @@ export class Lane {
     this.#hop = hop;
   }
 
+  /** The connection is the lease: it stays until nothing is at work, or its jobs had two owners. */
   #breach(why: string): void {
     this.#options.log.error('lane', { why });
-    this.#options.peer.close();
+    void this.stop(Date.now());
   }
 
   #take(job: Job): void {
@@ -192,8 +197,8 @@ export class Lane {
   }
 
   async #end(deadline: number): Promise<void> {
-    const why = 'this worker ends';
-    for (const { n } of this.#waiting) this.#options.peer.send({ t: 'refused', n, why });
+    this.#options.peer.send({ t: 'leaving' });
+    for (const job of this.#waiting) this.#refuse(job);
     this.#waiting.length = 0;
     await this.#finishWork(deadline);
     await this.#deliverer?.close();
@@ -203,6 +208,10 @@ export class Lane {
     });
     this.#options.peer.close();
     this.#options.onEnd?.();
+  }
+
+  #refuse({ n }: Job): void {
+    this.#options.peer.send({ t: 'refused', n, why: 'this worker ends' });
   }
 
   async #finishWork(deadline: number): Promise<void> {

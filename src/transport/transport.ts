@@ -35,7 +35,9 @@ export async function startTransport(worker: Worker): Promise<Role> {
   const lanes = new Set<Lane>();
   const makeDeliverer = channelMaker({ config, store, log, handOn });
   const figures = { jobs: 0 };
+  let draining = false;
   const open = (peer: Peer): void => {
+    if (draining) return turnAway(peer);
     const lane: Lane = new Lane({
       peer,
       channel,
@@ -60,15 +62,28 @@ export async function startTransport(worker: Worker): Promise<Role> {
   });
   return {
     async drain(deadline) {
+      // Connections that were accepted before may say hello at any time.
+      draining = true;
       await server.stopListening();
       await Promise.all([...lanes].map((lane) => lane.stop(deadline - CLOSING_MS)));
       await server.close();
       await handOn.close(deadline - CLOSING_MS);
       await store.close();
       await notices.settle(deadline);
+      return handOn.outstanding > 0 ? 'unfinished' : undefined;
     },
-    stats: () => ({ ...figures, lanes: lanes.size, busy: [...lanes].filter(({ busy }) => busy).length }),
+    stats: () => ({
+      ...figures,
+      lanes: lanes.size,
+      busy: [...lanes].filter(({ busy }) => busy).length + handOn.outstanding,
+    }),
   };
+}
+
+/** It was not here when the lanes were told to stop: nobody would wait for what it begins. */
+function turnAway(peer: Peer): void {
+  peer.send({ t: 'leaving' });
+  peer.close();
 }
 
 /** Only the bounce channel writes messages of its own. */

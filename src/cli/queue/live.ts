@@ -32,6 +32,8 @@ export interface Farm {
   take(messages: readonly QueuedMessage[]): Promise<Taken>;
   /** The scheduler forgets the message; what is left to do of it is handed on afresh, with `probe` even where its bin waits. */
   giveBack(id: string, now: QueuedMessage | undefined, probe: boolean): Promise<void>;
+  /** Whoever lent us the messages ended: others may work on them. */
+  readonly gone: boolean;
   /** Waits for what was handed on; the text tells when the farm did not take all of it. */
   close(): Promise<string | undefined>;
 }
@@ -40,6 +42,7 @@ export interface Farm {
 export const NO_FARM: Farm = {
   take: async (messages) => ({ ours: new Set(messages.map((message) => message.id)), refused: new Map() }),
   giveBack: async () => {},
+  gone: false,
   close: async () => undefined,
 };
 
@@ -65,6 +68,10 @@ class RunningFarm implements Farm {
     this.#ways = ways;
   }
 
+  get gone(): boolean {
+    return this.#scheduler.closed;
+  }
+
   async take(messages: readonly QueuedMessage[]): Promise<Taken> {
     const ours = new Set<string>();
     const refused = new Map<string, string>();
@@ -87,7 +94,7 @@ class RunningFarm implements Farm {
     await this.#scheduler.request({ t: 'forget', ids: [id], probe }, REQUEST_MS);
     const resumed = now && resumeFrame(now);
     // It is in the queue whatever happens; close() waits for the answers.
-    if (resumed) void this.#ways[resumed.to].send(resumed.frame);
+    if (resumed) void this.#ways[resumed.to].send(probe ? { ...resumed.frame, probe } : resumed.frame);
   }
 
   async close(): Promise<string | undefined> {

@@ -146,6 +146,8 @@ async function workOnOne(
 ): Promise<Told> {
   const why = message ? whyNotFit(verb, message) : 'it left the queue meanwhile';
   if (why !== undefined || !message) return { id, why: why ?? '' };
+  // The next scheduler gets it from the injector, and knows nothing of us.
+  if (farm.gone) return { id, why: 'the scheduler of the farm ended: try again', again: true };
   try {
     const after = await workOn(operator, verb, message, reason);
     await farm.giveBack(id, after, verb === 'retry');

@@ -21,6 +21,7 @@ import { takeLock } from '../../process/lock.ts';
 import { openStore } from '../../queue/open-store.ts';
 import type { Handle, Store } from '../../queue/store.ts';
 import { StorageFull } from '../../queue/store.ts';
+import { askSupervisor } from '../common/control.ts';
 import { isLive } from '../common/settings.ts';
 import type { Field } from './header.ts';
 import type { OutgoingMessage } from './message.ts';
@@ -37,6 +38,9 @@ export interface QueueOnDisk {
 /** What a store tells of a segment that it closed. */
 type Closed = Parameters<SegmentNotices['post']>;
 
+/** `alone`: no farm runs. */
+type Handed = 'taken' | 'untaken' | 'alone';
+
 /** What the router of a farm that is just starting gets to answer. */
 const HAND_ON_MS = 5000;
 /** How long another command is waited for that writes to the log, in ms. */
@@ -48,7 +52,8 @@ export async function enqueue(message: OutgoingMessage, queue: QueueOnDisk): Pro
   const { config } = queue;
   const log = openLogger({ socket: config.farms.log.socket, farm: 'cli', worker, level: config.log.level });
   const closed: Closed[] = [];
-  let taken = false;
+  const begun = Date.now();
+  let handed: Handed = 'alone';
   try {
     const store = await openStore({
       config,
@@ -62,11 +67,13 @@ export async function enqueue(message: OutgoingMessage, queue: QueueOnDisk): Pro
       const { handle, envelope, id } = await commit(store, message, queue);
       const { sender, recipients } = envelope;
       await logReceived(log, worker, { id, sender, recipients: recipients.length, via: 'sendmail' });
-      taken = await handOn(config, { handle, envelope }, worker);
+      handed = await handOn(config, { handle, envelope }, worker);
       return { lines: [`queued as ${id}; the farm delivers it when it runs`], status: EX.OK };
     } finally {
       await store.close();
-      if (taken) await tellClosed(config, closed, { worker, log });
+      if (handed === 'taken') await tellClosed(config, closed, { worker, log });
+      // Its segment is told of by whoever looks for it there.
+      if (handed === 'untaken') await askSupervisor({ verb: 'recover', since: begun }, HAND_ON_MS);
     }
   } catch (error) {
     return failed(whyNotQueued(error), EX.TEMPFAIL);
@@ -139,14 +146,14 @@ function traceHeader(id: string, envelope: Envelope, queue: QueueOnDisk): Buffer
   return Buffer.from(lines.join(''), 'latin1');
 }
 
-/** Nobody there is the usual case: the injector finds the message at the start. True when a router took it. */
+/** Nobody there is the usual case: the injector finds the message at the start. */
 async function handOn(
   config: Config,
   message: { readonly handle: Handle; readonly envelope: Envelope },
   worker: string,
-): Promise<boolean> {
+): Promise<Handed> {
+  if (!(await isLive())) return 'alone';
   try {
-    if (!(await isLive())) return false;
     const peer = await connectPeer({
       address: config.farms.router.socket,
       tls: readIpcTls(config),
@@ -155,10 +162,10 @@ async function handOn(
     });
     const answer = await peer.request({ t: 'accepted', ...message }, HAND_ON_MS);
     peer.close();
-    return answer.t === 'taken';
+    return answer.t === 'taken' ? 'taken' : 'untaken';
   } catch {
     // No router, or none that answers: the message is in the queue, and that was the promise.
-    return false;
+    return 'untaken';
   }
 }
 

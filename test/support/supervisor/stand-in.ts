@@ -2,7 +2,7 @@
  * A worker of any farm that does what it is told over the farm's socket, a line per connection:
  * `pid`, `jobs N`, `busy N`, `wake FARM`, `settle`, `kill PID`, `exit CODE`, `throw`, `reject`, `config KEY`.
  * What it does from its start on is in run/behave-FARM: `crash` (dies at once), `silent` (never ready), `stubborn` (drains
- * for ever), `slow` (drains for 2 s).
+ * for ever), `slow` (drains for 2 s), `unfinished` (has mail left when it drained).
  */
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import net from 'node:net';
@@ -35,6 +35,7 @@ async function start(worker: Worker): Promise<Role> {
       if (behaviour === 'stubborn') await new Promise(() => {});
       if (behaviour === 'slow') await new Promise((resolve) => setTimeout(resolve, 2000));
       await Promise.all(closed);
+      return behaviour === 'unfinished' ? 'unfinished' : undefined;
     },
     reload(config: Config) {
       state.config = config;

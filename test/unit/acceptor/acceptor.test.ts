@@ -438,6 +438,16 @@ describe('draining', () => {
     await stuck.whenClosed();
   });
 
+  it('says that it leaves mail behind which no router took, and is not idle before', async () => {
+    const acceptor = await start({ routerTakes: false });
+    const client = await greeted(acceptor);
+    assert.match(await client.send(MESSAGE), /^250/);
+    client.close();
+    await waitFor(() => acceptor.role.stats?.()['sessions'] === 0);
+    assert.equal(acceptor.role.stats?.()['busy'], 1);
+    assert.equal(await acceptor.role.drain(Date.now() + 1000), 'unfinished');
+  });
+
   it('ends a session after RSET', async () => {
     const acceptor = await start();
     const client = await greeted(acceptor);

@@ -92,8 +92,8 @@ export async function runAcceptor(options: RunOptions): Promise<RunningAcceptor>
     finish: () => undefined,
   };
   const role = await startAcceptor(worker);
-  let drained: Promise<void> | undefined;
-  const drain = (deadline: number): Promise<void> => (drained ??= role.drain(deadline));
+  let drained: ReturnType<Role['drain']> | undefined;
+  const drain: Role['drain'] = (deadline) => (drained ??= role.drain(deadline));
   return {
     dir,
     config,

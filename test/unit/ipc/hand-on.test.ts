@@ -56,6 +56,21 @@ describe('handing on', () => {
     await stage.server.close();
   });
 
+  it('goes to another worker when one answers nothing, and holds that against no message', async () => {
+    const path = socketPath();
+    const poisoned: string[] = [];
+    const stage = await openStage(path, (frame, peer) => {
+      // Six hang: more than the losses that make a message poison.
+      if ('n' in frame && stage.peers.length > 6) peer.send({ t: 'taken', n: frame.n });
+    });
+    const handOn = open(path, { patienceMs: 10, onPoison: async ({ handle }) => void poisoned.push(handle) });
+    await Promise.all(['a', 'b'].map((handle) => handOn.send(message(handle))));
+    assert.ok(stage.peers.length >= 7);
+    assert.deepEqual(poisoned, []);
+    await handOn.close(soon());
+    await stage.server.close();
+  });
+
   it('waits for a stage that is not there, and asks for one', async () => {
     const path = socketPath();
     let woken = 0;

@@ -56,6 +56,12 @@ describe('runWorker', () => {
     assert.equal(await endOf(child), 75);
   });
 
+  it('exits 75 when it leaves mail with nobody', async () => {
+    const child = await startWorker('unfinished');
+    child.send({ order: 'drain', deadline: Date.now() + 10_000 });
+    assert.equal(await endOf(child), 75);
+  });
+
   it('ends when its supervisor is gone, also when it is still starting', async () => {
     const ready = await startWorker();
     ready.disconnect();

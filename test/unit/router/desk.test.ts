@@ -133,7 +133,7 @@ describe('Desk', () => {
     const hop = { channel: 'smtp', next: 'mx:x.example' } as const;
     const parts = [{ hop, to: ['b@x.example'], attempts: 3, until: 99 }];
     await bench.client.request(
-      { ...accepted('a@here', 'b@x.example'), only: ['a@here'], parts, size: 9, stays: true },
+      { ...accepted('a@here', 'b@x.example'), only: ['a@here'], parts, size: 9, stays: true, probe: true },
       DEADLINE,
     );
     const [{ n, ...frame } = { n: 0 }] = bench.routed;
@@ -147,6 +147,7 @@ describe('Desk', () => {
       size: 9,
       parts: [...parts, { hop: { channel: 'maildir', next: 'here/a' }, to: ['a@here'] }],
       stays: true,
+      probe: true,
     });
   });
 

@@ -278,6 +278,25 @@ describe('claims', () => {
     assert.equal(rig.conductor.active, 0);
   });
 
+  it('give what is not known here, as it is held, to one command at a time, and keep it from no worker', async () => {
+    await using rig = await openRig();
+    const claims = new Claims(rig.conductor);
+    const [one, other] = [{}, {}];
+    const message = routed();
+    const { id } = message;
+    assert.deepEqual(claims.claim([id], one).unknown, [id]);
+    assert.deepEqual(claims.claim([id], other).busy, [id]);
+    assert.deepEqual(claims.claim([id], one).unknown, [id], 'it may ask again');
+    claims.forget([id]);
+    assert.deepEqual(claims.claim([id], other).unknown, [id]);
+    claims.giveBack([id]);
+    assert.deepEqual(claims.claim([id], one).unknown, [id]);
+    rig.conductor.take(message);
+    await waitFor(() => rig.jobs.length === 1);
+    delivered(rig.jobs[0]!);
+    await waitFor(() => rig.conductor.counts.finished === 1);
+  });
+
   it('leave a bin in trouble where it was', async () => {
     await using rig = await openRig({
       rules: { retry: { ...RULES.retry, times: [1e6] } },

@@ -56,6 +56,25 @@ describe('the ledger', () => {
     assert.equal(open(false).ledger.admit(facts(handle), false), undefined);
   });
 
+  it('takes a message that was settled before it was handed on, from its new file, once', () => {
+    const { ledger, segments, removed } = open();
+    const [known, late, finished] = [inJournal(0), inJournal(1), inJournal(2)];
+    assert.ok(ledger.admit(facts(known), false));
+    segments.close(`journal/${SEGMENT}`, 3, []);
+    assert.deepEqual(segments.plan().segments, [{ segment: SEGMENT, ordinals: [0, 1, 2] }]);
+    segments.settled(SEGMENT, [0, 1, 2]);
+    assert.deepEqual(removed, [`journal/${SEGMENT}`]);
+    const message = ledger.admit(facts(late), false);
+    assert.equal(message?.facts.handle, late.slice(0, 19));
+    finish(ledger, message);
+    assert.deepEqual(removed.slice(1), [late.slice(0, 19)]);
+    assert.equal(ledger.admit(facts(late), false), undefined);
+    assert.equal(ledger.admit(facts(known), false), undefined);
+    const fromTree = ledger.admit(facts(finished.slice(0, 19)), false);
+    finish(ledger, fromTree!);
+    assert.equal(ledger.admit(facts(finished), false), undefined, 'an injector was faster');
+  });
+
   it('takes no handle that is none, and none of a message that is only staged', () => {
     const { ledger } = open();
     for (const handle of ['', 'x', '../../etc/passwd', stagedHandle(next(), 'acceptor-1-x.1')]) {

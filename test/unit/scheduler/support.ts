@@ -34,6 +34,8 @@ export interface Rig extends AsyncDisposable {
   readonly held: string[];
   /** What dead workers left, by queue id. */
   readonly recorded: Map<string, readonly Outcome[]>;
+  /** What was made durable of that once more. */
+  readonly kept: Map<string, readonly Outcome[]>;
   readonly lanes: OpenLane[];
   rules: ConductorRules;
   /** Lets that many milliseconds pass for the accounts of the segments. */
@@ -52,13 +54,15 @@ export interface RigOptions {
   readonly work?: (given: GivenJob) => void;
   /** Holding a message fails while this says so. */
   readonly holdFails?: () => boolean;
+  readonly index?: WaitingIndex;
 }
 
 export async function openRig(options: RigOptions = {}): Promise<Rig> {
   const path = `${makeTemp('lanes')}/x.sock`;
-  const index = new WaitingIndex(':memory:');
+  const { index = new WaitingIndex(':memory:') } = options;
   const [jobs, lanes, removed, held]: [GivenJob[], OpenLane[], string[], string[]] = [[], [], [], []];
   const recorded = new Map<string, readonly Outcome[]>();
+  const kept = new Map<string, readonly Outcome[]>();
   const onPeer = (peer: Peer): void => {
     let lane: OpenLane | undefined;
     peer.onFrame = (frame: Frame) => {
@@ -91,6 +95,7 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
       if (options.holdFails?.() === true) throw new Error('the disk is full');
       held.push(part.message.id);
     },
+    keep: async (part, outcomes) => void kept.set(part.message.id, outcomes),
     retryMs: 1,
     onEvent: () => undefined,
   });
@@ -113,6 +118,7 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
     removed,
     held,
     recorded,
+    kept,
     lanes,
     pass: (ms) => void (passed += ms),
     rules: { ...RULES, ...options.rules },

@@ -93,6 +93,8 @@ describe('decodeRequest', () => {
       { verb: 'resize', farm: 'smtp', least: 1, most: 1e9 },
       { verb: 'resize', farm: 'smtp', least: 1.5, most: 2 },
       { verb: 'resize', farm: '__proto__', least: 1, most: 2 },
+      { verb: 'recover' },
+      { verb: 'recover', since: -1 },
       { verb: 'constructor' },
       { verb: ['status'] },
     ];

@@ -207,6 +207,39 @@ describe('a lane', () => {
   });
 });
 
+describe('a lane that is sent much ahead', () => {
+  it('works all of it, up to what lanes.depth may be', async () => {
+    const { peer, open, done, lane } = setUp();
+    open();
+    for (let n = 1; n <= 100; n += 1) peer.onFrame(makeJob(['a@b.test'], { n }));
+    await waitFor(() => done().length === 100);
+    assert.ok(!peer.closed);
+    await lane.stop(FAR());
+  });
+
+  it('gives up its lease over a breach only when nothing is at work', async () => {
+    const { peer, recorded, open, events, lane } = setUp({
+      makeDeliverer: () => {
+        let cut = (_result: DeliveryResult): void => {};
+        return {
+          deliver: () => new Promise((resolve) => (cut = resolve)),
+          close: async () => {
+            events.push(`cut, ${peer.closed ? 'closed' : 'open'}`);
+            cut({ verdicts: [verdictOf(['a@b.test'], LATER)] });
+          },
+        };
+      },
+    });
+    open();
+    peer.onFrame(makeJob(['a@b.test']));
+    await waitFor(() => lane.busy);
+    open();
+    await waitFor(() => peer.closed);
+    assert.equal(recorded[0]?.state, 'deferred');
+    assert.ok(events.includes('cut, open') && events.includes('sent done 1'), events.join());
+  });
+});
+
 describe('a handle that is none', () => {
   it('ends the lane, and names no file', async () => {
     const { peer, open, done, recorded, lane } = setUp();
@@ -234,6 +267,22 @@ describe('the end of a lane', () => {
     assert.equal(recorded.length, 1);
     assert.ok(!events.includes('deliver 2'));
     assert.ok(events.includes('deliverer closed'));
+  });
+
+  it('is told first, and what comes after that is given back like what waits', async () => {
+    let finish = (_result: DeliveryResult): void => {};
+    const { peer, open, sent, events, lane } = setUp({ deliver: () => new Promise((resolve) => (finish = resolve)) });
+    open();
+    for (const n of [1, 2]) peer.onFrame(makeJob(['a@b.test'], { n }));
+    await waitFor(() => events.includes('deliver 1'));
+    const ended = lane.stop(FAR());
+    peer.onFrame(makeJob(['a@b.test'], { n: 3 }));
+    finish({ verdicts: [verdictOf(['a@b.test'], OK)] });
+    await ended;
+    assert.deepEqual(
+      sent.map((frame) => `${frame.t} ${'n' in frame ? frame.n : ''}`.trim()),
+      ['leaving', 'refused 2', 'refused 3', 'done 1'],
+    );
   });
 
   it('cuts a delivery short at the deadline', async () => {
@@ -276,13 +325,13 @@ describe('the end of a lane', () => {
     ['a frame of another stage', [{ t: 'taken', n: 1 }]],
     [
       'too many jobs',
-      [{ t: 'open', lane: 'l', hop: HOP }, ...Array.from({ length: 100 }, (_, n) => makeJob(['a@b.test'], { n }))],
+      [{ t: 'open', lane: 'l', hop: HOP }, ...Array.from({ length: 102 }, (_, n) => makeJob(['a@b.test'], { n }))],
     ],
   ] as const) {
     it(`comes with ${name}`, async () => {
       const { peer, log, lane } = setUp();
       for (const frame of frames) peer.onFrame(frame);
-      assert.ok(peer.closed);
+      await waitFor(() => peer.closed);
       assert.ok(log.lines.some(({ event }) => event === 'lane'));
       await lane.stop(FAR());
     });

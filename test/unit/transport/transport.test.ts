@@ -1,10 +1,12 @@
 /** The role as a whole: real sockets, real store, a peer in the scheduler's place. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
+import { connect, createServer, type AddressInfo } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import type { Config } from '../../../src/config/config.ts';
 import { connectPeer } from '../../../src/ipc/connect.ts';
-import { makeHello } from '../../../src/ipc/hello.ts';
+import { makeHello, shakeHands } from '../../../src/ipc/hello.ts';
 import { listenForPeers, type PeerServer } from '../../../src/ipc/listen.ts';
 import type { Done, Frame, SegmentClosed } from '../../../src/ipc/messages.ts';
 import type { Peer } from '../../../src/ipc/peer.ts';
@@ -84,13 +86,13 @@ interface Started {
   readonly lane: (hop: Hop) => Promise<{ readonly peer: Peer; readonly done: Done[] }>;
 }
 
-async function start(channel: Channel): Promise<Started> {
+async function start(channel: Channel, settings = config): Promise<Started> {
   let jobs = 0;
   const worker: Worker = {
     name: `${channel}-1`,
     instance: `${channel}-1-test`,
     farm: channel,
-    config,
+    config: settings,
     log: keepingLogger(),
     fd: () => undefined,
     jobDone: (n = 1) => void (jobs += n),
@@ -182,6 +184,49 @@ describe('the transport role', () => {
     const found = await store.read(frame.handle as Handle);
     assert.ok(found.kind === 'found' && found.message.bytes?.includes('Action: failed'));
     await role.drain(Date.now() + 5000);
+  });
+
+  it('says that it leaves a report behind which no router took, and is not idle before', async () => {
+    const { lane, role } = await start('bounce', {
+      ...config,
+      farms: { ...config.farms, router: farm('away') },
+    } as Config);
+    const { peer } = await lane({ channel: 'bounce', next: '' });
+    const reply = { code: 550, status: '5.1.1', text: 'unknown' };
+    await give(peer, await put(), { kind: 'failed', failures: [{ to: ['user@example.org'], reply }] });
+    await waitFor(() => role.stats?.()['busy'] === 1);
+    assert.equal(await role.drain(Date.now() + 1000), 'unfinished');
+  });
+
+  it('begins nothing for a lane that was being opened when the end came', async () => {
+    await using sink = await startSink();
+    const silent = createServer((socket) => socket.unref())
+      .listen(0, '127.0.0.1')
+      .unref();
+    await once(silent, 'listening');
+    const { lane, role } = await start('smtp');
+    const busy = await lane({ channel: 'smtp', next: `[127.0.0.1]:${(silent.address() as AddressInfo).port}` });
+    const cut = give(busy.peer, await put());
+    await once(silent, 'connection');
+    const socket = connect('run/smtp.sock');
+    await once(socket, 'connect');
+    // In the line of what is accepted it is before the next, which is greeted.
+    (await lane({ channel: 'smtp', next: `[127.0.0.1]:${sink.port}` })).peer.close();
+    const handle = await put();
+    const drained = role.drain(Date.now() + 1500);
+    const late = await shakeHands(socket, makeHello({ farm: 'scheduler', worker: 'scheduler-1' }), 5000);
+    assert.ok(typeof late !== 'string');
+    late.send({ t: 'open', lane: 'l2', hop: { channel: 'smtp', next: `[127.0.0.1]:${sink.port}` } });
+    const job = { t: 'job', handle, to: ['user@example.org'], attempts: 0 } as const;
+    const answer = late.request(job, 10_000).then(
+      ({ t }) => t,
+      () => 'gone',
+    );
+    assert.equal(await answer, 'gone');
+    assert.equal((await cut).outcomes[0]?.state, 'deferred');
+    await drained;
+    assert.equal(sink.sessions, 0);
+    silent.close().unref();
   });
 
   it('refuses to be a farm that it is not', async () => {

@@ -1,0 +1,73 @@
+/** A next hop that answers nobody, and what there is for it when the scheduler comes to know of that. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { WaitingIndex, type WaitingRow } from '../../../src/queue/waiting-index.ts';
+import { waitFor } from '../../support/wait.ts';
+import { delivered, HOP, openRig, routed, RULES, type GivenJob } from './support.ts';
+
+const trouble = { code: 451, status: '4.4.1', text: 'connection refused' };
+const LONG = { ...RULES.retry, times: [1e6] };
+
+function refuse(given: GivenJob): void {
+  const { to, attempts } = given.job;
+  const outcome = { state: 'deferred', recipients: to, at: Date.now(), attempts: attempts + 1 } as const;
+  given.done([{ ...outcome, until: Date.now() + 1e6 }], { trouble });
+}
+
+const overdue = (): ReturnType<typeof routed> =>
+  routed([], { parts: [{ hop: HOP, to: ['b@x'], attempts: 2, until: Date.now() - 1000 }] });
+
+describe('a dead site', () => {
+  it('is tried for a few of the messages that are overdue after a start, not for each', async () => {
+    await using rig = await openRig({ rules: { retry: LONG }, work: refuse });
+    for (let i = 0; i < 100; i += 1) {
+      rig.conductor.take(overdue());
+      // As they come from the injector: while others are tried.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await waitFor(() => rig.conductor.active === 0);
+    assert.ok(rig.jobs.length <= 4, `${rig.jobs.length} attempts`);
+    assert.equal(rig.index.size, 100);
+  });
+
+  it('is tried at once for a message of which somebody says so', async () => {
+    let down = true;
+    await using rig = await openRig({
+      rules: { retry: LONG },
+      work: (given) => (down ? refuse(given) : delivered(given)),
+    });
+    rig.conductor.take(overdue());
+    await waitFor(() => rig.conductor.counts.troubles === 1 && rig.conductor.active === 0);
+    down = false;
+    const waits = overdue();
+    rig.conductor.take(waits);
+    assert.equal(rig.conductor.active, 0);
+    rig.conductor.take({ ...overdue(), probe: true });
+    await waitFor(() => rig.conductor.counts.finished === 2);
+    assert.ok(
+      rig.jobs.some(({ job }) => job.handle === waits.handle),
+      'that one too, as the site answers',
+    );
+  });
+
+  it('lets nothing lie that could not be put into the index, when it is well again', async () => {
+    const disk = { full: true };
+    const index = new (class extends WaitingIndex {
+      override add(row: WaitingRow): void {
+        if (disk.full) throw new Error('database or disk is full');
+        super.add(row);
+      }
+    })(':memory:');
+    let down = true;
+    await using rig = await openRig({
+      index,
+      rules: { retry: { ...RULES.retry, times: [50] }, lanes: { ...RULES.lanes, depth: 1, perBin: 1 } },
+      work: (given) => (down ? refuse(given) : delivered(given)),
+    });
+    for (let i = 0; i < 10; i += 1) rig.conductor.take(routed());
+    await waitFor(() => rig.conductor.counts.troubles === 1);
+    [down, disk.full] = [false, false];
+    await waitFor(() => rig.conductor.counts.finished === 9);
+    assert.deepEqual([rig.conductor.active, rig.index.size], [0, 1], 'the one that was tried waits for its time');
+  });
+});
