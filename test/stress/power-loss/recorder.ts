@@ -241,12 +241,15 @@ function guard(functions: Functions, names: readonly string[], where: string): v
   }
 }
 
+const { O_WRONLY, O_RDWR, O_CREAT, O_TRUNC, O_APPEND } = fs.constants;
+/** What changes a file, or may. */
+const CHANGES = O_WRONLY | O_RDWR | O_CREAT | O_TRUNC | O_APPEND;
+
 function guardOpen(functions: Functions, name: string): void {
   const real = functions[name];
   functions[name] = function guarded(this: unknown, ...args: unknown[]): unknown {
     const flags = typeof args[1] === 'function' ? 'r' : args[1];
-    if (scope(args[0]) !== undefined && numericFlags(flags) !== fs.constants.O_RDONLY)
-      refuse(`fs.${name} ${String(args[0])}`);
+    if (scope(args[0]) !== undefined && (numericFlags(flags) & CHANGES) !== 0) refuse(`fs.${name} ${String(args[0])}`);
     return real?.apply(this, args as never[]);
   };
 }
