@@ -11,12 +11,18 @@ export const CONTROL_SOCKET = 'run/control.sock';
 /** Longest request, in bytes. */
 export const MAX_CONTROL_LINE = 4096;
 
+/** What a drill may do to a worker: end it at once, or ask it to finish and go. */
+export const KILL_SIGNALS = ['KILL', 'TERM'] as const;
+export type KillSignal = (typeof KILL_SIGNALS)[number];
+
 export type ControlRequest =
   | { readonly verb: 'status' }
   /** Reads the configuration again; answered when it is taken over, workers are replaced after that. */
   | { readonly verb: 'reload' }
   /** New bounds of a farm, until the next reload or start. */
   | { readonly verb: 'resize'; readonly farm: FarmName; readonly least: number; readonly most: number }
+  /** Ends one worker by a signal, as a drill does; it is replaced as after any other death. */
+  | { readonly verb: 'kill'; readonly pid: number; readonly signal: KillSignal }
   /** As SIGTERM; answered before it begins. */
   | { readonly verb: 'stop' };
 

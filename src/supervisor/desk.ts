@@ -64,6 +64,7 @@ export class Desk {
     const { supervisor, version } = this.#means;
     if (request.verb === 'status') return gatherStatus(supervisor, version);
     if (request.verb === 'resize') return supervisor.resize(request.farm, request.least, request.most);
+    if (request.verb === 'kill') return supervisor.strike(request.pid, request.signal);
     if (request.verb === 'stop') {
       setTimeout(() => this.stop(), LAST_WORDS_MS);
       return { ok: true };
