@@ -1,8 +1,14 @@
 /** How long mail stood still around a kill: gaps between events, beyond what is normal in the same run. Pure. */
 
-export interface Span {
+interface Gap {
   readonly from: number;
   readonly to: number;
+}
+
+/** The time of one kill. */
+export interface Span extends Gap {
+  /** When the next kill came, whose doing is what follows. */
+  readonly until?: number | undefined;
 }
 
 /** The gap between two events that is in the middle when they are sorted; 0 for less than two events. */
@@ -14,17 +20,17 @@ export function medianGap(times: readonly number[]): number {
 }
 
 /**
- * How much longer than the median gap nothing happened within the span or from it on: the longest gap that touches the
- * span, counted from the span's beginning, for what was before is not its doing. `times` in order; undefined when no gap
- * touches it, as after the last event.
+ * How much longer than the median gap nothing happened: the longest gap that touches the span, as far as it lies between the
+ * span's beginning and the next kill. `times` in order; undefined when no gap touches it, as after the last event.
  */
 export function pauseAround(times: readonly number[], span: Span): number | undefined {
   const touching = gapsOf(times).filter(({ from, to }) => from <= span.to && to >= span.from);
   if (touching.length === 0) return undefined;
-  const longest = Math.max(...touching.map(({ from, to }) => to - Math.max(from, span.from)));
+  const { from: begin, until = Infinity } = span;
+  const longest = Math.max(...touching.map(({ from, to }) => Math.min(to, until) - Math.max(from, begin)));
   return Math.max(0, longest - medianGap(times));
 }
 
-function gapsOf(times: readonly number[]): Span[] {
+function gapsOf(times: readonly number[]): Gap[] {
   return times.slice(1).map((to, at) => ({ from: times[at] ?? to, to }));
 }

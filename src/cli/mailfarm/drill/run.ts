@@ -109,8 +109,8 @@ async function drill(run: string, options: DrillOptions, ledger: DrillLedger): P
       queued,
     ),
     medianGapMs: { accept: medianGap(accepts), deliver: medianGap(arrivals) },
-    kills: kills.map(({ at, ...kill }) => {
-      const span = { from: at, to: at + (kill.replacedMs ?? 0) };
+    kills: kills.map(({ at, ...kill }, index) => {
+      const span = { from: at, to: at + (kill.replacedMs ?? 0), until: kills[index + 1]?.at };
       return {
         ...kill,
         atMs: at - began,

@@ -28,6 +28,11 @@ describe('pauseAround', () => {
     assert.equal(pauseAround(TIMES, { from: 45, to: 60 }), 0);
   });
 
+  it('leaves to the next kill what came after that', () => {
+    assert.equal(pauseAround(TIMES, { from: 45, to: 100, until: 130 }), 20);
+    assert.equal(pauseAround(TIMES, { from: 130, to: 200, until: 900 }), 460);
+  });
+
   it('says nothing of a kill after the last event, or before any two', () => {
     assert.equal(pauseAround(TIMES, { from: 705, to: 800 }), undefined);
     assert.equal(pauseAround([], { from: 1, to: 2 }), undefined);
