@@ -13,6 +13,7 @@ import { parseListen } from '../config/listen-address.ts';
 import { compileNetworks } from '../config/networks.ts';
 import { openHandOn, type HandedOn, type HandOn } from '../ipc/hand-on.ts';
 import { makeHello } from '../ipc/hello.ts';
+import { readDrillLease } from '../process/drill-lease.ts';
 import { readIpcTls } from '../process/ipc-tls.ts';
 import type { Role, Worker } from '../process/worker.ts';
 import { openStore } from '../queue/open-store.ts';
@@ -107,7 +108,7 @@ function makeState(worker: Worker, store: Store, handOn: HandOn): DeskState {
     log,
     limits: new SessionLimits(config.limits),
     clock: new SessionClock(),
-    policy: new RecipientPolicy(config, readAliasNames()),
+    policy: new RecipientPolicy(config, readAliasNames(), (run) => readDrillLease(run) !== undefined),
     // A client on a Unix socket has no address: the mode of its folder has let it in.
     isTrusted: (ip) => ip === '' || inNetworks(ip),
     closed: () => {

@@ -7,6 +7,7 @@
  */
 import type { Config } from '../config/config.ts';
 import type { Address } from '../mail/address.ts';
+import { DRILL_DOMAIN, isDrillRun } from '../mail/drill-address.ts';
 import { compileMailboxes, withoutTag, type FindMailbox } from '../mail/mailboxes.ts';
 import { parseMatch, parseVia, type Match, type Via } from '../mail/route.ts';
 import { refusal, type Refusal } from './replies.ts';
@@ -15,6 +16,9 @@ export type RecipientRules = Pick<Config, 'hostname' | 'domains' | 'mailboxes' |
 
 /** Asks whether an alias of that name exists; names are `name` or `name@domain`, in lower case. */
 export type HasAlias = (name: string) => boolean;
+
+/** Asks whether the drill with this id runs. Only asked of recipients of a drill: it may read a file. */
+export type IsDrill = (run: string) => boolean;
 
 const UNKNOWN_USER = refusal(550, '5.1.1', 'unknown-user', 'No such mailbox here; check the address');
 const RELAY_DENIED = refusal(
@@ -44,8 +48,9 @@ export class RecipientPolicy {
   readonly #rules: readonly Rule[];
   readonly #findMailbox: FindMailbox;
   readonly #hasAlias: HasAlias;
+  readonly #isDrill: IsDrill;
 
-  constructor(rules: RecipientRules, hasAlias: HasAlias) {
+  constructor(rules: RecipientRules, hasAlias: HasAlias, isDrill: IsDrill = () => false) {
     const local = rules.domains.local.map((domain) => domain.toLowerCase());
     const relay = rules.domains.relay.map((domain) => domain.toLowerCase());
     this.#local = new Set(local);
@@ -60,11 +65,13 @@ export class RecipientPolicy {
     });
     this.#findMailbox = compileMailboxes(rules.mailboxes);
     this.#hasAlias = hasAlias;
+    this.#isDrill = isDrill;
   }
 
   /** Undefined when the recipient is welcome. `trusted`: the client may relay. */
   judge(address: Address, trusted: boolean): Refusal | undefined {
     if (this.#local.has(address.domain)) return this.#judgeLocal(address);
+    if (address.domain === DRILL_DOMAIN && isDrillRun(address.local) && this.#isDrill(address.local)) return undefined;
     if (!trusted && !this.#relays(address.domain)) return RELAY_DENIED;
     if (!trusted && /[%!@]/.test(address.local)) return ROUTE_IN_NAME;
     return this.#follow(address, this.#ruleFor(address));

@@ -29,6 +29,11 @@ interface Notice {
 /** Segments are sealed on disk: the injector of the next start finds those whose notice had no room here. */
 const MAX_WAITING = 1000;
 const ANSWER_MS = 5000;
+/**
+ * For the scheduler to greet. One that died starts only when those that worked for it are gone: a worker that ends and waits
+ * for it longer waits for itself, and all mail with it.
+ */
+const GREETING_MS = 2000;
 const RETRY_MS = 1000;
 /** How often the log is waited for, and how long each time, in ms: it must not keep segments for ever. */
 const LOG_TRIES = 30;
@@ -51,10 +56,13 @@ export class SegmentNotices {
     this.#sending ??= this.#sendAll().finally(() => (this.#sending = undefined));
   };
 
-  /** Resolves when all are sent, or soon after the deadline (ms since 1970). */
+  /** Resolves when all are sent, soon after the deadline (ms since 1970), or when the scheduler is away: then its start finds them. */
   async settle(deadline: number): Promise<void> {
     this.#until = deadline;
+    // A command at its end may have nothing else that keeps the process.
+    const hold = setTimeout(() => undefined, Math.max(0, deadline - Date.now()));
     await this.#sending;
+    clearTimeout(hold);
   }
 
   async #sendAll(): Promise<void> {
@@ -63,8 +71,8 @@ export class SegmentNotices {
         await this.#sendOverOneConnection();
       } catch (error) {
         this.#options.log.debug('segment-notice', { why: errorText(error), waiting: this.#waiting.length });
-        // Somebody who waits for it, as a command at its end, may have nothing else that keeps the process.
-        await pause(RETRY_MS, { unref: this.#until === Infinity });
+        if (this.#until !== Infinity) return;
+        await pause(RETRY_MS, { unref: true });
       }
     }
   }
@@ -79,7 +87,7 @@ export class SegmentNotices {
   async #sendOverOneConnection(): Promise<void> {
     const { address, self, tls } = this.#options;
     const left = Math.max(1, Math.min(ANSWER_MS, this.#until - Date.now()));
-    const peer = await connectPeer({ address, self, tls, deadlineMs: left });
+    const peer = await connectPeer({ address, self, tls, deadlineMs: Math.min(left, GREETING_MS) });
     try {
       for (let notice = this.#waiting[0]; notice !== undefined; notice = this.#waiting[0]) {
         const { finished, ...closed } = notice;

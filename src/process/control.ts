@@ -11,6 +11,10 @@ export const CONTROL_SOCKET = 'run/control.sock';
 /** Longest request, in bytes. */
 export const MAX_CONTROL_LINE = 4096;
 
+/** What a drill may do to a worker: end it at once, or ask it to finish and go. */
+export const KILL_SIGNALS = ['KILL', 'TERM'] as const;
+export type KillSignal = (typeof KILL_SIGNALS)[number];
+
 export type ControlRequest =
   | { readonly verb: 'status' }
   /** Reads the configuration again; answered when it is taken over, workers are replaced after that. */
@@ -19,6 +23,8 @@ export type ControlRequest =
   | { readonly verb: 'resize'; readonly farm: FarmName; readonly least: number; readonly most: number }
   /** Looks for mail that a writer left which is gone and began at this time, in ms since 1970. */
   | { readonly verb: 'recover'; readonly since: number }
+  /** Ends one worker by a signal, as a drill does; it is replaced as after any other death. */
+  | { readonly verb: 'kill'; readonly pid: number; readonly signal: KillSignal }
   /** As SIGTERM; answered before it begins. */
   | { readonly verb: 'stop' };
 

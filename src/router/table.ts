@@ -6,6 +6,7 @@
  * looks up no name and keeps no message.
  */
 import { domainOf, localOf } from '../mail/address.ts';
+import { DRILL_DOMAIN, drillHop, isDrillRun } from '../mail/drill-address.ts';
 import { compileMailboxes, type FindMailbox } from '../mail/mailboxes.ts';
 import type { Hop, Reply } from '../mail/outcome.ts';
 import { addressOfLiteral, isPrivateAddress } from '../mail/private-address.ts';
@@ -70,12 +71,14 @@ export class RoutingTable {
     const domain = domainOf(address);
     const known = this.#known.get(domain);
     if (known !== undefined) return known;
+    if (domain === DRILL_DOMAIN && isDrillRun(localOf(address))) return { hop: drillHop(localOf(address)) };
     const local = this.#local.has(domain);
     // A star stands for the rest of the world, wherever it stands in the list.
     const rule = this.#ruleFor(address, domain, local ? undefined : this.#any);
     if (local && rule === undefined) return this.#toMailbox(address, domain);
     const destination = this.#follow(rule?.via ?? { kind: 'mx' }, address, domain);
-    if (rule?.via.kind !== 'maildir' && this.#addresses.size === 0) this.#remember(domain, destination);
+    const same = rule?.via.kind !== 'maildir' && this.#addresses.size === 0 && domain !== DRILL_DOMAIN;
+    if (same) this.#remember(domain, destination);
     return destination;
   }
 

@@ -9,7 +9,13 @@ import net, { type Server, type Socket } from 'node:net';
 import { errorText, oneLine } from '../base/text.ts';
 import { FARM_NAMES, type FarmName } from '../config/config.ts';
 import { withDeadline } from '../base/deadline.ts';
-import { MAX_CONTROL_LINE, type ControlAnswer, type ControlRequest } from '../process/control.ts';
+import {
+  KILL_SIGNALS,
+  MAX_CONTROL_LINE,
+  type ControlAnswer,
+  type ControlRequest,
+  type KillSignal,
+} from '../process/control.ts';
 
 export interface ControlServerOptions {
   readonly path: string;
@@ -85,9 +91,10 @@ export function decodeRequest(line: string): ControlRequest | undefined {
     return undefined;
   }
   if (typeof value !== 'object' || value === null) return undefined;
-  const { verb, farm, least, most, since } = value as Record<string, unknown>;
+  const { verb, farm, least, most, since, pid, signal } = value as Record<string, unknown>;
   if (verb === 'status' || verb === 'reload' || verb === 'stop') return { verb };
   if (verb === 'recover') return isTime(since) ? { verb, since } : undefined;
+  if (verb === 'kill') return isPid(pid) && isKillSignal(signal) ? { verb, pid, signal } : undefined;
   if (verb !== 'resize' || !isFarmName(farm) || !isCount(least) || !isCount(most)) return undefined;
   return { verb, farm, least, most };
 }
@@ -98,6 +105,14 @@ function isFarmName(value: unknown): value is FarmName {
 
 function isTime(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function isPid(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) > 1;
+}
+
+function isKillSignal(value: unknown): value is KillSignal {
+  return KILL_SIGNALS.some((signal) => signal === value);
 }
 
 /** More workers than that of one farm are a typing error. */

@@ -69,6 +69,7 @@ export class Desk {
       supervisor.injections.request('orphans');
       return { ok: true };
     }
+    if (request.verb === 'kill') return supervisor.strike(request.pid, request.signal);
     if (request.verb === 'stop') {
       setTimeout(() => this.stop(), LAST_WORDS_MS);
       return { ok: true };

@@ -104,6 +104,11 @@ export class Member {
     this.#order({ order: 'stay' });
   }
 
+  /** A SIGTERM as from outside: it asks for leave, and is replaced. */
+  terminate(): void {
+    if (!this.#gone) this.#child?.kill('SIGTERM');
+  }
+
   kill(why: string): void {
     if (this.#gone) return;
     this.#why ??= why;

@@ -5,6 +5,7 @@
  * when the scheduler dies, the transports are drained, then all start afresh and the injector puts mail back to work.
  */
 import type { Config, FarmName } from '../config/config.ts';
+import type { KillSignal } from '../process/control.ts';
 import { FARMS } from '../process/farms.ts';
 import type { InjectorMode, Report } from '../process/orders.ts';
 import { Farm, type Bounds, type FarmHost } from './farm.ts';
@@ -94,6 +95,16 @@ export class Supervisor implements FarmHost {
     if (least > most || most < 1) return { ok: false, why: 'least must not be above most, and most be 1 or more' };
     farm.resize({ ...farm.bounds, least, most });
     this.log('info', 'resized', { farm: name, least, most });
+    return { ok: true };
+  }
+
+  /** A drill ends a worker. By our own record of it: the pid cannot be another process by now. */
+  strike(pid: number, signal: KillSignal): { readonly ok: true } | { readonly ok: false; readonly why: string } {
+    const member = this.members().find((candidate) => candidate.pid === pid);
+    if (member === undefined) return { ok: false, why: `no worker of this farm has pid ${pid}` };
+    this.log('warn', 'drill', { farm: member.farm, worker: member.name, pid, signal });
+    if (signal === 'KILL') member.kill('drill');
+    else member.terminate();
     return { ok: true };
   }
 

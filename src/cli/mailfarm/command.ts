@@ -12,6 +12,8 @@ import { enterVar, resolvePlaces } from '../common/places.ts';
 import { loadSettings } from '../common/settings.ts';
 import { runTrace } from '../queue/command.ts';
 import { parseBounds } from './bounds.ts';
+import { addDrillOptions, drill } from './drill/command.ts';
+import type { DrillArgs } from './drill/options.ts';
 import { printStatus, type StatusOptions } from './status.ts';
 
 const STATUS_MS = 5000;
@@ -30,6 +32,7 @@ function addVerbs(parser: Parser, context: Context, choose: Choose): Parser {
     .example('$0 reload', 'take over what changed in etc; no session is lost')
     .example('$0 resize acceptor 4', 'exactly four workers, until the next reload or start')
     .example('$0 resize smtp 0:20', 'none when idle, at most twenty')
+    .example('$0 drill --for 1m', 'kill workers for a minute; tell what was lost, and how long mail paused')
     .command(
       'status',
       'Show farms, workers and bins',
@@ -61,6 +64,12 @@ function addVerbs(parser: Parser, context: Context, choose: Choose): Parser {
       (args) => choose(() => stop(context, args)),
     )
     .command(
+      'drill',
+      'Kill workers while marked mail passes, and account for it',
+      (verb) => addDrillOptions(verb),
+      (args) => choose(() => runDrill(context, args)),
+    )
+    .command(
       'trace <id>',
       'Show what happened to one message, from log and queue',
       (verb) => verb.positional('id', { type: 'string', demandOption: true, describe: 'Queue id' }),
@@ -74,6 +83,12 @@ function status(context: Context, args: CommonArgs & StatusOptions): Promise<num
     const settings = await loadSettings(resolvePlaces(args, context));
     return printStatus(context, answer, { ...args, config: settings.ok ? settings.config : undefined });
   });
+}
+
+function runDrill(context: Context, args: DrillArgs): Promise<number> {
+  return ask(context, args, { verb: 'status' }, (answer) =>
+    isStatus(answer) ? drill(context, args, answer) : refused(context, answer),
+  );
 }
 
 function reload(context: Context, args: CommonArgs): Promise<number> {

@@ -126,6 +126,24 @@ describe('RCPT', () => {
     assert.equal(judge('nobody@local.test', { trusted: true }), '550 5.1.1');
   });
 
+  it('takes a recipient of a drill from anybody while that drill runs, and asks for no other', () => {
+    const run = 'a1'.repeat(16);
+    const asked: string[] = [];
+    const policy = new RecipientPolicy(
+      PLACE,
+      () => false,
+      (one) => (asked.push(one), one === run),
+    );
+    const judgeOne = (address: string, trusted = false): number | undefined =>
+      addRecipient(`RCPT TO:<${address}>`, open('MAIL FROM:<>'), { policy, trusted, recipients: 10 })?.code;
+    assert.equal(judgeOne(`${run}@drill.invalid`), undefined);
+    assert.equal(judgeOne(`${'b2'.repeat(16)}@drill.invalid`), 550);
+    assert.equal(judgeOne('bob@drill.invalid'), 550);
+    assert.equal(judgeOne(`${run}@elsewhere.test`), 550);
+    assert.equal(judgeOne('user@local.test'), undefined);
+    assert.deepEqual(asked, [run, 'b2'.repeat(16)]);
+  });
+
   it('takes each once, and not more than allowed', () => {
     const policy = new RecipientPolicy({ ...PLACE, mailboxes: '*' }, () => false);
     const rules = { policy, trusted: false, recipients: 2 };

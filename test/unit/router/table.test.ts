@@ -53,6 +53,22 @@ describe('RoutingTable without routes', () => {
     it(`routes ${address} to ${expected}`, () => assert.equal(goes(routing, address), expected));
   }
 
+  it('sends a recipient of a drill to its sink, and others of that domain where mail for nobody goes', () => {
+    const run = '0f'.repeat(16);
+    for (const [address, expected] of [
+      ['bob@drill.invalid', 'smtp mx:drill.invalid'],
+      [`${run}@drill.invalid`, `smtp drill:${run}`],
+      [`${run}0@drill.invalid`, 'smtp mx:drill.invalid'],
+      [`${run}@sub.drill.invalid`, 'smtp mx:sub.drill.invalid'],
+    ] as const) {
+      assert.equal(goes(routing, address), expected);
+      assert.equal(
+        goes(table({ routes: [{ match: '*', via: 'smtp:[hub.example]:25' }] }), address).includes(run),
+        expected.includes(`drill:${run}`),
+      );
+    }
+  });
+
   it('says the same when asked again', () => {
     for (const [address, expected] of cases) assert.equal(goes(routing, address), expected);
   });

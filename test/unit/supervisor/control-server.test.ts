@@ -52,6 +52,11 @@ describe('serveControl', () => {
     assert.deepEqual(asked.at(-1), { verb: 'resize', farm: 'acceptor', least: 1, most: 4 });
   });
 
+  it('passes on a worker to kill, and nothing beside', async () => {
+    await send('{"verb":"kill","pid":500,"signal":"TERM","farm":"smtp"}\n');
+    assert.deepEqual(asked.at(-1), { verb: 'kill', pid: 500, signal: 'TERM' });
+  });
+
   it('answers with the reason when the work fails', async () => {
     assert.deepEqual(JSON.parse(await send('{"verb":"reload"}\n')), { ok: false, why: 'reload broke badly' });
     assert.equal(errors.length, 1);
@@ -95,6 +100,10 @@ describe('decodeRequest', () => {
       { verb: 'resize', farm: '__proto__', least: 1, most: 2 },
       { verb: 'recover' },
       { verb: 'recover', since: -1 },
+      { verb: 'kill', pid: 1, signal: 'KILL' },
+      { verb: 'kill', pid: -5, signal: 'KILL' },
+      { verb: 'kill', pid: 500, signal: 'STOP' },
+      { verb: 'kill', signal: 'KILL' },
       { verb: 'constructor' },
       { verb: ['status'] },
     ];

@@ -70,6 +70,18 @@ describe('Supervisor', () => {
     await until('all gone', () => farm('lmtp').members.size === 0);
   });
 
+  it('strikes a worker of its own for a drill, which is replaced, and no other process', async () => {
+    for (const signal of ['KILL', 'TERM'] as const) {
+      const old = only('router');
+      assert.deepEqual(run.supervisor.strike(old.pid, signal), { ok: true });
+      await until(
+        `another after SIG${signal}`,
+        () => old.gone && only('router') !== undefined && farm('router').settled,
+      );
+    }
+    for (const pid of [process.pid, 1, 0]) assert.equal(run.supervisor.strike(pid, 'KILL').ok, false);
+  });
+
   it('replaces a worker that was killed, and runs the injector for what a writer left behind', async () => {
     const before = run.history('start injector-').length;
     const old = only('acceptor');

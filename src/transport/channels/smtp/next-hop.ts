@@ -3,7 +3,9 @@
  *
  * The next address is tried when one cannot be reached or greets with a refusal; what is said later is the answer.
  */
+import { DRILL_DOMAIN, drillOfHop } from '../../../mail/drill-address.ts';
 import type { Reply } from '../../../mail/outcome.ts';
+import { readDrillLease } from '../../../process/drill-lease.ts';
 import type { MxResolver, Resolution } from '../../mx.ts';
 import { reply } from '../../replies.ts';
 import type { SessionSettings } from '../../settings.ts';
@@ -15,7 +17,9 @@ import { openSession, Session } from './session.ts';
 type NextHop =
   | { readonly kind: 'mx'; readonly domain: string }
   | { readonly kind: 'host'; readonly host: string; readonly port: number }
-  | { readonly kind: 'path'; readonly path: string };
+  | { readonly kind: 'path'; readonly path: string }
+  /** The sink of a drill, on this machine. */
+  | { readonly kind: 'drill'; readonly run: string };
 
 /** How many times connectMs all addresses of a next hop may take together. */
 const PATIENCE = 4;
@@ -24,6 +28,8 @@ const PATIENCE = 4;
 export function parseNext(next: string, defaultPort: number): NextHop | undefined {
   if (next.startsWith('mx:')) return { kind: 'mx', domain: next.slice(3) };
   if (next.startsWith('unix:')) return { kind: 'path', path: next.slice(5) };
+  const run = drillOfHop(next);
+  if (run !== undefined) return { kind: 'drill', run };
   const match = /^\[([^\]]+)\](?::(\d{1,5}))?$/.exec(next);
   if (match === null) return undefined;
   const host = (match[1] ?? '').replace(/^IPv6:/i, '');
@@ -60,6 +66,16 @@ async function resolveNext({ next, lmtp, settings, resolver }: NextHopOptions): 
     return { reply: reply({ code: 451, status: '4.3.5', text: `next hop ${next} is not understood` }) };
   if (hop.kind === 'mx') return resolver.resolveDomain(hop.domain);
   if (hop.kind === 'host') return resolver.resolveHost(hop.host, hop.port);
+  if (hop.kind === 'drill') return resolveDrill(hop.run);
   const target: Target = { host: hop.path, address: hop.path };
   return { targets: [target] };
+}
+
+/** Only ever this machine. What a drill left behind that ended or died fails here, at its next attempt. */
+function resolveDrill(run: string): Resolution {
+  const lease = readDrillLease(run);
+  if (lease !== undefined) return { targets: [{ host: '127.0.0.1', address: '127.0.0.1', port: lease.port }] };
+  return {
+    reply: reply({ code: 550, status: '5.1.2', text: `domain ${DRILL_DOMAIN} does not exist: no such drill runs` }),
+  };
 }

@@ -14,6 +14,9 @@ describe('parseNext', () => {
     assert.deepEqual(parseNext('[192.0.2.1]', 25), { kind: 'host', host: '192.0.2.1', port: 25 });
     assert.deepEqual(parseNext('[2001:db8::1]:26', 25), { kind: 'host', host: '2001:db8::1', port: 26 });
     assert.deepEqual(parseNext('[IPv6:2001:db8::1]:26', 25), { kind: 'host', host: '2001:db8::1', port: 26 });
+    const run = '0123456789abcdef'.repeat(2);
+    assert.deepEqual(parseNext(`drill:${run}`, 25), { kind: 'drill', run });
+    assert.equal(parseNext('drill:2525', 25), undefined);
     assert.deepEqual(parseNext('unix:/run/x.sock', 25), { kind: 'path', path: '/run/x.sock' });
     for (const bad of ['', 'example.org', '[x', 'x]:25', '[x]:port']) assert.equal(parseNext(bad, 25), undefined);
   });
