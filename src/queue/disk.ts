@@ -2,7 +2,7 @@
  * The file operations that durability rests on, as one object, so that a test can make each step fail. Everything that the
  * queue promises goes through these: write, fdatasync, link, rename, sync of a directory.
  */
-import { constants, statSync } from 'node:fs';
+import { constants, fstatSync, statSync, type Stats } from 'node:fs';
 import fs from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { errorCode } from '../base/text.ts';
@@ -65,10 +65,15 @@ export function isUnreadable(error: unknown): boolean {
   return UNREADABLE.has(errorCode(error) ?? '');
 }
 
+/** Of an open file: the kernel has it at hand, and a turn of the thread pool costs twenty times as much. */
+export function fileStat(file: FileHandle): Stats {
+  return fstatSync(file.fd);
+}
+
 async function openRegular(path: string): Promise<FileHandle> {
   const file = await fs.open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {
-    if (!(await file.stat()).isFile()) throw new ForeignFile(`${path} is not a regular file`);
+    if (!fileStat(file).isFile()) throw new ForeignFile(`${path} is not a regular file`);
     return file;
   } catch (error) {
     await file.close();

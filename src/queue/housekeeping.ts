@@ -1,5 +1,4 @@
 /**
-/**
  * Removals that the scheduler orders, in the background: bounded in number at a time, reported when they fail. None is done
  * before the log has the lines of what is removed: until then it is all that a crash would leave to tell of it.
  *
@@ -10,7 +9,7 @@
 import { existsSync } from 'node:fs';
 import { errorCode, errorText } from '../base/text.ts';
 import type { Logger } from '../log/logger.ts';
-import { createDisk, exists } from './disk.ts';
+import { createDisk, isThere } from './disk.ts';
 import {
   allBuckets,
   bucketFolder,
@@ -95,10 +94,11 @@ export class Housekeeping {
   async #removeMessage(id: QueueId): Promise<void> {
     await this.#remove(bucketFolder(this.#layout, id), async () => {
       // A crash in a deletion may have left it there too.
-      await this.#disk.unlink(deletedPath(this.#layout, id));
+      const deleted = deletedPath(this.#layout, id);
+      if (isThere(deleted)) await this.#disk.unlink(deleted);
       await this.#disk.unlink(messagePath(this.#layout, id));
     });
-    if (!(await exists(statePath(this.#layout, id)))) return;
+    if (!isThere(statePath(this.#layout, id))) return;
     this.#companions.push(id);
     // Behind the removals that wait now: one sync of a folder serves them all.
     if (this.#companions.length === 1) this.#add(() => this.#removeCompanions());

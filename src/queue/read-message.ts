@@ -7,8 +7,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { crc32 } from 'node:zlib';
 import { errorCode, errorText } from '../base/text.ts';
-import type { Disk } from './disk.ts';
-import { ForeignFile } from './disk.ts';
+import { fileStat, ForeignFile, type Disk } from './disk.ts';
 import { parseHandle, type JournalPlace } from './handle.ts';
 import { messagePath, parseSegmentName, segmentPath, temporaryPath, type Layout } from './layout.ts';
 import { MAX_RECORD_LINE, parseLine, sumHolds, type MessageRecord } from './record.ts';
@@ -129,15 +128,14 @@ export class MessageReader {
   }
 
   async #readOpen(file: FileHandle, what: { path: string; id: QueueId }): Promise<ReadResult | undefined> {
-    const { size } = await file.stat();
+    const { size } = fileStat(file);
     const head = await readHead(file, size);
     if (!head || head.record.id !== what.id || size - head.contentAt !== head.record.length) return undefined;
     const { record, line, contentAt } = head;
     if (record.length > this.#options.inlineBytes) {
       return { kind: 'found', message: onDisk(record, () => this.#stream(what.path, contentAt)) };
     }
-    const content = Buffer.allocUnsafe(record.length);
-    await file.read(content, 0, record.length, contentAt);
+    const content = await contentOf(file, head);
     return sumHolds(line, crc32(content)) ? { kind: 'found', message: inMemory(record, content) } : undefined;
   }
 
@@ -158,11 +156,25 @@ export class MessageReader {
   }
 }
 
+interface Head {
+  readonly record: MessageRecord;
+  readonly line: Buffer;
+  readonly contentAt: number;
+  /** The first bytes of the file, mostly all of it. */
+  readonly start: Buffer;
+}
+
+/** A small message was read with its line. */
+async function contentOf(file: FileHandle, { record, contentAt, start }: Head): Promise<Buffer> {
+  const end = contentAt + record.length;
+  if (start.length >= end) return start.subarray(contentAt, end);
+  const content = Buffer.allocUnsafe(record.length);
+  await file.read(content, 0, record.length, contentAt);
+  return content;
+}
+
 /** The record line of a message file and where its content starts, or undefined when it has none. */
-export async function readHead(
-  file: FileHandle,
-  size: number,
-): Promise<{ record: MessageRecord; line: Buffer; contentAt: number } | undefined> {
+export async function readHead(file: FileHandle, size: number): Promise<Head | undefined> {
   for (let want = FIRST_READ; ; want *= 8) {
     const length = Math.min(want, size, MAX_RECORD_LINE);
     const buffer = Buffer.allocUnsafe(length);
@@ -170,7 +182,8 @@ export async function readHead(
     const end = buffer.subarray(0, bytesRead).indexOf(NEWLINE);
     if (end >= 0) {
       const record = parseLine(buffer.subarray(0, end));
-      return record?.kind === 'message' ? { record, line: buffer.subarray(0, end), contentAt: end + 1 } : undefined;
+      if (record?.kind !== 'message') return undefined;
+      return { record, line: buffer.subarray(0, end), contentAt: end + 1, start: buffer.subarray(0, bytesRead) };
     }
     if (length >= Math.min(size, MAX_RECORD_LINE)) return undefined;
   }

@@ -5,7 +5,7 @@
 import fs from 'node:fs/promises';
 import type { Outcome } from '../mail/outcome.ts';
 import { errorCode, errorText } from '../base/text.ts';
-import { createDisk, isForeign, isThere, type Disk } from './disk.ts';
+import { createDisk, fileStat, isForeign, isThere, type Disk } from './disk.ts';
 import { treeHandle } from './handle.ts';
 import { deletedPath, folder, messagePath, segmentPath, statePath, type Layout } from './layout.ts';
 import { listSegments, tellUnreadable, type SegmentFiles } from './known-outcomes.ts';
@@ -129,7 +129,7 @@ export class QueueWalk {
       return undefined;
     }
     try {
-      const { size } = await file.stat();
+      const { size } = fileStat(file);
       const head = await readHead(file, size);
       if (!head || head.record.id !== id || size - head.contentAt !== head.record.length) {
         await this.#options.onCorrupt?.(paths.message, 'torn, foreign or damaged');
