@@ -18,7 +18,7 @@ export type Resolution = { readonly targets: readonly Target[] } | { readonly re
 /** MX records looked at, hosts asked for their addresses, addresses tried. */
 const MAX_RECORDS = 100;
 const MAX_HOSTS = 10;
-const MAX_TARGETS = 16;
+const MAX_TARGETS = 20;
 /** Time for one question to one server, in ms, and how often it is asked. */
 const QUESTION_MS = 5000;
 const TRIES = 2;
@@ -76,7 +76,7 @@ export class MxResolver {
     const answers = await Promise.all(asked.map(async (host) => ({ host, ...(await this.#addresses(host)) })));
     const all = answers.flatMap(({ host, addresses }) => addresses.map((address) => ({ host, address })));
     const allowed = this.#settings.allowPrivate ? all : all.filter(({ address }) => !isPrivateAddress(address));
-    const targets = allowed.slice(0, MAX_TARGETS).map((target) => ({ ...target, port: this.#settings.port }));
+    const targets = fairShare(allowed).map((target) => ({ ...target, port: this.#settings.port }));
     if (targets.length > 0) return { targets };
     if (answers.some(({ trouble }) => trouble)) return defer(`address of ${asked[0]} could not be looked up`);
     if (all.length > 0)
@@ -124,6 +124,12 @@ function canonical(exchange: string): string {
 function order(records: readonly { readonly host: string; readonly priority: number }[]): string[] {
   const sorted = shuffle(records).toSorted((a, b) => a.priority - b.priority);
   return [...new Set(sorted.map(({ host }) => host))];
+}
+
+/** As many of each host, so that one with many addresses leaves room for the others: at least one of each family. */
+function fairShare<T extends { readonly host: string }>(targets: readonly T[]): T[] {
+  const hosts = [...Map.groupBy(targets, ({ host }) => host).values()];
+  return hosts.flatMap((of) => of.slice(0, Math.floor(MAX_TARGETS / hosts.length)));
 }
 
 function shuffle<T>(list: readonly T[]): T[] {

@@ -108,6 +108,18 @@ describe('resolveDomain', () => {
     assert.deepEqual(addresses(await resolve('x.test', table)), ['192.1.2.1']);
   });
 
+  it('leaves room for every host where one has many addresses', async () => {
+    const many = Array.from({ length: 25 }, (_, n) => `192.1.2.${n}`);
+    const table = {
+      'x.test': { MX: ['1 a.test', '2 b.test'] },
+      'a.test': { A: many },
+      'b.test': { A: ['192.1.3.1'] },
+    };
+    const found = addresses(await resolve('x.test', table));
+    assert.equal(found.at(-1), '192.1.3.1');
+    assert.ok(found.length <= 20);
+  });
+
   it('asks for few of many hosts', async () => {
     const table: Record<string, Records> = {
       'x.test': { MX: Array.from({ length: 20 }, (_, n) => `${n} h${n}.test`) },

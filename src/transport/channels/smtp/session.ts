@@ -27,6 +27,8 @@ export interface OpenOptions {
   readonly settings: SessionSettings;
   /** Given: end soon. */
   readonly signal: AbortSignal;
+  /** From the connection to the reply to EHLO, where that is less than the settings allow. */
+  readonly patienceMs?: number | undefined;
 }
 
 /** Resolves with a session after EHLO, or with the reply that says why not. */
@@ -135,7 +137,7 @@ async function tryOpen(options: OpenOptions, tls: boolean): Promise<Attempt> {
   const socket = await dial(target, settings.connectMs, signal);
   if (socket instanceof Error) return connectionTrouble(socket, remote);
   const connection = new MailConnection(connectionOptions({ ...options, tls, socket }), settings.dataMs);
-  const error = await greet(connection, settings, signal);
+  const error = await greet(connection, options);
   if (error === undefined && connection.inSync) return new Session(connection, remote, settings);
   connection.close();
   if (error === undefined) return protocolError('more replies than commands', remote);
@@ -174,10 +176,9 @@ interface GreetError extends Error {
 /** From the connected socket to the reply to EHLO; undefined when all went well. */
 function greet(
   connection: MailConnection,
-  settings: SessionSettings,
-  signal: AbortSignal,
+  { settings, signal, patienceMs = Infinity }: OpenOptions,
 ): Promise<GreetError | undefined> {
-  const limit = settings.greetingMs + settings.commandMs;
+  const limit = Math.min(settings.greetingMs + settings.commandMs, patienceMs);
   return new Promise((resolve) => {
     const timer = setTimeout(() => finish(new Error(`no session after ${limit} ms`)), limit);
     const onEnd = (): void => finish(new Error('connection closed before a session began'));

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import net from 'node:net';
 import { describe, it } from 'node:test';
 import { parseNext } from '../../../../../src/transport/channels/smtp/next-hop.ts';
 import { startDnsStub } from '../../../../support/dns-stub.ts';
@@ -65,6 +66,30 @@ describe('delivery by MX', () => {
     assert.equal(server.sessions.length, 2);
   });
 
+  it('goes to the second host where the first takes the connection and stays silent', async () => {
+    await using dns = await startDnsStub(table);
+    await using server = await startScriptedServer();
+    await using _silent = await listenSilently('127.0.0.2', server.port);
+    const changes = { resolvers: [dns.address], port: server.port, connectMs: 500, greetingMs: 5000, commandMs: 5000 };
+    const deliverer = makeSessionDeliverer('mx:two.test', changes);
+    const result = await deliverer.deliver(makeJob(['a@two.test']), makeMessage(CONTENT));
+    await deliverer.close();
+    assert.equal(summarise(result)['a@two.test'], 'delivered 250 2.0.0', JSON.stringify(result));
+  });
+
+  it('goes to the second host where the first has many addresses that are all silent', async () => {
+    const silent = ['127.0.0.2', '127.0.0.3', '127.0.0.4', '127.0.0.5'];
+    await using dns = await startDnsStub({ ...table, 'first.test': { A: silent } });
+    await using server = await startScriptedServer();
+    await using stack = new AsyncDisposableStack();
+    for (const address of silent) stack.use(await listenSilently(address, server.port));
+    const changes = { resolvers: [dns.address], port: server.port, connectMs: 300 };
+    const deliverer = makeSessionDeliverer('mx:two.test', changes);
+    const result = await deliverer.deliver(makeJob(['a@two.test']), makeMessage(CONTENT));
+    await deliverer.close();
+    assert.equal(summarise(result)['a@two.test'], 'delivered 250 2.0.0', JSON.stringify(result));
+  });
+
   it('fails at once for a domain that takes no mail, without calling its bin troubled', async () => {
     await using dns = await startDnsStub(table);
     const deliverer = makeSessionDeliverer('mx:null.test', { resolvers: [dns.address] });
@@ -73,3 +98,15 @@ describe('delivery by MX', () => {
     assert.equal(result.trouble, undefined);
   });
 });
+
+/** Takes connections and never says a word. */
+async function listenSilently(address: string, port: number): Promise<AsyncDisposable> {
+  const sockets: net.Socket[] = [];
+  const server = net.createServer((socket) => void sockets.push(socket.on('error', () => {})));
+  await new Promise<void>((resolve) => server.listen(port, address, resolve));
+  const close = async (): Promise<void> => {
+    for (const socket of sockets) socket.destroy();
+    await new Promise((resolve) => server.close(resolve));
+  };
+  return { [Symbol.asyncDispose]: close };
+}
