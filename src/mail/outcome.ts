@@ -20,8 +20,8 @@ export interface Reply {
 export interface Hop {
   readonly channel: Channel;
   /**
-   * What the channel connects to or writes to. smtp: `[192.0.2.1]:25`, `[host.name]:25` (no MX lookup) or `mx:example.org`;
-   * lmtp: `unix:/path` or `[host]:24`; maildir: `example.org/user`; bounce: ''.
+   * What the channel connects to or writes to. smtp: `[192.0.2.1]:25`, `[host.name]:25` (no MX lookup), `mx:example.org`, or
+   * `route:example.org` for the MX of a domain that a route names instead of the recipient's; lmtp: `unix:/path` or `[host]:24`; maildir: `example.org/user`; bounce: ''.
    */
   readonly next: string;
 }

@@ -14,7 +14,8 @@ import { openSession, Session } from './session.ts';
 
 /** What a `next` says (see Hop.next). */
 type NextHop =
-  | { readonly kind: 'mx'; readonly domain: string }
+  /** `named`: by an operator, in a route; else it is the recipient's domain. */
+  | { readonly kind: 'mx'; readonly domain: string; readonly named: boolean }
   | { readonly kind: 'host'; readonly host: string; readonly port: number }
   | { readonly kind: 'path'; readonly path: string };
 
@@ -25,7 +26,8 @@ const GREETING_PATIENCE = 2;
 
 /** Undefined for what is no next hop of SMTP or LMTP. */
 export function parseNext(next: string, defaultPort: number): NextHop | undefined {
-  if (next.startsWith('mx:')) return { kind: 'mx', domain: next.slice(3) };
+  if (next.startsWith('mx:')) return { kind: 'mx', domain: next.slice(3), named: false };
+  if (next.startsWith('route:')) return { kind: 'mx', domain: next.slice(6), named: true };
   if (next.startsWith('unix:')) return { kind: 'path', path: next.slice(5) };
   const match = /^\[([^\]]+)\](?::(\d{1,5}))?$/.exec(next);
   if (match === null) return undefined;
@@ -66,7 +68,8 @@ async function resolveNext({ next, lmtp, settings, resolver }: NextHopOptions): 
   const hop = parseNext(next, lmtp ? 24 : settings.port);
   if (hop === undefined)
     return { reply: reply({ code: 451, status: '4.3.5', text: `next hop ${next} is not understood` }) };
-  if (hop.kind === 'mx') return resolver.resolveDomain(hop.domain);
+  if (hop.kind === 'mx')
+    return hop.named ? resolver.resolveNamedDomain(hop.domain) : resolver.resolveDomain(hop.domain);
   if (hop.kind === 'host') return resolver.resolveHost(hop.host, hop.port);
   const target: Target = { host: hop.path, address: hop.path };
   return { targets: [target] };

@@ -10,7 +10,8 @@ const CONTENT = 'Subject: x\r\n\r\nhello\r\n';
 
 describe('parseNext', () => {
   it('reads what a hop may say', () => {
-    assert.deepEqual(parseNext('mx:example.org', 25), { kind: 'mx', domain: 'example.org' });
+    assert.deepEqual(parseNext('mx:example.org', 25), { kind: 'mx', domain: 'example.org', named: false });
+    assert.deepEqual(parseNext('route:example.org', 25), { kind: 'mx', domain: 'example.org', named: true });
     assert.deepEqual(parseNext('[mail.example.org]:2525', 25), { kind: 'host', host: 'mail.example.org', port: 2525 });
     assert.deepEqual(parseNext('[192.0.2.1]', 25), { kind: 'host', host: '192.0.2.1', port: 25 });
     assert.deepEqual(parseNext('[2001:db8::1]:26', 25), { kind: 'host', host: '2001:db8::1', port: 26 });
@@ -88,6 +89,16 @@ describe('delivery by MX', () => {
     const result = await deliverer.deliver(makeJob(['a@two.test']), makeMessage(CONTENT));
     await deliverer.close();
     assert.equal(summarise(result)['a@two.test'], 'delivered 250 2.0.0', JSON.stringify(result));
+  });
+
+  it('waits, in trouble, where an operator named a host or domain that DNS does not know', async () => {
+    await using dns = await startDnsStub(table);
+    for (const next of ['[smarthost.test]:587', 'route:smarthost.test', 'route:null.test']) {
+      const deliverer = makeSessionDeliverer(next, { resolvers: [dns.address] });
+      const result = await deliverer.deliver(makeJob(['a@b.test']), makeMessage(CONTENT));
+      assert.deepEqual(summarise(result), { 'a@b.test': 'deferred 451 4.3.5' }, next);
+      assert.equal(result.trouble?.status, '4.3.5', next);
+    }
   });
 
   it('fails at once for a domain that takes no mail, without calling its bin troubled', async () => {
