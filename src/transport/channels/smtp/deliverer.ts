@@ -110,7 +110,7 @@ export class SessionDeliverer implements Deliverer {
     if (able.length === 0) return { verdicts: refused, again: [] };
     const kept = session.used > 0;
     let ahead = false;
-    const transcript = await session.transact({ ...parametersOf(message), recipients: able }, (so) => {
+    const transcript = await session.transact({ ...parametersOf(message, able), recipients: able }, (so) => {
       ahead = next !== undefined && this.#mayOverlap && session.overlaps && allAccepted(so);
       if (ahead) next?.();
     });
@@ -146,7 +146,10 @@ function allAccepted({ rcpt }: Transcript): boolean {
   return true;
 }
 
-function parametersOf(message: StoredMessage): Omit<Parameters<Session['transact']>[0], 'recipients'> {
+function parametersOf(
+  message: StoredMessage,
+  to: readonly string[],
+): Omit<Parameters<Session['transact']>[0], 'recipients'> {
   const { envelope, size, bytes } = message;
   return {
     sender: envelope.sender,
@@ -155,7 +158,7 @@ function parametersOf(message: StoredMessage): Omit<Parameters<Session['transact
     smtputf8: envelope.smtputf8 === true,
     ret: envelope.ret,
     envid: envelope.envid,
-    rcptParameters: rcptParameters(envelope.recipients),
+    rcptParameters: rcptParameters(envelope.recipients, to),
     content: bytes ?? message.stream(),
     // Only of what is in memory the checksum was verified.
     plain: bytes !== undefined && envelope.plain === true,

@@ -218,6 +218,14 @@ describe('no report is made', () => {
     assert.doesNotMatch(text, /a@b\.test/);
   });
 
+  it('of recipients that an alias put in, where the sender wants none about any', async () => {
+    const list = (notify?: string[]) => ({ address: 'list@test.example', ...(notify && { dsn: { notify } }) });
+    const never = { recipients: [list(['NEVER'])] };
+    assert.equal((await report({ envelope: never })).result.verdicts[0]?.state, 'dropped');
+    const some = { recipients: [{ address: 'x@b.test', dsn: { notify: ['NEVER'] } }, list()] };
+    assert.equal((await report({ envelope: some })).result.verdicts[0]?.state, 'bounced');
+  });
+
   it('while the queue has no room: the failure waits, and keeps its reason', async () => {
     const { result, log } = await report({ commitError: new StorageFull('full') });
     assert.equal(result.verdicts[0]?.state, 'deferred');
