@@ -23,8 +23,9 @@ export interface Screened {
 export function screenAddresses(sender: string, recipients: readonly string[]): Screened {
   if (UNSENDABLE.test(sender))
     return refuseAll(recipients, reply({ code: 553, status: '5.1.7', text: 'sender address cannot be sent' }));
-  const able = recipients.filter((recipient) => recipient !== '' && !UNSENDABLE.test(recipient));
-  const refused = recipients.filter((recipient) => !able.includes(recipient));
+  const isAble = (recipient: string): boolean => recipient !== '' && !UNSENDABLE.test(recipient);
+  const able = recipients.filter(isAble);
+  const refused = able.length === recipients.length ? [] : recipients.filter((recipient) => !isAble(recipient));
   const why = reply({ code: 553, status: '5.1.3', text: 'recipient address cannot be sent' });
   return { able, refused: refused.length === 0 ? [] : [verdictOf(refused, why)] };
 }
