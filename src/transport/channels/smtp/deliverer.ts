@@ -15,7 +15,7 @@ import type { Deliverer, DeliveryResult, RecipientVerdict } from '../../delivere
 import { mergeVerdicts, reply, verdictOf } from '../../replies.ts';
 import { rcptParameters } from './dsn-parameters.ts';
 import { isStale, judge, type Judgement } from './judge.ts';
-import { screenAddresses, screenForSession } from './screen.ts';
+import { readStart, screenAddresses, screenForSession } from './screen.ts';
 import type { Session } from './session.ts';
 import type { Transcript } from './transcript.ts';
 
@@ -106,7 +106,8 @@ export class SessionDeliverer implements Deliverer {
         trouble: session.trouble ? session.reply : undefined,
       };
     }
-    const { able, refused } = screenForSession(session, message, batch);
+    const start = message.envelope.smtputf8 === true ? await readStart(session, message) : message.bytes;
+    const { able, refused } = screenForSession(session, message, batch, start);
     if (able.length === 0) return { verdicts: refused, again: [] };
     const kept = session.used > 0;
     let ahead = false;

@@ -20,6 +20,11 @@ const MAX_REPLY = 64 * 1024;
 const QUIT_MS = 2000;
 /** Slowest next hop that gets a whole message, in bytes a millisecond. */
 const MIN_RATE = 50;
+/**
+ * For each recipient, in ms: a next hop may look each of them up somewhere. RFC 5321 section 4.5.3.2.3 allows 5 minutes, but a
+ * hundred of those would outlast the hour after which the scheduler takes a worker for stuck.
+ */
+const RCPT_MS = 15_000;
 
 export interface OpenOptions {
   readonly target: Target;
@@ -82,7 +87,9 @@ export class Session {
     const { commandMs, dataMs } = this.#settings;
     this.used += 1;
     // The answer that the message before still waits for comes out of this time as well.
-    const limit = commandMs + dataMs + transaction.size / MIN_RATE + (this.#connection.overlaps ? dataMs : 0);
+    const before = this.#connection.overlaps ? dataMs : 0;
+    const limit =
+      commandMs + RCPT_MS * (transaction.recipients.length - 1) + dataMs + transaction.size / MIN_RATE + before;
     const timer = setTimeout(() => this.#fail(`transaction took longer than ${Math.round(limit)} ms`), limit);
     const transcript = await this.#connection.transact(transaction, sent);
     clearTimeout(timer);
