@@ -67,6 +67,12 @@ export function findAlias(address: string, has: (name: string) => boolean): stri
   return undefined;
 }
 
+/** The address behind an empty tag, which only we know the meaning of: `root@domain` for `root+@domain`. */
+export function withoutEmptyTag(address: string): string {
+  const local = localOf(address);
+  return local.length > 1 && local.endsWith('+') ? `${local.slice(0, -1)}@${domainOf(address)}` : address;
+}
+
 /** As `aliases:12: sales: what is wrong`. */
 export function formatAliasProblem(problem: AliasProblem): string {
   return `${problem.file}:${problem.line}: ${problem.key === '' ? '' : `${problem.key}: `}${problem.message}`;

@@ -31,6 +31,8 @@ export interface SessionDelivererOptions {
   /** Ends early, with a reply, when the signal is given. */
   readonly open: (signal: AbortSignal) => Promise<Opened>;
   readonly idleMs: number;
+  /** What stands in RCPT for a recipient, where that is not its address in the queue. */
+  readonly onWire?: ((recipient: string) => string) | undefined;
 }
 
 export class SessionDeliverer implements Deliverer {
@@ -111,10 +113,13 @@ export class SessionDeliverer implements Deliverer {
     if (able.length === 0) return { verdicts: refused, again: [] };
     const kept = session.used > 0;
     let ahead = false;
-    const transcript = await session.transact({ ...parametersOf(message, able), recipients: able }, (so) => {
-      ahead = next !== undefined && this.#mayOverlap && session.overlaps && allAccepted(so);
-      if (ahead) next?.();
-    });
+    const transcript = await session.transact(
+      { ...parametersOf(message, able), recipients: able, onWire: this.#options.onWire },
+      (so) => {
+        ahead = next !== undefined && this.#mayOverlap && session.overlaps && allAccepted(so);
+        if (ahead) next?.();
+      },
+    );
     if (ahead && transcript.final === undefined) this.#mayOverlap = false;
     if (kept && !fresh && !this.#closing.signal.aborted && isStale(transcript)) {
       session.abort();
