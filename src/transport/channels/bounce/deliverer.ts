@@ -18,6 +18,7 @@ import { StorageFull, type Handle, type Store, type StoredMessage } from '../../
 import type { Deliverer, DeliveryResult, RecipientVerdict } from '../../deliverer.ts';
 import { mergeVerdicts, reply } from '../../replies.ts';
 import { composeReport } from './compose.ts';
+import { presentable } from './fields.ts';
 import { quoteMessage } from './quote.ts';
 import type { Report, ReportedRecipient } from './report.ts';
 
@@ -90,7 +91,15 @@ export class BounceDeliverer implements Deliverer {
     const { store, hostname, lifetime } = this.#options;
     const id = store.nextId();
     const now = Date.now();
-    const report = { kind, id, hostname, now, lifetime, envelope: message.envelope, recipients: told };
+    const report = {
+      kind,
+      id,
+      hostname,
+      now,
+      lifetime,
+      envelope: message.envelope,
+      recipients: told.map((one) => ({ ...one, reply: presentable(one.reply) })),
+    };
     const { bytes, eightBit } = composeReport(report, await quoteMessage(message, kind));
     const envelope = reportEnvelope(report, message.id, eightBit);
     const draft = store.draft(id);

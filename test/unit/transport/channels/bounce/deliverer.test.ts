@@ -116,6 +116,16 @@ describe('a report of failure', () => {
     assert.ok(parts[2]?.includes(CONTENT));
   });
 
+  it('names no path of this machine', async () => {
+    const path = '/run/dovecot/lmtp';
+    const answer: Reply = { code: 554, status: '5.2.0', text: `connect ENOENT ${path}`, remote: `unix:${path}` };
+    const { text, result } = await report({ job: { failures: [{ to: ['a@b.test'], reply: answer }] } });
+    assert.doesNotMatch(text, /dovecot|unix:|Remote-MTA/);
+    assert.match(text, /the local mail store said: 554 5\.2\.0 connect\s+ENOENT/);
+    assert.match(text, /^Diagnostic-Code: smtp; 554 5\.2\.0 connect ENOENT/m);
+    assert.deepEqual(result.verdicts[0]?.reply, answer, 'the log and the queue keep it');
+  });
+
   it('gives each recipient its own answer', async () => {
     const other: Reply = { code: 552, status: '5.2.2', text: 'full' };
     const failures = [
