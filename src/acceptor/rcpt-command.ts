@@ -35,12 +35,12 @@ export function addRecipient(line: string, transaction: Transaction, rules: Rcpt
   if (address === undefined) {
     return refusal(501, '5.1.3', 'recipient-syntax', `Bad recipient address: ${command.why ?? 'the address is empty'}`);
   }
-  if (UNSENDABLE.test(address.local))
-    return refusal(553, '5.1.3', 'recipient-syntax', 'This address cannot be sent to');
   const key = rules.policy.identityOf(address);
   if (isFull(transaction, key, rules.recipients)) return tooManyRecipients(rules.recipients);
   const refused = rules.policy.judge(address, rules.trusted);
   if (refused !== undefined) return refused;
+  if (UNSENDABLE.test(address.local))
+    return refusal(553, '5.1.3', 'recipient-syntax', 'This address cannot be sent to');
   const recipient: Recipient = { address: address.address, ...(Object.keys(dsn).length > 0 && { dsn }) };
   transaction.recipients.set(key, recipient);
   transaction.accepted += 1;
