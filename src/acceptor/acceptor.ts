@@ -102,15 +102,13 @@ export async function startAcceptor(worker: Worker): Promise<Role> {
 
 function makeState(worker: Worker, store: Store, handOn: HandOn): DeskState {
   const { config, log } = worker;
-  const inNetworks = compileNetworks(config.relay.networks);
   return {
     config,
     log,
     limits: new SessionLimits(config.limits),
     clock: new SessionClock(),
     policy: new RecipientPolicy(config, readAliasNames(), (run) => readDrillLease(run) !== undefined),
-    // A client on a Unix socket has no address: the mode of its folder has let it in.
-    isTrusted: (ip) => ip === '' || inNetworks(ip),
+    isTrusted: compileNetworks(config.relay.networks),
     closed: () => {
       if (!store.hasRoom()) return REFUSALS.noRoom;
       return handOn.outstanding >= config.limits.outstanding ? REFUSALS.busy : undefined;

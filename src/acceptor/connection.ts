@@ -102,6 +102,7 @@ export class FarmConnection extends SMTPConnection {
     parser.oncommand = (command, callback) => this._onCommand(command, callback);
     parser.onoverlong = (callback) => this.#answer(TOO_LONG, callback);
     parser.onearlydata = () => this.#refuseEarlyData();
+    parser.once('finish', () => this.#finish(parser));
     parser.on('error', () => this.refuse(refusal(421, '4.7.0', 'long-line', TOO_LONG.text)));
     return parser;
   }
@@ -168,6 +169,7 @@ export class FarmConnection extends SMTPConnection {
       });
     }
     this.#waiting = performance.now();
+    if (socket.readyState === 'writeOnly') showAsOpen(socket);
     super.send(code, data, typeof data === 'string' && STATUS.test(data) ? false : context);
     if (code >= 500 && this.#countsErrors) this.#countError();
   }
@@ -220,6 +222,11 @@ export class FarmConnection extends SMTPConnection {
     if (first) this.#desk.leave(this);
   }
 
+  /** The client ended its side, and all that it sent is answered: nobody waits for anything any more. */
+  #finish(parser: StrictStream): void {
+    if (this._parser === parser && !this._closed) this.close();
+  }
+
   #answer(refused: Refusal, callback: () => void, recipient?: string): void {
     this.refuse(refused, recipient);
     // Not at once, as smtp-server does for bad commands: a flood of them must not starve other sessions.
@@ -252,6 +259,11 @@ export class FarmConnection extends SMTPConnection {
     this.#errors += 1;
     if (this.#errors === this.#desk.errors) this.refuse(REFUSALS.tooManyErrors);
   }
+}
+
+/** smtp-server answers on sockets that are open to both sides only; whoever ended its own side waits for answers as well. */
+function showAsOpen(socket: Socket | TLSSocket): void {
+  Object.defineProperty(socket, 'readyState', { get: () => (socket.writable ? 'open' : 'closed') });
 }
 
 function noop(): void {

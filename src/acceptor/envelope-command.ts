@@ -7,6 +7,9 @@
  */
 import { parseAddress, type Address } from '../mail/address.ts';
 
+/** In quotes they are part of a name, but many servers end the path there: no next hop is ever given such an address. */
+export const UNSENDABLE = /[<>]/;
+
 /** Keys in upper case; a Map, so that no keyword can be a property of something. */
 export type Parameters = ReadonlyMap<string, string | true>;
 

@@ -19,6 +19,7 @@ export interface DeskState {
   readonly limits: SessionLimits;
   readonly clock: SessionClock;
   readonly policy: RecipientPolicy;
+  /** Clients of this address may relay. */
   readonly isTrusted: (ip: string) => boolean;
   readonly closed: () => Refusal | undefined;
   /** Figures. */
@@ -53,7 +54,8 @@ export class Desk implements SessionDesk {
     this.sessionMs = limits.sessionMs;
     this.policy = state.policy;
     this.closed = state.closed;
-    this.isTrusted = state.isTrusted;
+    // Who reaches a Unix socket was let in by the mode of its folder. A TCP client without an address is gone already.
+    this.isTrusted = listener.address.startsWith('unix:') ? () => true : state.isTrusted;
   }
 
   admit(connection: FarmConnection): Refusal | undefined {
@@ -86,7 +88,7 @@ export class Desk implements SessionDesk {
     if (transaction === undefined) throw new TypeError('data without a transaction');
     const received = Date.now();
     const origin = this.#origin(connection);
-    const [only] = transaction.recipients.keys();
+    const [only] = transaction.recipients.values();
     const tls = connection.tlsOptions === false ? undefined : connection.tlsOptions;
     return {
       envelope: envelopeOf(transaction, origin, received),
@@ -96,7 +98,7 @@ export class Desk implements SessionDesk {
         date: received,
         ...(origin.helo !== undefined && { from: origin.helo }),
         ...(origin.ip !== undefined && { ip: origin.ip }),
-        ...(transaction.recipients.size === 1 && only !== undefined && { for: only }),
+        ...(transaction.recipients.size === 1 && only !== undefined && { for: only.address }),
         ...(tls !== undefined && { tls: `${tls.version} ${tls.name}` }),
       },
     };

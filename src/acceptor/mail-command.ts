@@ -2,7 +2,7 @@
  * MAIL FROM: opens a transaction, or says why not. Everything that the server as a whole may refuse (disk, back-pressure)
  * is refused here, where it costs the client least.
  */
-import { parsePathCommand, type Parameters } from './envelope-command.ts';
+import { parsePathCommand, UNSENDABLE, type Parameters } from './envelope-command.ts';
 import { refusal, tooLarge, type Refusal } from './replies.ts';
 import type { Transaction } from './transaction.ts';
 
@@ -25,6 +25,8 @@ export function openTransaction(line: string, rules: MailRules): Transaction | R
   if (refused !== undefined) return refused;
   if (command.needsUtf8) return refusal(553, '5.6.7', 'utf8', 'This sender address needs SMTPUTF8 at MAIL');
   if (why !== undefined) return refusal(501, '5.1.7', 'sender-syntax', `Bad sender address: ${why}`);
+  if (address !== undefined && UNSENDABLE.test(address.local))
+    return refusal(553, '5.1.7', 'sender-syntax', 'This sender address cannot be passed on');
   const closed = rules.closed();
   if (closed !== undefined) return closed;
   const body = upper(parameters, 'BODY') as '7BIT' | '8BITMIME' | undefined;

@@ -2,7 +2,7 @@
  * RCPT TO: adds one recipient to the transaction, or says why not. A refused recipient never changes the others.
  */
 import type { Recipient, RecipientDsn } from '../mail/envelope.ts';
-import { parsePathCommand, type Parameters } from './envelope-command.ts';
+import { parsePathCommand, UNSENDABLE, type Parameters } from './envelope-command.ts';
 import type { RecipientPolicy } from './recipient-policy.ts';
 import { refusal, tooManyRecipients, type Refusal } from './replies.ts';
 import type { Transaction } from './transaction.ts';
@@ -35,15 +35,21 @@ export function addRecipient(line: string, transaction: Transaction, rules: Rcpt
   if (address === undefined) {
     return refusal(501, '5.1.3', 'recipient-syntax', `Bad recipient address: ${command.why ?? 'the address is empty'}`);
   }
-  if (transaction.recipients.size >= rules.recipients && !transaction.recipients.has(address.address)) {
-    return tooManyRecipients(rules.recipients);
-  }
+  const key = rules.policy.identityOf(address);
+  if (isFull(transaction, key, rules.recipients)) return tooManyRecipients(rules.recipients);
   const refused = rules.policy.judge(address, rules.trusted);
   if (refused !== undefined) return refused;
+  if (UNSENDABLE.test(address.local))
+    return refusal(553, '5.1.3', 'recipient-syntax', 'This address cannot be sent to');
   const recipient: Recipient = { address: address.address, ...(Object.keys(dsn).length > 0 && { dsn }) };
-  transaction.recipients.set(address.address, recipient);
+  transaction.recipients.set(key, recipient);
   transaction.accepted += 1;
   return undefined;
+}
+
+/** Who is named again takes no place, but LMTP owes an answer for each time: as many again are borne with. */
+function isFull({ recipients, accepted }: Transaction, key: string, most: number): boolean {
+  return (recipients.size >= most && !recipients.has(key)) || accepted >= 2 * most;
 }
 
 /** RFC 3461 sections 4.1 and 4.2. */

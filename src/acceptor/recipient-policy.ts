@@ -6,9 +6,10 @@
  * bounce as unknown is refused here, while the client still listens: no backscatter.
  */
 import type { Config } from '../config/config.ts';
-import type { Address } from '../mail/address.ts';
+import { identityOf, type Address } from '../mail/address.ts';
+import { findAlias } from '../mail/aliases.ts';
 import { DRILL_DOMAIN, isDrillRun } from '../mail/drill-address.ts';
-import { compileMailboxes, withoutTag, type FindMailbox } from '../mail/mailboxes.ts';
+import { compileMailboxes, type FindMailbox } from '../mail/mailboxes.ts';
 import { parseMatch, parseVia, type Match, type Via } from '../mail/route.ts';
 import { refusal, type Refusal } from './replies.ts';
 
@@ -33,6 +34,8 @@ const ROUTE_IN_NAME = refusal(
   'sender-route',
   'Relaying denied: addresses with a route in the local part (% or ! or @) are not passed on',
 );
+
+const ROUTE = /[%!@]/;
 
 interface Rule {
   readonly match: Match;
@@ -70,19 +73,27 @@ export class RecipientPolicy {
 
   /** Undefined when the recipient is welcome. `trusted`: the client may relay. */
   judge(address: Address, trusted: boolean): Refusal | undefined {
-    if (this.#local.has(address.domain)) return this.#judgeLocal(address);
+    if (this.#local.has(address.domain)) return this.#judgeLocal(address, trusted);
     if (address.domain === DRILL_DOMAIN && isDrillRun(address.local) && this.#isDrill(address.local)) return undefined;
     if (!trusted && !this.#relays(address.domain)) return RELAY_DENIED;
-    if (!trusted && /[%!@]/.test(address.local)) return ROUTE_IN_NAME;
+    if (!trusted && ROUTE.test(address.local)) return ROUTE_IN_NAME;
     return this.#follow(address, this.#ruleFor(address));
   }
 
+  /** One name for the spellings of one recipient. */
+  identityOf(address: Address): string {
+    return identityOf(address.address, (domain) => this.#local.has(domain));
+  }
+
   /** As the router goes: aliases first, then a route for the domain or the address, then the mailboxes. */
-  #judgeLocal(address: Address): Refusal | undefined {
+  #judgeLocal(address: Address, trusted: boolean): Refusal | undefined {
     const name = address.local.toLowerCase();
-    if (name === 'postmaster' || this.#isAlias(name, address.domain)) return undefined;
+    if (name === 'postmaster' || findAlias(address.address, this.#hasAlias) !== undefined) return undefined;
     const rule = this.#ruleFor(address, 'local');
-    return rule === undefined ? this.#judgeMailbox(address) : this.#follow(address, rule);
+    if (rule === undefined) return this.#judgeMailbox(address);
+    // Behind a hop stands another server, which trusts us and may read a route in the name.
+    if (rule.via.kind === 'hop' && !trusted && ROUTE.test(address.local)) return ROUTE_IN_NAME;
+    return this.#follow(address, rule);
   }
 
   /** A route that bounces says so here, where the client hears it. */
@@ -95,10 +106,6 @@ export class RecipientPolicy {
 
   #judgeMailbox({ local, domain }: Address): Refusal | undefined {
     return this.#findMailbox(local, domain) === undefined ? UNKNOWN_USER : undefined;
-  }
-
-  #isAlias(name: string, domain: string): boolean {
-    return [name, withoutTag(name)].some((one) => this.#hasAlias(one) || this.#hasAlias(`${one}@${domain}`));
   }
 
   #ruleFor({ address, domain }: Address, where: 'local' | 'elsewhere' = 'elsewhere'): Rule | undefined {

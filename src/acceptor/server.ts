@@ -34,6 +34,9 @@ type DataCallback = (error?: Error | null, message?: string | string[]) => void;
 const HANDSHAKE_MS = 30_000;
 const DISABLED = ['AUTH', 'WIZ', 'SHELL', 'KILL', 'XCLIENT', 'XFORWARD'];
 
+/** An option of net.createServer(), which gets all that smtp-server got. */
+const ANSWER_TO_THE_END = { allowHalfOpen: true };
+
 export class FarmServer extends SMTPServer {
   readonly #options: ServerOptions;
   #lastTrouble = -Infinity;
@@ -57,6 +60,8 @@ export class FarmServer extends SMTPServer {
       hideENHANCEDSTATUSCODES: false,
       hideDSN: false,
       logger: false,
+      // A client may end its side and wait for the answers: our side ends when all it sent is answered (FarmConnection).
+      ...ANSWER_TO_THE_END,
     });
     this.#options = options;
     this.on('error', (error: Error) => this.#trouble(error));

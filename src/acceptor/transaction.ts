@@ -12,7 +12,7 @@ export interface Transaction {
   readonly body?: '7BIT' | '8BITMIME';
   readonly ret?: 'FULL' | 'HDRS';
   readonly envid?: string;
-  /** By address: a recipient that is named twice gets one copy. */
+  /** By identity: a recipient that is named twice gets one copy, whatever the case of its letters. */
   readonly recipients: Map<string, Recipient>;
   /** RCPT commands answered 250: LMTP owes that many answers after the data (RFC 2033 section 4.2). */
   accepted: number;

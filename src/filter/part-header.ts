@@ -21,8 +21,8 @@ const TAB = 0x09;
 const COLON = 0x3a;
 const LOWER_C = 0x63;
 
-/** Longest field name of interest, `content-transfer-encoding`, with room for white space. */
-const MAX_NAME = 40;
+/** Longest field name of interest, `content-transfer-encoding`, and no blanks. */
+const MAX_NAME = 25;
 
 const MESSAGE_TYPES: ReadonlySet<string> = new Set(['message/rfc822', 'message/global', 'message/news']);
 
@@ -45,12 +45,15 @@ export class PartHeader {
     this.fields += 1;
     // All fields of interest begin with Content-.
     if (((buf[from] ?? 0) | 0x20) !== LOWER_C) return;
-    const colon = buf.subarray(from, Math.min(to, from + MAX_NAME)).indexOf(COLON);
+    const colon = buf.subarray(from, to).indexOf(COLON);
     if (colon < 0) return;
-    this.#name = buf
+    // Any number of blanks may stand before the colon: many mail programs read over them.
+    const name = buf
       .toString('latin1', from, from + colon)
-      .trim()
+      .trimEnd()
       .toLowerCase();
+    if (name.length > MAX_NAME) return;
+    this.#name = name;
     this.#pieces = [buf.toString('latin1', from + colon + 1, to)];
   }
 

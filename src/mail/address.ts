@@ -68,6 +68,11 @@ export function localOf(address: string): string {
   return address.slice(0, Math.max(0, address.lastIndexOf('@')));
 }
 
+/** Two spellings of one recipient of a local domain are one: its local parts do not care for case. */
+export function identityOf(address: string, isLocal: (domain: string) => boolean): string {
+  return isLocal(domainOf(address)) ? address.toLowerCase() : address;
+}
+
 /** True for `<>`: the sender of bounces, which never gets one. */
 export function isNullSender(address: string): boolean {
   return address === '' || address === '<>';

@@ -6,7 +6,8 @@
  * A line that cannot be read is reported and left out; the lines around it stay.
  */
 import { oneLine } from '../base/text.ts';
-import { parseAddress } from './address.ts';
+import { domainOf, localOf, parseAddress } from './address.ts';
+import { withoutTag } from './mailboxes.ts';
 
 /** One line that was left out, and why. */
 export interface AliasProblem {
@@ -46,6 +47,30 @@ export function parseAliases(text: string, file: string): ParsedAliases {
     else table.set(parsed.key, parsed.targets);
   }
   return { table, problems };
+}
+
+/**
+ * The alias of a local address, as parseAddress() makes it: with its tag or without, of its domain or of every local one.
+ * One function for who refuses recipients and who expands them: where two disagree, mail is taken and then bounced. An
+ * empty tag, `sales+@domain`, is never an alias: it stands for the mailbox behind an alias that names itself.
+ */
+export function findAlias(address: string, has: (name: string) => boolean): string | undefined {
+  const domain = domainOf(address);
+  const local = localOf(address).toLowerCase();
+  if (local.endsWith('+')) return undefined;
+  const base = withoutTag(local);
+  for (const name of base === local ? [local] : [local, base]) {
+    const full = `${name}@${domain}`;
+    if (has(full)) return full;
+    if (has(name)) return name;
+  }
+  return undefined;
+}
+
+/** The address behind an empty tag, which only we know the meaning of: `root@domain` for `root+@domain`. */
+export function withoutEmptyTag(address: string): string {
+  const local = localOf(address);
+  return local.length > 1 && local.endsWith('+') ? `${local.slice(0, -1)}@${domainOf(address)}` : address;
 }
 
 /** As `aliases:12: sales: what is wrong`. */

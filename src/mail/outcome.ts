@@ -21,7 +21,8 @@ export interface Hop {
   readonly channel: Channel;
   /**
    * What the channel connects to or writes to. smtp: `[192.0.2.1]:25`, `[host.name]:25` (no MX lookup), `mx:example.org`,
-   * or `drill:RUN` for the sink of a drill that runs on this machine; lmtp: `unix:/path` or `[host]:24`; maildir: `example.org/user`; bounce: ''.
+   * `route:example.org` for the MX of a domain that a route names instead of the recipient's, or `drill:RUN` for the sink of a drill
+   * that runs on this machine; lmtp: `unix:/path` or `[host]:24`; maildir: `example.org/user`; bounce: ''.
    */
   readonly next: string;
 }

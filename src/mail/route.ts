@@ -74,7 +74,7 @@ function readSmtp(rest: string): Via | undefined {
 
 function readMxDomain(text: string): string | undefined {
   const domain = readName(text);
-  return domain === undefined ? undefined : `mx:${domain}`;
+  return domain === undefined ? undefined : `route:${domain}`;
 }
 
 function readLmtp(rest: string): Via | undefined {

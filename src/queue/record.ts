@@ -68,7 +68,9 @@ export function endLine(records: number): Buffer {
   return finishLine(`"v":${RECORD_VERSION},"end":${records}}`, 0);
 }
 
+/** Throws where the line could not be read back: an outcome that is written and then passed over is worse than none. */
 export function outcomeLine(id: QueueId, outcomes: readonly Outcome[]): Buffer {
+  if (!outcomes.every(isOutcome)) throw new TypeError(`not an outcome of ${id}`);
   return finishLine(`"v":${RECORD_VERSION},"id":"${id}","outcomes":${JSON.stringify(outcomes)}}`, 0);
 }
 

@@ -6,7 +6,7 @@
  * an empty tag, `root+@domain`, which is never expanded again. Otherwise the address would be expanded and still waiting
  * at the same time, and a crash could send the mail to everybody twice, or to the mailbox not at all.
  */
-import type { AliasTable } from '../mail/aliases.ts';
+import { findAlias, type AliasTable } from '../mail/aliases.ts';
 import { domainOf, localOf } from '../mail/address.ts';
 import { withoutTag } from '../mail/mailboxes.ts';
 import type { Reply } from '../mail/outcome.ts';
@@ -36,29 +36,11 @@ const TOO_MANY: Reply = { code: 550, status: '5.2.4', text: 'This address expand
 export function expandAddress(address: string, rules: AliasRules): Expansion {
   const domain = domainOf(address);
   if (rules.aliases.size === 0 || !rules.isLocal(domain)) return PLAIN;
-  const key = findAlias(address, domain, rules);
+  const key = findAlias(address, (name) => rules.aliases.has(name));
   if (key === undefined) return PLAIN;
   const walk = new AliasWalk(rules);
   const trouble = walk.follow(key, domain);
   return trouble === undefined ? { kind: 'into', into: [...walk.leaves.values()] } : { kind: 'failed', reply: trouble };
-}
-
-/** Two spellings of one recipient of a local domain are one: its local parts do not care for case. */
-export function identityOf(address: string, isLocal: (domain: string) => boolean): string {
-  return isLocal(domainOf(address)) ? address.toLowerCase() : address;
-}
-
-/** The alias of an address: with its tag or without, of its domain or of every local one. */
-function findAlias(address: string, domain: string, rules: AliasRules): string | undefined {
-  const local = localOf(address).toLowerCase();
-  if (local.endsWith('+')) return undefined;
-  const base = withoutTag(local);
-  for (const name of base === local ? [local] : [local, base]) {
-    const full = `${name}@${domain}`;
-    if (rules.aliases.has(full)) return full;
-    if (rules.aliases.has(name)) return name;
-  }
-  return undefined;
 }
 
 class AliasWalk {
@@ -94,7 +76,7 @@ class AliasWalk {
   #visit(address: string, from: string): Reply | undefined {
     const domain = domainOf(address);
     const local = this.#rules.isLocal(domain);
-    const key = local ? findAlias(address, domain, this.#rules) : undefined;
+    const key = local ? findAlias(address, (name) => this.#rules.aliases.has(name)) : undefined;
     if (key === undefined) return this.#addLeaf(local ? address.toLowerCase() : address);
     if (key === from) return this.#addLeaf(`${withoutTag(localOf(address)).toLowerCase()}+@${domain}`);
     return this.follow(key, domain);

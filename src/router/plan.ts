@@ -6,7 +6,8 @@
  */
 import type { Envelope } from '../mail/envelope.ts';
 import type { Hop, Reply } from '../mail/outcome.ts';
-import { expandAddress, identityOf, type AliasRules } from './expand.ts';
+import { identityOf } from '../mail/address.ts';
+import { expandAddress, type AliasRules } from './expand.ts';
 import { failWith, type Destination, type RoutingTable } from './table.ts';
 
 /** As Part of src/ipc/messages.ts, the fields that a router fills. */

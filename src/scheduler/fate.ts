@@ -146,9 +146,9 @@ function bounceFacts(failures: readonly Failure[], attempts: number): PartFacts 
 
 const UNKNOWN: Reply = { code: 451, status: '4.0.0', text: 'no reason was given' };
 
-/** RFC 3463 4.4.7: delivery time expired. The last answer says why. */
+/** RFC 3463 4.4.7: delivery time expired. These are our words, so no remote; the last answer stands whole within them. */
 function expiredReply(last: Reply | undefined): Reply {
-  const because = last ? `; the last answer was: ${last.text}` : '';
-  const text = `could not be delivered in time${because}`.slice(0, 1000);
-  return { code: 554, status: '5.4.7', text, ...(last?.remote ? { remote: last.remote } : {}) };
+  const by = last?.remote === undefined || last.remote.startsWith('unix:') ? '' : ` from ${last.remote}`;
+  const because = last ? `; the last answer${by} was: ${last.code} ${last.status} ${last.text}` : '';
+  return { code: 554, status: '5.4.7', text: `could not be delivered in time${because}`.slice(0, 1000) };
 }

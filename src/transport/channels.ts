@@ -2,6 +2,8 @@
 import type { Config } from '../config/config.ts';
 import type { HandOn } from '../ipc/hand-on.ts';
 import type { Logger } from '../log/logger.ts';
+import { domainOf } from '../mail/address.ts';
+import { withoutEmptyTag } from '../mail/aliases.ts';
 import type { Hop } from '../mail/outcome.ts';
 import type { Store } from '../queue/store.ts';
 import { BounceDeliverer } from './channels/bounce/deliverer.ts';
@@ -28,13 +30,17 @@ export function channelMaker(parts: ChannelParts): (hop: Hop) => Deliverer {
   const settings: SessionSettings = { hostname, ...config.smtp };
   const resolver = new MxResolver(settings);
   const syncs = new DirectorySyncs();
+  const local = new Set(config.domains.local.map((domain) => domain.toLowerCase()));
+  // Elsewhere a tag, also an empty one, is the recipient's own affair.
+  const onWire = (recipient: string): string =>
+    local.has(domainOf(recipient)) ? withoutEmptyTag(recipient) : recipient;
   return ({ channel, next }) => {
     switch (channel) {
       case 'smtp':
       case 'lmtp': {
         const open = (signal: AbortSignal) =>
           openNextHop({ next, lmtp: channel === 'lmtp', settings, resolver, signal });
-        return new SessionDeliverer({ open, idleMs: settings.idleMs });
+        return new SessionDeliverer({ open, idleMs: settings.idleMs, onWire });
       }
       case 'maildir':
         return new MaildirDeliverer({ root: config.maildir.root, hostname, syncs });

@@ -10,6 +10,7 @@ import { errorCode } from '../base/text.ts';
 import type { Reply } from '../mail/outcome.ts';
 import type { Target } from './channels/smtp/dial.ts';
 import { isPrivateAddress } from '../mail/private-address.ts';
+import { addressesFromHosts } from './hosts-file.ts';
 import { reply } from './replies.ts';
 import type { SessionSettings } from './settings.ts';
 
@@ -18,7 +19,7 @@ export type Resolution = { readonly targets: readonly Target[] } | { readonly re
 /** MX records looked at, hosts asked for their addresses, addresses tried. */
 const MAX_RECORDS = 100;
 const MAX_HOSTS = 10;
-const MAX_TARGETS = 16;
+const MAX_TARGETS = 20;
 /** Time for one question to one server, in ms, and how often it is asked. */
 const QUESTION_MS = 5000;
 const TRIES = 2;
@@ -30,10 +31,12 @@ type MxSettings = Pick<SessionSettings, 'hostname' | 'port' | 'family' | 'allowP
 
 export class MxResolver {
   readonly #settings: MxSettings;
+  readonly #hostsFile: string;
   readonly #resolver = new Resolver({ timeout: QUESTION_MS, tries: TRIES });
 
-  constructor(settings: MxSettings) {
+  constructor(settings: MxSettings, hostsFile = '/etc/hosts') {
     this.#settings = settings;
+    this.#hostsFile = hostsFile;
     const { resolvers } = settings;
     if (resolvers.length > 0) this.#resolver.setServers([...resolvers]);
   }
@@ -54,14 +57,22 @@ export class MxResolver {
     return this.#toTargets(order(usable), `no MX of ${domain} has an address`);
   }
 
-  /** The addresses of one host, named by an operator: any address is good, also of this machine. */
+  /** As resolveDomain(), for a domain that an operator named: never final, or one slip of the pen would bounce all mail. */
+  async resolveNamedDomain(domain: string): Promise<Resolution> {
+    const resolution = await this.resolveDomain(domain);
+    if ('targets' in resolution || resolution.reply.code < 500) return resolution;
+    return misconfigured(resolution.reply.text);
+  }
+
+  /** The addresses of one host, named by an operator: any address is good, also of this machine. Never final. */
   async resolveHost(host: string, port: number): Promise<Resolution> {
     if (isIP(host) !== 0) return { targets: [{ host, address: host, port }] };
-    const found = host === 'localhost' ? { addresses: this.#localhost(), trouble: false } : await this.#addresses(host);
+    const own = await this.#ownAddresses(host);
+    const found = own.length > 0 ? { addresses: own, trouble: false } : await this.#addresses(host);
     if (found.addresses.length > 0) return { targets: found.addresses.map((address) => ({ host, address, port })) };
     return found.trouble
       ? defer(`address of ${host} could not be looked up`)
-      : refuse('5.4.4', `host ${host} has no address`);
+      : misconfigured(`host ${host} has no address`);
   }
 
   /** Records of lower preference than our own lead back to us (RFC 5321 section 5.1). */
@@ -76,7 +87,7 @@ export class MxResolver {
     const answers = await Promise.all(asked.map(async (host) => ({ host, ...(await this.#addresses(host)) })));
     const all = answers.flatMap(({ host, addresses }) => addresses.map((address) => ({ host, address })));
     const allowed = this.#settings.allowPrivate ? all : all.filter(({ address }) => !isPrivateAddress(address));
-    const targets = allowed.slice(0, MAX_TARGETS).map((target) => ({ ...target, port: this.#settings.port }));
+    const targets = fairShare(allowed).map((target) => ({ ...target, port: this.#settings.port }));
     if (targets.length > 0) return { targets };
     if (answers.some(({ trouble }) => trouble)) return defer(`address of ${asked[0]} could not be looked up`);
     if (all.length > 0)
@@ -98,9 +109,11 @@ export class MxResolver {
     };
   }
 
-  #localhost(): string[] {
+  /** What needs no DNS. */
+  async #ownAddresses(host: string): Promise<string[]> {
     const { family } = this.#settings;
-    return ['127.0.0.1', '::1'].filter((address) => family === 'any' || (family === 'ipv6') === (isIP(address) === 6));
+    const all = host === 'localhost' ? ['127.0.0.1', '::1'] : await addressesFromHosts(this.#hostsFile, host);
+    return all.filter((address) => family === 'any' || (family === 'ipv6') === (isIP(address) === 6));
   }
 }
 
@@ -126,6 +139,12 @@ function order(records: readonly { readonly host: string; readonly priority: num
   return [...new Set(sorted.map(({ host }) => host))];
 }
 
+/** As many of each host, so that one with many addresses leaves room for the others: at least one of each family. */
+function fairShare<T extends { readonly host: string }>(targets: readonly T[]): T[] {
+  const hosts = [...Map.groupBy(targets, ({ host }) => host).values()];
+  return hosts.flatMap((of) => of.slice(0, Math.floor(MAX_TARGETS / hosts.length)));
+}
+
 function shuffle<T>(list: readonly T[]): T[] {
   const keyed = list.map((value) => ({ value, key: Math.random() }));
   return keyed.toSorted((a, b) => a.key - b.key).map(({ value }) => value);
@@ -139,6 +158,11 @@ function interleave(a: readonly string[], b: readonly string[]): string[] {
 
 function refuse(status: string, text: string, code = 550): Resolution {
   return { reply: reply({ code, status, text }) };
+}
+
+/** For what an operator named. */
+function misconfigured(text: string): Resolution {
+  return { reply: reply({ code: 451, status: '4.3.5', text }) };
 }
 
 function defer(text: string): Resolution {

@@ -65,15 +65,16 @@ export function verdictOf(recipients: readonly string[], answer: Reply): Recipie
 
 /** Verdicts with the same state and answer made one. Order of first appearance. */
 export function mergeVerdicts(verdicts: readonly RecipientVerdict[]): RecipientVerdict[] {
-  const groups = new Map<string, RecipientVerdict>();
+  const groups = new Map<string, { readonly verdict: RecipientVerdict; readonly recipients: string[] }>();
   for (const verdict of verdicts) {
     const { code, status, text, remote } = verdict.reply;
     const key = JSON.stringify([verdict.state, code, status, text, remote, verdict.report]);
     const known = groups.get(key);
-    const recipients = known ? [...known.recipients, ...verdict.recipients] : verdict.recipients;
-    groups.set(key, { ...verdict, recipients });
+    if (known === undefined) groups.set(key, { verdict, recipients: [...verdict.recipients] });
+    else for (const recipient of verdict.recipients) known.recipients.push(recipient);
   }
-  return [...groups.values()].filter((verdict) => verdict.recipients.length > 0);
+  const merged = Array.from(groups.values(), ({ verdict, recipients }) => ({ ...verdict, recipients }));
+  return merged.filter((verdict) => verdict.recipients.length > 0);
 }
 
 function enhancedStatus(text: string, code: number): string | undefined {

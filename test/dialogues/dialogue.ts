@@ -11,6 +11,7 @@
  *   S* 250               a reply of any number of lines, each with this code
  *   S. closed            the server closes the connection
  *   X. closed            the client closes the connection
+ *   X~ end               the client ends its side of the connection, and reads on
  *   Q: n                 so many messages were accepted in this conversation
  *   R: a@b, c@d          recipients of the last accepted message
  *   M: text              the last accepted message has this line, as a whole
@@ -23,7 +24,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 export type Step =
   | { readonly kind: 'send'; readonly bytes: Buffer; readonly line: number }
   | { readonly kind: 'line' | 'reply' | 'recipients' | 'has' | 'lacks'; readonly text: string; readonly line: number }
-  | { readonly kind: 'closed' | 'close'; readonly line: number }
+  | { readonly kind: 'closed' | 'close' | 'end'; readonly line: number }
   | { readonly kind: 'queued'; readonly count: number; readonly line: number };
 
 export interface Dialogue {
@@ -76,6 +77,8 @@ function makeStep(mark: string, rest: string, line: number): Step {
       return { kind: 'closed', line };
     case 'X.':
       return { kind: 'close', line };
+    case 'X~':
+      return { kind: 'end', line };
     case 'Q:':
       return { kind: 'queued', count: Number(rest), line };
     case 'R:':

@@ -89,6 +89,11 @@ class Client {
     return line;
   }
 
+  /** Reads on. */
+  endOwnSide(): void {
+    this.#socket.end();
+  }
+
   end(): void {
     this.#socket.destroy();
   }
@@ -137,6 +142,8 @@ async function perform(
       return void (await waitFor(() => client.closed, { what: `${where}: close`, deadline: PATIENCE_MS }));
     case 'close':
       return client.end();
+    case 'end':
+      return client.endOwnSide();
     case 'queued':
       await waitFor(() => running.accepted.length >= before + step.count, { what: `${where}: messages` });
       return assert.equal(running.accepted.length - before, step.count, where);

@@ -25,6 +25,8 @@ export type Choose = (run: () => Promise<number>) => void;
 export interface CommandLine {
   readonly name: string;
   readonly context: Context;
+  /** Options that may stand more than once on the line. */
+  readonly repeatable?: readonly string[];
   /** Adds the verbs. */
   readonly verbs: (parser: Parser, choose: Choose) => Parser;
 }
@@ -40,7 +42,7 @@ export async function runCommandLine(line: CommandLine): Promise<number> {
     run = work;
   };
   try {
-    const parser = addCompletion(line.verbs(createParser(name, context), choose), line, choose);
+    const parser = addCompletion(line.verbs(createParser(line), choose), line, choose);
     void parser.parse([...context.argv], (_error: unknown, _args: unknown, text: string) => {
       output = text;
     });
@@ -60,7 +62,14 @@ function inOneLine(text: string): string {
   return `${argument}: expected one of ${(choices ?? '').replaceAll('"', '')}, got ${given}`;
 }
 
-function createParser(name: string, context: Context): Parser {
+/** An option given twice reaches the verb as a list, where it expects one value. */
+function refuseRepeated(args: Readonly<Record<string, unknown>>, repeatable: readonly string[]): true {
+  const twice = Object.keys(args).find((key) => key !== '_' && Array.isArray(args[key]) && !repeatable.includes(key));
+  if (twice !== undefined) throw new Error(`--${twice} is given more than once`);
+  return true;
+}
+
+function createParser({ name, context, repeatable = [] }: CommandLine): Parser {
   const width = (context.out.stream as { readonly columns?: number }).columns ?? 100;
   return yargs([...context.argv])
     .scriptName(name)
@@ -73,6 +82,7 @@ function createParser(name: string, context: Context): Parser {
     })
     .recommendCommands()
     .demandCommand(1, 'name what to do')
+    .check((args) => refuseRepeated(args, repeatable), true)
     .wrap(Math.max(60, Math.min(width, 110)))
     .parserConfiguration({ 'parse-numbers': false })
     .options({

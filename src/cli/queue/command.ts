@@ -10,7 +10,7 @@ import { runCommandLine, type Choose, type CommonArgs, type Parser } from '../co
 import { becomeOwner, enterVar, resolvePlaces } from '../common/places.ts';
 import { loadSettings } from '../common/settings.ts';
 import { countMessages, listMessages, type Reading } from './read-verbs.ts';
-import { addSelectors, selectorArgs, type SelectorOptions } from './selector-options.ts';
+import { addSelectors, REPEATABLE, selectorArgs, type SelectorOptions } from './selector-options.ts';
 import { parseSelector, type Selector } from './selectors.ts';
 import { showMessage, type ShowPart } from './show.ts';
 import { summarise, SUMMARY_BY } from './summary.ts';
@@ -29,6 +29,7 @@ export function runQueue(context: Context): Promise<number> {
   return runCommandLine({
     name: 'queue',
     context,
+    repeatable: REPEATABLE,
     verbs: (parser, choose) => addWorking(addReading(parser, context, choose), context, choose),
   });
 }
@@ -140,7 +141,8 @@ async function workWith(
     await context.err.line(`queue: name messages by id or selector, or say --all for every one`);
     return EX.USAGE;
   }
-  const { reason, dryRun, json } = args;
+  const { dryRun, json } = args;
+  const reason = args.reason === undefined ? undefined : oneLine(args.reason);
   return withQueue(context, args, ({ config, live }) =>
     operate({ context, config, live, verb, selector, limit: args.limit ?? Infinity, dryRun, json, reason }),
   );

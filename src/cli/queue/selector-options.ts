@@ -1,6 +1,7 @@
 /** The selectors as options of a verb: the same for every verb that takes more than one message. */
 import type { Argv } from 'yargs';
 import type { CommonArgs } from '../common/parser.ts';
+import { parseLimit } from './limit.ts';
 import { STATES, type SelectorArgs } from './selectors.ts';
 
 type Repeated = readonly string[] | string | undefined;
@@ -16,6 +17,9 @@ export interface SelectorOptions extends CommonArgs {
   readonly limit?: number | undefined;
 }
 
+/** The selectors that may stand more than once on the line. */
+export const REPEATABLE = ['id', 'sender', 'recipient', 'domain', 'age', 'state'] as const;
+
 /** Adds ids and selectors to a verb. An option may be repeated; it takes one value each time. */
 export function addSelectors<T extends CommonArgs>(verb: Argv<T>): Argv<T & SelectorOptions> {
   const text = { type: 'string', requiresArg: true, group: 'Selectors:' } as const;
@@ -27,9 +31,10 @@ export function addSelectors<T extends CommonArgs>(verb: Argv<T>): Argv<T & Sele
     .option('age', { ...text, describe: "'>1h' or 1h: older, '<30m': younger (s m h d w)" })
     .option('state', { ...text, choices: STATES, describe: 'State of a recipient; deleted: the deleted queue' })
     .option('limit', {
-      type: 'number',
+      type: 'string',
       requiresArg: true,
       describe: 'At most so many messages (summary: rows)',
+      coerce: parseLimit,
     });
 }
 

@@ -4,6 +4,7 @@
  * They look at the envelope and at the states of recipients only, never at content. Patterns know `*` and nothing
  * else, and are matched in linear time.
  */
+import { parseDomain } from '../../mail/domain.ts';
 import type { QueuedMessage } from '../../queue/queued-message.ts';
 
 /** As the command line gives them. */
@@ -54,7 +55,7 @@ export function parseSelector(args: SelectorArgs): SelectorResult {
     ),
     anyOf(args.sender.map(senderTest)),
     anyOf(args.recipient.map((pattern) => recipientTest((address) => matchesPattern(pattern, address)))),
-    anyOf(args.domain.map((pattern) => recipientTest((address) => isInDomain(address, pattern)))),
+    anyOf(args.domain.map(canonical).map((pattern) => recipientTest((address) => isInDomain(address, pattern)))),
     allOf(ages.filter((age) => age !== undefined)),
     anyOf(
       [...states].map(
@@ -90,10 +91,16 @@ function recipientTest(test: (address: string) => boolean): Test {
   return (message) => message.recipients.some((one) => test(one.address));
 }
 
+/** As the queue has domains: lower case, A-labels. A pattern, and what is no domain, stays as it is. */
+function canonical(pattern: string): string {
+  const dot = pattern.startsWith('.') ? '.' : '';
+  const parsed = parseDomain(pattern.slice(dot.length));
+  return parsed.ok ? dot + parsed.domain : pattern.toLowerCase();
+}
+
 /** `example.org`, or `.example.org` for it and everything below. */
-function isInDomain(address: string, pattern: string): boolean {
+function isInDomain(address: string, wanted: string): boolean {
   const domain = address.slice(address.lastIndexOf('@') + 1).toLowerCase();
-  const wanted = pattern.toLowerCase();
   if (wanted.includes('*')) return matchesPattern(wanted, domain);
   return wanted.startsWith('.') ? domain === wanted.slice(1) || domain.endsWith(wanted) : domain === wanted;
 }

@@ -5,6 +5,7 @@ import { EX } from '../../base/sysexits.ts';
 import { formatPlain } from '../../log/plain.ts';
 import type { Context } from '../common/context.ts';
 import { printTable } from '../common/table.ts';
+import { formatTime } from '../common/units.ts';
 import { describeState, messageJson, recipientColumns } from './describe.ts';
 import { readLogLines } from './log-lines.ts';
 import { parseSelector } from './selectors.ts';
@@ -26,14 +27,18 @@ export async function traceMessage({ context, source, id, json }: Tracing): Prom
   }
   const { lines, cut } = await readLogLines(id.toLowerCase());
   for (const { time, text } of lines) {
-    if (!(await context.out.line(json ? text : `${time.slice(0, 10)} ${formatPlain(text, { colour: false })}`)))
-      return EX.OK;
+    if (!(await context.out.line(json ? text : `${dayOf(time)} ${formatPlain(text, { colour: false })}`))) return EX.OK;
   }
   if (cut) await context.err.line('queue: there are more lines; look into the log folder');
   const queued = await printQueued({ context, source, id, json }, parsed.selector);
   if (lines.length > 0 || queued) return EX.OK;
   await context.err.line('queue: neither the queue nor the log knows this message');
   return EX.NOINPUT;
+}
+
+/** Of the clock that formatPlain() shows. */
+function dayOf(time: string): string {
+  return formatTime(Date.parse(time)).slice(0, 10);
 }
 
 async function printQueued(

@@ -1,14 +1,21 @@
 /**
  * sendmail -bs: SMTP on standard input and output, spoken by the farm's own listener; this only carries bytes.
+ *
+ * Input that ends without QUIT gets one: the listener's goodbye is how we know that it read and answered everything.
  */
+import type { Socket } from 'node:net';
 import { EX } from '../../base/sysexits.ts';
 import type { Endpoint } from '../../client/endpoint.ts';
 import { connectEndpoint } from '../../client/endpoint.ts';
 import type { Context } from '../common/context.ts';
 
 const CONNECT_MS = 10_000;
+/** How long nothing may come from the listener once the input has ended, in ms: as long as for the answer to a message. */
+const END_MS = 660_000;
+const LINE_FEED = 0x0a;
+const GOODBYE = '\n221';
 
-/** Relays until the farm ends the session. Without a farm the client gets a 421, and the status is 75. */
+/** Relays until the farm ends the session. The status is 75 where it said no goodbye; without a farm the client gets a 421. */
 export async function relaySession(
   context: Context,
   listener: Endpoint | undefined,
@@ -20,15 +27,35 @@ export async function relaySession(
     return EX.TEMPFAIL;
   }
   const { socket } = connected;
-  let broken = false;
   return new Promise((resolve) => {
-    socket.on('error', () => {
-      broken = true;
-    });
-    socket.on('close', () => resolve(broken ? EX.TEMPFAIL : EX.OK));
+    const saidGoodbye = watchForGoodbye(socket);
+    socket.on('error', () => socket.destroy());
+    socket.on('close', () => resolve(saidGoodbye() ? EX.OK : EX.TEMPFAIL));
     context.out.stream.on('error', () => socket.destroy());
     context.stdin.on('error', () => socket.destroy());
-    context.stdin.pipe(socket);
+    carryInput(context.stdin, socket);
     socket.pipe(context.out.stream, { end: false });
   });
+}
+
+function carryInput(input: NodeJS.ReadableStream, socket: Socket): void {
+  let last = LINE_FEED;
+  input.on('data', (chunk: Buffer) => (last = chunk.at(-1) ?? last));
+  input.on('end', () => {
+    socket.setTimeout(END_MS, () => socket.destroy());
+    if (socket.writable) socket.end(last === LINE_FEED ? 'QUIT\r\n' : '\r\nQUIT\r\n');
+  });
+  input.pipe(socket, { end: false });
+}
+
+/** True once a line of the listener began with 221. */
+function watchForGoodbye(socket: Socket): () => boolean {
+  let tail = '\n';
+  let found = false;
+  socket.on('data', (chunk: Buffer) => {
+    const text = tail + chunk.toString('latin1');
+    found ||= text.includes(GOODBYE);
+    tail = text.slice(-GOODBYE.length);
+  });
+  return () => found;
 }

@@ -39,6 +39,7 @@ describe('MAIL', () => {
   it('says what is wrong', () => {
     assert.equal(refusedMail('MAIL FROM <a@b.test>'), '501 5.5.4');
     assert.equal(refusedMail('MAIL FROM:<a@>'), '501 5.1.7');
+    assert.equal(refusedMail('MAIL FROM:<"a>b"@b.test>'), '553 5.1.7');
     assert.equal(refusedMail('MAIL FROM:<ü@b.test>'), '553 5.6.7');
     assert.equal(refusedMail('MAIL FROM:<> SIZE=1001'), '552 5.3.4');
     assert.equal(refusedMail('MAIL FROM:<> BODY=BINARYMIME'), '501 5.5.4');
@@ -91,6 +92,8 @@ describe('RCPT', () => {
     ['nobody@local.test', '550 5.1.1'],
     ['sales@local.test', 'in'],
     ['Sales+x@local.test', 'in'],
+    ['sales+@local.test', '550 5.1.1'],
+    ['user+@local.test', 'in'],
     ['info@mx.test', 'in'],
     ['info@local.test', '550 5.1.1'],
     ['postmaster', 'in'],
@@ -110,6 +113,12 @@ describe('RCPT', () => {
     ['x@elsewhere.test', '550 5.7.1'],
     ['postmaster@elsewhere.test', '550 5.7.1'],
     ['x%y@relay.test', '550 5.7.1'],
+    ['x%y@moved.test', '550 5.7.1'],
+    ['y!x@late.test', '550 5.7.1'],
+    ['"x@y"@moved.test', '550 5.7.1'],
+    ['x%y@local.test', '550 5.1.1'],
+    ['"a>b"@moved.test', '553 5.1.3'],
+    ['"a<b"@relay.test', '553 5.1.3'],
     ['y!x@relay.test', '550 5.7.1'],
     ['"x@y"@relay.test', '550 5.7.1'],
     ['constructor@local.test', '550 5.1.1'],
@@ -123,6 +132,7 @@ describe('RCPT', () => {
   it('from a trusted client goes anywhere, but to nobody who does not exist', () => {
     assert.equal(judge('x@elsewhere.test', { trusted: true }), 'in');
     assert.equal(judge('x%y@elsewhere.test', { trusted: true }), 'in');
+    assert.equal(judge('x%y@moved.test', { trusted: true }), 'in');
     assert.equal(judge('nobody@local.test', { trusted: true }), '550 5.1.1');
   });
 
@@ -151,9 +161,11 @@ describe('RCPT', () => {
     const add = (name: string): Refusal | undefined => addRecipient(`RCPT TO:<${name}@local.test>`, transaction, rules);
     assert.equal(add('a'), undefined);
     assert.equal(add('b'), undefined);
-    assert.equal(add('a'), undefined);
+    assert.equal(add('A'), undefined);
     assert.equal(add('c')?.code, 452);
-    assert.equal(transaction.accepted, 3);
+    assert.equal(add('a'), undefined);
+    assert.equal(add('A')?.code, 452, 'LMTP owes an answer for each');
+    assert.equal(transaction.accepted, 4);
     const envelope = envelopeOf(transaction, { via: 'smtp' }, 1);
     assert.deepEqual(envelope.recipients, [{ address: 'a@local.test' }, { address: 'b@local.test' }]);
   });

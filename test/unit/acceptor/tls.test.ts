@@ -54,6 +54,16 @@ domains: { local: [local.test], relay: [] }
 
   const where = (listener: number) => ({ host: '127.0.0.1', port: acceptor.ports[listener] ?? 0 });
 
+  it('answers a client that ended its side of the encrypted connection', async () => {
+    const socket = tls.connect({ ...where(1), rejectUnauthorized: false });
+    let text = '';
+    socket.on('data', (chunk: Buffer) => (text += chunk.toString('latin1')));
+    await once(socket, 'data');
+    socket.end('EHLO client.example\r\nNOOP\r\nQUIT\r\n');
+    await once(socket, 'close');
+    assert.match(text, /^220 [^]*\r\n250 [^]*\r\n221 [^\r]*\r\n$/);
+  });
+
   it('by STARTTLS carries mail, and Received says so', async () => {
     const client = await SmtpClient.greeted(where(0));
     assert.match(await client.ask('STARTTLS foo'), /^501/);

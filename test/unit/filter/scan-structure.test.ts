@@ -23,6 +23,13 @@ describe('scan-structure: ordinary messages', () => {
     });
   });
 
+  it('reads over blanks before the colon of a field', () => {
+    for (const blanks of [' ', '\t', ' '.repeat(30), ' '.repeat(300)]) {
+      const part = `Content-Disposition${blanks}: attachment; filename=virus.exe\r\n\r\nx\r\n`;
+      assert.equal(kindOf(part), 'name', JSON.stringify(blanks));
+    }
+  });
+
   it('takes a message that is empty, has no header, no body, or no end', () => {
     for (const text of [
       '',

@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { domainOf, isAsciiAddress, isNullSender, localOf, parseAddress } from '../../../src/mail/address.ts';
+import {
+  domainOf,
+  identityOf,
+  isAsciiAddress,
+  isNullSender,
+  localOf,
+  parseAddress,
+} from '../../../src/mail/address.ts';
 
 /** What the parser makes of the text: the canonical address, or why not. */
 function parsed(text: string, options = {}): string {
@@ -228,4 +235,10 @@ test('property: what is accepted has no character that could break a line, a rep
     }),
     { numRuns: 5000 },
   );
+});
+
+test('the local part of a local domain does not care for case, that of another does', () => {
+  const isLocal = (domain: string): boolean => domain === 'here';
+  assert.equal(identityOf('Anna@here', isLocal), 'anna@here');
+  assert.equal(identityOf('Anna@far.example', isLocal), 'Anna@far.example');
 });

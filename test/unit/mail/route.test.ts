@@ -11,7 +11,7 @@ describe('parseVia', () => {
     ['smtp:[127.0.0.1]', hop('smtp', '[127.0.0.1]:25')],
     ['smtp:[Mail.Example.Org]:587', hop('smtp', '[mail.example.org]:587')],
     ['smtp:[2001:DB8::1]:25', hop('smtp', '[2001:db8::1]:25')],
-    ['smtp:Example.org', hop('smtp', 'mx:example.org')],
+    ['smtp:Example.org', hop('smtp', 'route:example.org')],
     ['lmtp:unix:/run/dovecot/lmtp', hop('lmtp', 'unix:/run/dovecot/lmtp')],
     ['lmtp:unix:run/x.sock', hop('lmtp', 'unix:run/x.sock')],
     ['lmtp:[::1]:2424', hop('lmtp', '[::1]:2424')],

@@ -42,6 +42,12 @@ describe('records', () => {
     assert.deepEqual(parseLine(outcomeLine(id, outcomes).subarray(0, -1)), { kind: 'outcomes', id, outcomes });
   });
 
+  it('are not made of outcomes that could not be read back', () => {
+    const good = { state: 'held' as const, recipients: ['a@b'], at: 5 };
+    for (const bad of [{ why: 'x'.repeat(70_000) }, { why: ['a', 'b'] as unknown as string }, { at: 0.5 }])
+      assert.throws(() => outcomeLine(next(), [good, { ...good, ...bad }]), TypeError);
+  });
+
   it('are none when they are foreign, of another version or of the wrong shape', () => {
     const head = '{"sum":"00000000","v":1,';
     const lines: string[] = [

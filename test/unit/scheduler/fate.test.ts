@@ -55,7 +55,17 @@ describe('the fate of recipients', () => {
     const { followUps } = fate(part(), [outcome('deferred', ['a', 'b'], { until: 2000, reply })], 1000);
     assert.equal(followUps.length, 1);
     assert.equal(followUps[0]?.facts.failures?.[0]?.reply.status, '5.4.7');
-    assert.match(followUps[0]?.facts.failures?.[0]?.reply.text ?? '', /last answer was: later/);
+    assert.match(followUps[0]?.facts.failures?.[0]?.reply.text ?? '', /last answer was: \d+ \S+ later/);
+  });
+
+  it('puts our words for what is too old into nobody’s mouth, and names no path', () => {
+    const expired = (remote: string) => {
+      const last = outcome('deferred', ['a', 'b'], { until: 2000, reply: { ...reply, remote } });
+      return fate(part(), [last], 1000).followUps[0]?.facts.failures?.[0]?.reply;
+    };
+    const text = 'could not be delivered in time; the last answer from mx.x [192.0.2.1]:25 was: 451 4.2.0 later';
+    assert.deepEqual(expired('mx.x [192.0.2.1]:25'), { code: 554, status: '5.4.7', text });
+    assert.doesNotMatch(expired('unix:/run/x')?.text ?? '', /run/);
   });
 
   it('has the last try at the end of its life, not after it', () => {

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { MxResolver, type Resolution } from '../../../src/transport/mx.ts';
 import type { SessionSettings } from '../../../src/transport/settings.ts';
 import { startDnsStub, type Records } from '../../support/dns-stub.ts';
+import { makeTemp } from '../../support/temp.ts';
 import { SETTINGS } from './support.ts';
 
 const PUBLIC = { allowPrivate: false };
@@ -108,6 +111,18 @@ describe('resolveDomain', () => {
     assert.deepEqual(addresses(await resolve('x.test', table)), ['192.1.2.1']);
   });
 
+  it('leaves room for every host where one has many addresses', async () => {
+    const many = Array.from({ length: 25 }, (_, n) => `192.1.2.${n}`);
+    const table = {
+      'x.test': { MX: ['1 a.test', '2 b.test'] },
+      'a.test': { A: many },
+      'b.test': { A: ['192.1.3.1'] },
+    };
+    const found = addresses(await resolve('x.test', table));
+    assert.equal(found.at(-1), '192.1.3.1');
+    assert.ok(found.length <= 20);
+  });
+
   it('asks for few of many hosts', async () => {
     const table: Record<string, Records> = {
       'x.test': { MX: Array.from({ length: 20 }, (_, n) => `${n} h${n}.test`) },
@@ -128,7 +143,22 @@ describe('resolveHost', () => {
     await using dns = await startDnsStub({ 'relay.test': { MX: ['1 other.test'], A: ['10.0.0.1'] } });
     const resolver = new MxResolver({ ...SETTINGS, ...PUBLIC, resolvers: [dns.address] });
     assert.deepEqual(addresses(await resolver.resolveHost('relay.test', 25)), ['10.0.0.1']);
-    assert.equal(status(await resolver.resolveHost('gone.test', 25)), '550 5.4.4');
+    assert.equal(status(await resolver.resolveHost('gone.test', 25)), '451 4.3.5');
     assert.ok(!dns.asked.includes('MX relay.test'));
+  });
+
+  it('knows the hosts of the machine, before DNS', async () => {
+    await using dns = await startDnsStub({ 'relay.test': { A: ['192.1.2.3'] } });
+    const folder = makeTemp('hosts');
+    const hosts = join(folder, 'hosts');
+    writeFileSync(
+      hosts,
+      '# 192.1.2.9 relay\n10.0.0.1\tother relay.test Relay # 10.0.0.9\nfd00::1 relay.test\nx relay.test\n',
+    );
+    const resolver = new MxResolver({ ...SETTINGS, ...PUBLIC, resolvers: [dns.address] }, hosts);
+    assert.deepEqual(addresses(await resolver.resolveHost('relay', 25)), ['10.0.0.1']);
+    assert.deepEqual(addresses(await resolver.resolveHost('relay.test', 25)), ['10.0.0.1', 'fd00::1']);
+    const elsewhere = new MxResolver({ ...SETTINGS, ...PUBLIC, resolvers: [dns.address] }, join(folder, 'none'));
+    assert.deepEqual(addresses(await elsewhere.resolveHost('relay.test', 25)), ['192.1.2.3']);
   });
 });

@@ -28,6 +28,7 @@ const queue = { split: 4, inline: 262_144, segment: 1e6, segmentAge: 1000, freeS
 const farm = (name: string): { socket: string } => ({ socket: `run/${name}.sock` });
 const config = {
   hostname: 'mx.mailfarm.test',
+  domains: { local: [], relay: [] },
   queue,
   smtp: SETTINGS,
   maildir: { root: 'mail' },

@@ -18,6 +18,7 @@ import { StorageFull, type Handle, type Store, type StoredMessage } from '../../
 import type { Deliverer, DeliveryResult, RecipientVerdict } from '../../deliverer.ts';
 import { mergeVerdicts, reply } from '../../replies.ts';
 import { composeReport } from './compose.ts';
+import { presentable } from './fields.ts';
 import { quoteMessage } from './quote.ts';
 import type { Report, ReportedRecipient } from './report.ts';
 
@@ -54,8 +55,9 @@ export class BounceDeliverer implements Deliverer {
   async deliver(job: Job, message: StoredMessage): Promise<DeliveryResult> {
     const kind = job.kind ?? 'failed';
     const recipients = reported(job, message.envelope);
-    const told = recipients.filter(({ address }) => isOwed(message.envelope, address, kind));
-    const untold = recipients.filter((recipient) => !told.includes(recipient));
+    const isOwed = owing(message.envelope, kind);
+    const told = recipients.filter(({ address }) => isOwed(address));
+    const untold = recipients.filter(({ address }) => !isOwed(address));
     const silent = untold.map((recipient) => verdict(kind === 'failed' ? 'dropped' : 'warned', recipient));
     if (told.length === 0) return { verdicts: mergeVerdicts(silent) };
     const made = await this.#makeReport(message, kind, told);
@@ -89,7 +91,15 @@ export class BounceDeliverer implements Deliverer {
     const { store, hostname, lifetime } = this.#options;
     const id = store.nextId();
     const now = Date.now();
-    const report = { kind, id, hostname, now, lifetime, envelope: message.envelope, recipients: told };
+    const report = {
+      kind,
+      id,
+      hostname,
+      now,
+      lifetime,
+      envelope: message.envelope,
+      recipients: told.map((one) => ({ ...one, reply: presentable(one.reply) })),
+    };
     const { bytes, eightBit } = composeReport(report, await quoteMessage(message, kind));
     const envelope = reportEnvelope(report, message.id, eightBit);
     const draft = store.draft(id);
@@ -125,17 +135,24 @@ function reported(job: Job, envelope: Envelope): ReportedRecipient[] {
     (job.failures ?? []).flatMap(({ to, reply: answer }) => to.map((address) => [address, answer])),
   );
   const unknown = reply({ code: 550, status: '5.0.0', text: 'could not be delivered' });
-  return job.to.map((address) => {
-    const orcpt = envelope.recipients.find((recipient) => recipient.address === address)?.dsn?.orcpt;
-    return { address, reply: replies.get(address) ?? unknown, orcpt };
-  });
+  const wishes = new Map(envelope.recipients.map(({ address, dsn }) => [address, dsn]));
+  return job.to.map((address) => ({
+    address,
+    reply: replies.get(address) ?? unknown,
+    orcpt: wishes.get(address)?.orcpt,
+  }));
 }
 
-/** RFC 3461 section 4.1: without NOTIFY, failures and delays are told. */
-function isOwed({ sender, recipients }: Envelope, address: string, kind: Report['kind']): boolean {
-  if (sender === '') return false;
-  const notify = recipients.find((recipient) => recipient.address === address)?.dsn?.notify;
-  return notify === undefined || notify.includes(kind === 'failed' ? 'FAILURE' : 'DELAY');
+/**
+ * RFC 3461 section 4.1: without NOTIFY, failures and delays are told. Which alias put in an address that the envelope does not
+ * name is not kept: its sender is told unless none of the message's recipients asks for it.
+ */
+function owing({ sender, recipients }: Envelope, kind: Report['kind']): (address: string) => boolean {
+  if (sender === '') return () => false;
+  const word = kind === 'failed' ? 'FAILURE' : 'DELAY';
+  const owed = new Map(recipients.map(({ address, dsn }) => [address, dsn?.notify?.includes(word) ?? true]));
+  const others = [...owed.values()].includes(true);
+  return (address) => owed.get(address) ?? others;
 }
 
 function verdict(state: RecipientVerdict['state'], { address, reply: answer }: ReportedRecipient): RecipientVerdict {

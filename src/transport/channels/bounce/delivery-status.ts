@@ -1,5 +1,5 @@
 /** The part of a report that programs read: message/delivery-status (RFC 3464 section 2). */
-import { diagnosticCode, field, mailDate, remoteHost, typedAddress } from './fields.ts';
+import { diagnosticCode, field, mailDate, remoteMta, typedAddress } from './fields.ts';
 import type { Report, ReportedRecipient } from './report.ts';
 
 /** One group of fields about the message, then one for each recipient, with CRLF line ends. */
@@ -25,7 +25,8 @@ function aboutRecipient(report: Report, { address, reply, orcpt }: ReportedRecip
     field('Last-Attempt-Date', mailDate(report.now)),
   ];
   if (orcpt !== undefined) fields.unshift(field('Original-Recipient', orcpt.replace(';', '; ')));
-  if (reply.remote !== undefined) fields.push(field('Remote-MTA', `dns; ${remoteHost(reply.remote)}`));
+  const remote = remoteMta(reply);
+  if (remote !== undefined) fields.push(field('Remote-MTA', remote));
   if (report.kind === 'delayed')
     fields.push(field('Will-Retry-Until', mailDate(report.envelope.received + report.lifetime)));
   return fields.join('');

@@ -8,6 +8,7 @@ import type { Reply } from '../../../mail/outcome.ts';
 
 const WIDTH = 76;
 const MAX_VALUE = 1000;
+const LOCAL_SERVER = 'the local mail store';
 
 /** `Name: value` with CRLF, folded at spaces. Characters that are not ASCII become question marks. */
 export function field(name: string, value: string): string {
@@ -43,8 +44,19 @@ export function diagnosticCode({ code, status, text, remote }: Reply): string {
   return remote === undefined ? `X-Mailfarm; ${status} ${text}` : `smtp; ${code} ${status} ${text}`;
 }
 
+/** What of a reply may leave this machine: the path of a Unix socket says nothing to others but how things are set up here. */
+export function presentable(reply: Reply): Reply {
+  const path = reply.remote?.startsWith('unix:') ? reply.remote.slice(5) : '';
+  return path === '' ? reply : { ...reply, remote: LOCAL_SERVER, text: reply.text.replaceAll(path, LOCAL_SERVER) };
+}
+
+/** Undefined for a server that no name leads to. */
+export function remoteMta({ remote }: Reply): string | undefined {
+  return remote === undefined || remote === LOCAL_SERVER ? undefined : `dns; ${remoteHost(remote)}`;
+}
+
 /** The host of `mx.example.org [192.0.2.1]:25`, for Remote-MTA. */
-export function remoteHost(remote: string): string {
+function remoteHost(remote: string): string {
   return /^\S+/.exec(remote)?.[0] ?? remote;
 }
 

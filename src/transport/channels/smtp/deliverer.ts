@@ -15,7 +15,7 @@ import type { Deliverer, DeliveryResult, RecipientVerdict } from '../../delivere
 import { mergeVerdicts, reply, verdictOf } from '../../replies.ts';
 import { rcptParameters } from './dsn-parameters.ts';
 import { isStale, judge, type Judgement } from './judge.ts';
-import { screenAddresses, screenForSession } from './screen.ts';
+import { readStart, screenAddresses, screenForSession } from './screen.ts';
 import type { Session } from './session.ts';
 import type { Transcript } from './transcript.ts';
 
@@ -31,6 +31,8 @@ export interface SessionDelivererOptions {
   /** Ends early, with a reply, when the signal is given. */
   readonly open: (signal: AbortSignal) => Promise<Opened>;
   readonly idleMs: number;
+  /** What stands in RCPT for a recipient, where that is not its address in the queue. */
+  readonly onWire?: ((recipient: string) => string) | undefined;
 }
 
 export class SessionDeliverer implements Deliverer {
@@ -106,14 +108,18 @@ export class SessionDeliverer implements Deliverer {
         trouble: session.trouble ? session.reply : undefined,
       };
     }
-    const { able, refused } = screenForSession(session, message, batch);
+    const start = message.envelope.smtputf8 === true ? await readStart(session, message) : message.bytes;
+    const { able, refused } = screenForSession(session, message, batch, start);
     if (able.length === 0) return { verdicts: refused, again: [] };
     const kept = session.used > 0;
     let ahead = false;
-    const transcript = await session.transact({ ...parametersOf(message), recipients: able }, (so) => {
-      ahead = next !== undefined && this.#mayOverlap && session.overlaps && allAccepted(so);
-      if (ahead) next?.();
-    });
+    const transcript = await session.transact(
+      { ...parametersOf(message, able), recipients: able, onWire: this.#options.onWire },
+      (so) => {
+        ahead = next !== undefined && this.#mayOverlap && session.overlaps && allAccepted(so);
+        if (ahead) next?.();
+      },
+    );
     if (ahead && transcript.final === undefined) this.#mayOverlap = false;
     if (kept && !fresh && !this.#closing.signal.aborted && isStale(transcript)) {
       session.abort();
@@ -146,7 +152,10 @@ function allAccepted({ rcpt }: Transcript): boolean {
   return true;
 }
 
-function parametersOf(message: StoredMessage): Omit<Parameters<Session['transact']>[0], 'recipients'> {
+function parametersOf(
+  message: StoredMessage,
+  to: readonly string[],
+): Omit<Parameters<Session['transact']>[0], 'recipients'> {
   const { envelope, size, bytes } = message;
   return {
     sender: envelope.sender,
@@ -155,7 +164,7 @@ function parametersOf(message: StoredMessage): Omit<Parameters<Session['transact
     smtputf8: envelope.smtputf8 === true,
     ret: envelope.ret,
     envid: envelope.envid,
-    rcptParameters: rcptParameters(envelope.recipients),
+    rcptParameters: rcptParameters(envelope.recipients, to),
     content: bytes ?? message.stream(),
     // Only of what is in memory the checksum was verified.
     plain: bytes !== undefined && envelope.plain === true,

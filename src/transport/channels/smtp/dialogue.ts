@@ -15,6 +15,8 @@ import { newTranscript, type Transcript } from './transcript.ts';
 export interface Transaction {
   readonly sender: string;
   readonly recipients: readonly string[];
+  /** What stands in RCPT for a recipient, where that is not its address in the queue. */
+  readonly onWire?: ((recipient: string) => string) | undefined;
   /** Bytes of content. */
   readonly size: number;
   readonly eightBit: boolean;
@@ -161,7 +163,8 @@ export class Dialogue {
 
   #rcptCommand(recipient: string): string {
     const parameters = this.#line.offers('DSN') ? this.#transaction.rcptParameters.get(recipient) : undefined;
-    return `RCPT TO:<${recipient}>${parameters === undefined ? '' : ` ${parameters}`}\r\n`;
+    const path = this.#transaction.onWire?.(recipient) ?? recipient;
+    return `RCPT TO:<${path}>${parameters === undefined ? '' : ` ${parameters}`}\r\n`;
   }
 }
 

@@ -1,7 +1,8 @@
 /**
  * From a hop's `next` to an open session: names resolved, one address after the other tried.
  *
- * The next address is tried when one cannot be reached or greets with a refusal; what is said later is the answer.
+ * The next address is tried when one cannot be reached, is silent, or greets with a refusal; what is said later is the answer.
+ * No host hides another: each gets its try, however long the ones before it took.
  */
 import { DRILL_DOMAIN, drillOfHop } from '../../../mail/drill-address.ts';
 import type { Reply } from '../../../mail/outcome.ts';
@@ -15,18 +16,22 @@ import { openSession, Session } from './session.ts';
 
 /** What a `next` says (see Hop.next). */
 type NextHop =
-  | { readonly kind: 'mx'; readonly domain: string }
+  /** `named`: by an operator, in a route; else it is the recipient's domain. */
+  | { readonly kind: 'mx'; readonly domain: string; readonly named: boolean }
   | { readonly kind: 'host'; readonly host: string; readonly port: number }
   | { readonly kind: 'path'; readonly path: string }
   /** The sink of a drill, on this machine. */
   | { readonly kind: 'drill'; readonly run: string };
 
-/** How many times connectMs all addresses of a next hop may take together. */
+/** After so many times connectMs no second address of a host is tried, but of every host still one. */
 const PATIENCE = 4;
+/** How many times connectMs a host may take from the connection to the reply to EHLO while others wait for their turn. */
+const GREETING_PATIENCE = 2;
 
 /** Undefined for what is no next hop of SMTP or LMTP. */
 export function parseNext(next: string, defaultPort: number): NextHop | undefined {
-  if (next.startsWith('mx:')) return { kind: 'mx', domain: next.slice(3) };
+  if (next.startsWith('mx:')) return { kind: 'mx', domain: next.slice(3), named: false };
+  if (next.startsWith('route:')) return { kind: 'mx', domain: next.slice(6), named: true };
   if (next.startsWith('unix:')) return { kind: 'path', path: next.slice(5) };
   const run = drillOfHop(next);
   if (run !== undefined) return { kind: 'drill', run };
@@ -50,10 +55,15 @@ export async function openNextHop(options: NextHopOptions): Promise<Opened> {
   const resolution = await resolveNext(options);
   if ('reply' in resolution) return { reply: resolution.reply, trouble: resolution.reply.code < 500 };
   const deadline = Date.now() + PATIENCE * settings.connectMs;
+  const tried = new Set<string>();
   let last: Reply | undefined;
-  for (const target of resolution.targets) {
-    if (signal.aborted || (last !== undefined && Date.now() > deadline)) break;
-    const opened = await openSession({ target, lmtp, settings, signal });
+  for (const [at, target] of resolution.targets.entries()) {
+    if (signal.aborted) break;
+    if (tried.has(target.host) && Date.now() > deadline) continue;
+    tried.add(target.host);
+    const others = resolution.targets.slice(at + 1).some(({ host }) => !tried.has(host));
+    const patienceMs = others ? GREETING_PATIENCE * settings.connectMs : undefined;
+    const opened = await openSession({ target, lmtp, settings, signal, patienceMs });
     if (opened instanceof Session) return opened;
     last = opened;
   }
@@ -64,7 +74,8 @@ async function resolveNext({ next, lmtp, settings, resolver }: NextHopOptions): 
   const hop = parseNext(next, lmtp ? 24 : settings.port);
   if (hop === undefined)
     return { reply: reply({ code: 451, status: '4.3.5', text: `next hop ${next} is not understood` }) };
-  if (hop.kind === 'mx') return resolver.resolveDomain(hop.domain);
+  if (hop.kind === 'mx')
+    return hop.named ? resolver.resolveNamedDomain(hop.domain) : resolver.resolveDomain(hop.domain);
   if (hop.kind === 'host') return resolver.resolveHost(hop.host, hop.port);
   if (hop.kind === 'drill') return resolveDrill(hop.run);
   const target: Target = { host: hop.path, address: hop.path };

@@ -14,6 +14,9 @@ import type { Session } from './session.ts';
 // oxlint-disable-next-line no-control-regex -- what would end a command, or nodemailer's reading of an address
 const UNSENDABLE = /[\u0000-\u001f\u007f<>]|^\s|\s$/;
 
+/** Most of a header that is looked at, in bytes: more than an acceptor takes, unless it was told to. */
+const MAX_START = 1024 * 1024;
+
 export interface Screened {
   readonly able: readonly string[];
   readonly refused: readonly RecipientVerdict[];
@@ -23,14 +26,20 @@ export interface Screened {
 export function screenAddresses(sender: string, recipients: readonly string[]): Screened {
   if (UNSENDABLE.test(sender))
     return refuseAll(recipients, reply({ code: 553, status: '5.1.7', text: 'sender address cannot be sent' }));
-  const able = recipients.filter((recipient) => recipient !== '' && !UNSENDABLE.test(recipient));
-  const refused = recipients.filter((recipient) => !able.includes(recipient));
+  const isAble = (recipient: string): boolean => recipient !== '' && !UNSENDABLE.test(recipient);
+  const able = recipients.filter(isAble);
+  const refused = able.length === recipients.length ? [] : recipients.filter((recipient) => !isAble(recipient));
   const why = reply({ code: 553, status: '5.1.3', text: 'recipient address cannot be sent' });
   return { able, refused: refused.length === 0 ? [] : [verdictOf(refused, why)] };
 }
 
 /** Sorts out what this session's next hop cannot take: too large (RFC 1870), or not ASCII (RFC 6531 section 3.6). */
-export function screenForSession(session: Session, message: StoredMessage, recipients: readonly string[]): Screened {
+export function screenForSession(
+  session: Session,
+  message: StoredMessage,
+  recipients: readonly string[],
+  start = message.bytes,
+): Screened {
   const { remote, maxSize } = session;
   if (maxSize > 0 && message.size > maxSize) {
     const text = `message of ${message.size} bytes is larger than the ${maxSize} that the next hop takes`;
@@ -43,7 +52,7 @@ export function screenForSession(session: Session, message: StoredMessage, recip
     text: 'the next hop takes no internationalised mail (SMTPUTF8)',
     remote,
   });
-  if (needsUtf8(message)) return refuseAll(recipients, why);
+  if (needsUtf8(message.envelope, start)) return refuseAll(recipients, why);
   const able = recipients.filter(isAsciiAddress);
   return {
     able,
@@ -59,13 +68,31 @@ export function screenForSession(session: Session, message: StoredMessage, recip
   };
 }
 
+/** The start of a message that is not in memory, where screenForSession() needs its header. Undefined: it does not. */
+export async function readStart(session: Session, message: StoredMessage): Promise<Buffer | undefined> {
+  if (message.bytes !== undefined || session.offers('SMTPUTF8')) return message.bytes;
+  const chunks: Buffer[] = [];
+  let length = 0;
+  try {
+    for await (const chunk of message.stream() as AsyncIterable<Buffer>) {
+      chunks.push(chunk);
+      length += chunk.length;
+      // Chunks are large, and headers are not: joining them each time costs little.
+      if (length > MAX_START || findHeaderEnd(Buffer.concat(chunks)) !== -1) break;
+    }
+  } catch {
+    // Reading it again for sending meets the same trouble, and the message waits.
+  }
+  return Buffer.concat(chunks);
+}
+
 /** True when sender or header need SMTPUTF8, whoever the recipients are. */
-function needsUtf8({ envelope, bytes }: { readonly envelope: Envelope; readonly bytes?: Buffer }): boolean {
+function needsUtf8(envelope: Envelope, start: Buffer | undefined): boolean {
   if (!isAsciiAddress(envelope.sender)) return true;
   if (envelope.smtputf8 !== true) return false;
-  if (bytes === undefined) return true;
-  const end = findHeaderEnd(bytes);
-  return /[\u0080-\u00ff]/.test(bytes.toString('latin1', 0, end === -1 ? bytes.length : end));
+  if (start === undefined) return true;
+  const end = findHeaderEnd(start);
+  return /[\u0080-\u00ff]/.test(start.toString('latin1', 0, end === -1 ? start.length : end));
 }
 
 function refuseAll(recipients: readonly string[], why: Parameters<typeof verdictOf>[1]): Screened {

@@ -20,6 +20,11 @@ const MAX_REPLY = 64 * 1024;
 const QUIT_MS = 2000;
 /** Slowest next hop that gets a whole message, in bytes a millisecond. */
 const MIN_RATE = 50;
+/**
+ * For each recipient, in ms: a next hop may look each of them up somewhere. RFC 5321 section 4.5.3.2.3 allows 5 minutes, but a
+ * hundred of those would outlast the hour after which the scheduler takes a worker for stuck.
+ */
+const RCPT_MS = 15_000;
 
 export interface OpenOptions {
   readonly target: Target;
@@ -27,6 +32,8 @@ export interface OpenOptions {
   readonly settings: SessionSettings;
   /** Given: end soon. */
   readonly signal: AbortSignal;
+  /** From the connection to the reply to EHLO, where that is less than the settings allow. */
+  readonly patienceMs?: number | undefined;
 }
 
 /** Resolves with a session after EHLO, or with the reply that says why not. */
@@ -80,7 +87,9 @@ export class Session {
     const { commandMs, dataMs } = this.#settings;
     this.used += 1;
     // The answer that the message before still waits for comes out of this time as well.
-    const limit = commandMs + dataMs + transaction.size / MIN_RATE + (this.#connection.overlaps ? dataMs : 0);
+    const before = this.#connection.overlaps ? dataMs : 0;
+    const limit =
+      commandMs + RCPT_MS * (transaction.recipients.length - 1) + dataMs + transaction.size / MIN_RATE + before;
     const timer = setTimeout(() => this.#fail(`transaction took longer than ${Math.round(limit)} ms`), limit);
     const transcript = await this.#connection.transact(transaction, sent);
     clearTimeout(timer);
@@ -135,7 +144,7 @@ async function tryOpen(options: OpenOptions, tls: boolean): Promise<Attempt> {
   const socket = await dial(target, settings.connectMs, signal);
   if (socket instanceof Error) return connectionTrouble(socket, remote);
   const connection = new MailConnection(connectionOptions({ ...options, tls, socket }), settings.dataMs);
-  const error = await greet(connection, settings, signal);
+  const error = await greet(connection, options);
   if (error === undefined && connection.inSync) return new Session(connection, remote, settings);
   connection.close();
   if (error === undefined) return protocolError('more replies than commands', remote);
@@ -174,10 +183,9 @@ interface GreetError extends Error {
 /** From the connected socket to the reply to EHLO; undefined when all went well. */
 function greet(
   connection: MailConnection,
-  settings: SessionSettings,
-  signal: AbortSignal,
+  { settings, signal, patienceMs = Infinity }: OpenOptions,
 ): Promise<GreetError | undefined> {
-  const limit = settings.greetingMs + settings.commandMs;
+  const limit = Math.min(settings.greetingMs + settings.commandMs, patienceMs);
   return new Promise((resolve) => {
     const timer = setTimeout(() => finish(new Error(`no session after ${limit} ms`)), limit);
     const onEnd = (): void => finish(new Error('connection closed before a session began'));

@@ -39,6 +39,14 @@ test('wrong usage is told in one line, with a hint', async () => {
     [['list', '--state', 'lost'], /^queue: state: expected one of waiting, .*, deleted, got "lost"\n/],
     [['show'], /^queue: Not enough non-option arguments/],
     [['list', '--state', '\u001b[2J'], /^queue: /],
+    [['list', '--etc', 'a', '--etc', 'b'], /^queue: --etc is given more than once\n/],
+    [['list', '--var', 'a', '--var', 'b'], /^queue: --var is given more than once\n/],
+    [['summary', '--by', 'hop', '--by', 'domain'], /^queue: --by is given more than once\n/],
+    [['hold', '--all', '--reason', 'a', '--reason', 'b'], /^queue: --reason is given more than once\n/],
+    [['delete', '--all', '--limit', '1', '--limit', '2'], /^queue: --limit is given more than once\n/],
+    ...['1k', '0', '-1', '', ' ', '1.5', '1e9', 'NaN'].map(
+      (limit) => [['delete', '--all', `--limit=${limit}`], /^queue: --limit takes a whole number from 1 on\n/] as const,
+    ),
   ];
   for (const [args, told] of cases) {
     const ran = await run('bin/queue', args, { env: { MAILFARM_VAR: makeTemp('var') } });

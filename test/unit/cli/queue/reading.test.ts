@@ -160,6 +160,18 @@ test('unknown and wrong ids', async () => {
   }
 });
 
+test('trace shows the day that belongs to the clock', async (t) => {
+  const queue = makeQueue();
+  const id = await queue.plant();
+  mkdirSync(path.join(queue.var, 'log'));
+  const line = { time: '2026-11-22T11:00:00.000Z', level: 'info', farm: 'smtp', worker: 'smtp-1', event: 'x', id };
+  writeFileSync(path.join(queue.var, 'log', 'mailfarm.log'), `${JSON.stringify(line)}\n`);
+  const zone = process.env['TZ'];
+  t.after(() => (zone === undefined ? delete process.env['TZ'] : (process.env['TZ'] = zone)));
+  process.env['TZ'] = 'Pacific/Kiritimati';
+  assert.match((await queue.queue('trace', id)).stdout, /^2026-11-23 01:00:00 smtp-1 x/);
+});
+
 test('trace tells the log and the queue in order of time', async () => {
   const queue = makeQueue();
   const id = await queue.plant();

@@ -55,6 +55,10 @@ test('domains, with what is below them', () => {
   assert.ok(matches({ domain: ['.example.net'] }));
   assert.ok(!matches({ domain: ['.example.net'] }, message({ to: ['a@badexample.net'] })));
   assert.ok(matches({ domain: ['*.net'] }));
+  const idn = message({ to: ['a@mail.xn--bcher-kva.example'] });
+  assert.ok(matches({ domain: ['mail.Bücher.example'] }, idn));
+  assert.ok(matches({ domain: ['.bücher.example'] }, idn));
+  assert.ok(!matches({ domain: ['bücher.example'] }, idn));
 });
 
 test('ages', () => {

@@ -26,6 +26,15 @@ test('hold and release, from the journal and from the tree', async () => {
   }
 });
 
+test('a reason of any length, in any characters, holds what it is given for', async () => {
+  const queue = makeQueue();
+  const id = await queue.plant();
+  assert.equal((await queue.queue('hold', id, '--reason', `two\nlines ${'x'.repeat(70_000)}`)).status, EX.OK);
+  const after = await stateOf(queue, id);
+  assert.equal(after?.state, 'held');
+  assert.match(after.recipients[0]?.why ?? '', /^two lines x+…$/);
+});
+
 test('retry makes deferred recipients due', async () => {
   const queue = makeQueue();
   const until = Date.now() + 3_600_000;

@@ -236,6 +236,22 @@ test('-bs carries a session, and answers 421 without a farm', async (t) => {
   assert.match(down.stdout, /^421 4\.3\.2 host\.example .*\r\n$/);
 });
 
+test('-bs says QUIT where the input ends without one, and reports a session that had no goodbye', async (t) => {
+  const { host } = await withServer(t, acceptAll);
+  const input = 'EHLO here\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\n';
+  for (const last of ['NOOP\r\n', 'NOOP']) {
+    const ran = await host.sendmail(['-bs'], input + last);
+    assert.equal(ran.status, EX.OK, ran.stdout);
+    assert.match(ran.stdout, /\r\n221 [^\r]*\r\n$/);
+  }
+  const rude = net.createServer((socket) => socket.on('error', () => {}).end('220 hello\r\n'));
+  rude.listen(0, '127.0.0.1');
+  await once(rude, 'listening');
+  t.after(() => rude.close());
+  const { port } = rude.address() as net.AddressInfo;
+  assert.equal((await makeHost(`127.0.0.1:${port}`).sendmail(['-bs'], 'NOOP\r\n')).status, EX.TEMPFAIL);
+});
+
 test('-bp lists the queue', async () => {
   const host = makeHost(`127.0.0.1:${await closedPort()}`);
   assert.equal((await host.sendmail(['-bp'])).stdout, 'the queue is empty\n');

@@ -116,6 +116,16 @@ describe('a report of failure', () => {
     assert.ok(parts[2]?.includes(CONTENT));
   });
 
+  it('names no path of this machine', async () => {
+    const path = '/run/dovecot/lmtp';
+    const answer: Reply = { code: 554, status: '5.2.0', text: `connect ENOENT ${path}`, remote: `unix:${path}` };
+    const { text, result } = await report({ job: { failures: [{ to: ['a@b.test'], reply: answer }] } });
+    assert.doesNotMatch(text, /dovecot|unix:|Remote-MTA/);
+    assert.match(text, /the local mail store said: 554 5\.2\.0 connect\s+ENOENT/);
+    assert.match(text, /^Diagnostic-Code: smtp; 554 5\.2\.0 connect ENOENT/m);
+    assert.deepEqual(result.verdicts[0]?.reply, answer, 'the log and the queue keep it');
+  });
+
   it('gives each recipient its own answer', async () => {
     const other: Reply = { code: 552, status: '5.2.2', text: 'full' };
     const failures = [
@@ -216,6 +226,14 @@ describe('no report is made', () => {
     );
     assert.deepEqual(commits[0]?.envelope.settles?.recipients, ['c@b.test']);
     assert.doesNotMatch(text, /a@b\.test/);
+  });
+
+  it('of recipients that an alias put in, where the sender wants none about any', async () => {
+    const list = (notify?: string[]) => ({ address: 'list@test.example', ...(notify && { dsn: { notify } }) });
+    const never = { recipients: [list(['NEVER'])] };
+    assert.equal((await report({ envelope: never })).result.verdicts[0]?.state, 'dropped');
+    const some = { recipients: [{ address: 'x@b.test', dsn: { notify: ['NEVER'] } }, list()] };
+    assert.equal((await report({ envelope: some })).result.verdicts[0]?.state, 'bounced');
   });
 
   it('while the queue has no room: the failure waits, and keeps its reason', async () => {

@@ -5,7 +5,7 @@ import {
   diagnosticCode,
   field,
   mailDate,
-  remoteHost,
+  remoteMta,
   typedAddress,
   wrap,
 } from '../../../../../src/transport/channels/bounce/fields.ts';
@@ -49,7 +49,10 @@ describe('values', () => {
     const ours = { code: 550, status: '5.1.2', text: 'no such domain' };
     assert.equal(diagnosticCode(ours), 'X-Mailfarm; 5.1.2 no such domain');
     assert.equal(diagnosticCode({ ...ours, remote: 'mx [192.0.2.1]:25' }), 'smtp; 550 5.1.2 no such domain');
-    assert.equal(remoteHost('mx.test [192.0.2.1]:25'), 'mx.test');
+    assert.equal(
+      remoteMta({ code: 550, status: '5.1.1', text: 'x', remote: 'mx.test [192.0.2.1]:25' }),
+      'dns; mx.test',
+    );
   });
 
   it('of dates are in UTC', () => {

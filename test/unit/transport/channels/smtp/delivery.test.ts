@@ -169,6 +169,37 @@ describe('delivery to an honest next hop', () => {
     await deliverer.close();
   });
 
+  it('sends what was flagged SMTPUTF8 and needs it nowhere, also when it is not in memory', async () => {
+    await using server = await startScriptedServer();
+    const deliverer = makeSessionDeliverer(`[127.0.0.1]:${server.port}`);
+    const body = `\r\n${'é and more\r\n'.repeat(1000)}`;
+    const ascii = makeMessage(`${CONTENT.split('\r\n\r\n')[0]}\r\n${body}`, { smtputf8: true }, false);
+    assert.deepEqual(summarise(await deliverer.deliver(makeJob(['a@b.test']), ascii)), {
+      'a@b.test': 'delivered 250 2.0.0',
+    });
+    const header = makeMessage(`X-Pad: ${'x'.repeat(3000)}\r\nSubject: é\r\n${body}`, { smtputf8: true }, false);
+    assert.deepEqual(summarise(await deliverer.deliver(makeJob(['a@b.test']), header)), {
+      'a@b.test': 'failed 553 5.6.7',
+    });
+    await deliverer.close();
+  });
+
+  it('has patience with a next hop that looks up each recipient', async () => {
+    await using server = await startScriptedServer({
+      EHLO: '250 slow.test',
+      RCPT: (_line, { socket }) => {
+        setTimeout(() => socket.write('250 2.1.5 ok\r\n'), 300);
+        return null;
+      },
+    });
+    const short = { commandMs: 2000, dataMs: 100 };
+    const deliverer = makeSessionDeliverer(`[127.0.0.1]:${server.port}`, short);
+    const to = Array.from({ length: 10 }, (_, n) => `u${n}@b.test`);
+    const result = await deliverer.deliver(makeJob(to), makeMessage(CONTENT));
+    await deliverer.close();
+    assert.deepEqual([...new Set(Object.values(summarise(result)))], ['delivered 250 2.0.0'], JSON.stringify(result));
+  });
+
   it('gives SMTPUTF8 where it is offered and asked for', async () => {
     await using server = await startScriptedServer({ EHLO: '250-x\r\n250 SMTPUTF8' });
     const deliverer = makeSessionDeliverer(`[127.0.0.1]:${server.port}`);

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import net from 'node:net';
 import { describe, it } from 'node:test';
 import { parseNext } from '../../../../../src/transport/channels/smtp/next-hop.ts';
 import { startDnsStub } from '../../../../support/dns-stub.ts';
@@ -9,7 +10,8 @@ const CONTENT = 'Subject: x\r\n\r\nhello\r\n';
 
 describe('parseNext', () => {
   it('reads what a hop may say', () => {
-    assert.deepEqual(parseNext('mx:example.org', 25), { kind: 'mx', domain: 'example.org' });
+    assert.deepEqual(parseNext('mx:example.org', 25), { kind: 'mx', domain: 'example.org', named: false });
+    assert.deepEqual(parseNext('route:example.org', 25), { kind: 'mx', domain: 'example.org', named: true });
     assert.deepEqual(parseNext('[mail.example.org]:2525', 25), { kind: 'host', host: 'mail.example.org', port: 2525 });
     assert.deepEqual(parseNext('[192.0.2.1]', 25), { kind: 'host', host: '192.0.2.1', port: 25 });
     assert.deepEqual(parseNext('[2001:db8::1]:26', 25), { kind: 'host', host: '2001:db8::1', port: 26 });
@@ -68,6 +70,40 @@ describe('delivery by MX', () => {
     assert.equal(server.sessions.length, 2);
   });
 
+  it('goes to the second host where the first takes the connection and stays silent', async () => {
+    await using dns = await startDnsStub(table);
+    await using server = await startScriptedServer();
+    await using _silent = await listenSilently('127.0.0.2', server.port);
+    const changes = { resolvers: [dns.address], port: server.port, connectMs: 500, greetingMs: 5000, commandMs: 5000 };
+    const deliverer = makeSessionDeliverer('mx:two.test', changes);
+    const result = await deliverer.deliver(makeJob(['a@two.test']), makeMessage(CONTENT));
+    await deliverer.close();
+    assert.equal(summarise(result)['a@two.test'], 'delivered 250 2.0.0', JSON.stringify(result));
+  });
+
+  it('goes to the second host where the first has many addresses that are all silent', async () => {
+    const silent = ['127.0.0.2', '127.0.0.3', '127.0.0.4', '127.0.0.5'];
+    await using dns = await startDnsStub({ ...table, 'first.test': { A: silent } });
+    await using server = await startScriptedServer();
+    await using stack = new AsyncDisposableStack();
+    for (const address of silent) stack.use(await listenSilently(address, server.port));
+    const changes = { resolvers: [dns.address], port: server.port, connectMs: 300 };
+    const deliverer = makeSessionDeliverer('mx:two.test', changes);
+    const result = await deliverer.deliver(makeJob(['a@two.test']), makeMessage(CONTENT));
+    await deliverer.close();
+    assert.equal(summarise(result)['a@two.test'], 'delivered 250 2.0.0', JSON.stringify(result));
+  });
+
+  it('waits, in trouble, where an operator named a host or domain that DNS does not know', async () => {
+    await using dns = await startDnsStub(table);
+    for (const next of ['[smarthost.test]:587', 'route:smarthost.test', 'route:null.test']) {
+      const deliverer = makeSessionDeliverer(next, { resolvers: [dns.address] });
+      const result = await deliverer.deliver(makeJob(['a@b.test']), makeMessage(CONTENT));
+      assert.deepEqual(summarise(result), { 'a@b.test': 'deferred 451 4.3.5' }, next);
+      assert.equal(result.trouble?.status, '4.3.5', next);
+    }
+  });
+
   it('fails at once for a domain that takes no mail, without calling its bin troubled', async () => {
     await using dns = await startDnsStub(table);
     const deliverer = makeSessionDeliverer('mx:null.test', { resolvers: [dns.address] });
@@ -76,3 +112,15 @@ describe('delivery by MX', () => {
     assert.equal(result.trouble, undefined);
   });
 });
+
+/** Takes connections and never says a word. */
+async function listenSilently(address: string, port: number): Promise<AsyncDisposable> {
+  const sockets: net.Socket[] = [];
+  const server = net.createServer((socket) => void sockets.push(socket.on('error', () => {})));
+  await new Promise<void>((resolve) => server.listen(port, address, resolve));
+  const close = async (): Promise<void> => {
+    for (const socket of sockets) socket.destroy();
+    await new Promise((resolve) => server.close(resolve));
+  };
+  return { [Symbol.asyncDispose]: close };
+}
