@@ -24,10 +24,13 @@ interface MessageSegment {
   readonly moved: BitSet;
   total: number | undefined;
   closedAt: number;
+  /** Its place in the order in which we heard of segments. */
+  readonly order: number;
 }
 
 interface OutcomeSegment {
   readonly closedAt: number;
+  readonly order: number;
   folded: boolean;
 }
 
@@ -52,6 +55,7 @@ export class Segments {
   readonly #removed = new Set<string>();
   /** Segments of the last plan, kept until the settler answers, though they are removed meanwhile. */
   readonly #planned = new Map<string, MessageSegment>();
+  #order = 0;
   /** The injector walks: it may still come upon segments that an outcome speaks of. */
   #walking = false;
 
@@ -114,7 +118,7 @@ export class Segments {
     const [kind, name] = segment.split('/');
     if (name === undefined) return;
     if (kind === 'outcome') {
-      this.#outcomes.set(name, { closedAt: this.#now(), folded: total === 0 });
+      this.#outcomes.set(name, { closedAt: this.#now(), order: (this.#order += 1), folded: total === 0 });
       return this.releaseOutcomes();
     }
     const entry = this.#segment(name);
@@ -194,7 +198,15 @@ export class Segments {
   #segment(name: string): MessageSegment {
     let entry = this.#messages.get(name);
     if (!entry) {
-      entry = { known: new BitSet(), finished: new BitSet(), moved: new BitSet(), total: undefined, closedAt: 0 };
+      const order = (this.#order += 1);
+      entry = {
+        known: new BitSet(),
+        finished: new BitSet(),
+        moved: new BitSet(),
+        total: undefined,
+        closedAt: 0,
+        order,
+      };
       this.#messages.set(name, entry);
     }
     return entry;
@@ -219,7 +231,10 @@ export class Segments {
   #unneeded(outcome: OutcomeSegment): boolean {
     if (this.#walking) return false;
     if (outcome.closedAt > this.#now() - this.#options.linger) return false;
-    for (const name of this.#messages.keys()) if (this.#options.begunAt(name) <= outcome.closedAt) return false;
+    for (const [name, { order }] of this.#messages) {
+      // One that we know for longer began before, also when the clock was set back since.
+      if (order < outcome.order || this.#options.begunAt(name) <= outcome.closedAt) return false;
+    }
     return true;
   }
 }
