@@ -88,6 +88,11 @@ export class WaitingIndex {
     return this.#size > 0 && this.#ofId.get(id) !== undefined;
   }
 
+  /** Moves all times by so many ms. */
+  shift(ms: number): void {
+    this.#db.prepare('UPDATE waiting SET due = max(1, due + ?) WHERE due > 0').run(ms);
+  }
+
   /** When the next row is due, or undefined. */
   nextDue(): number | undefined {
     if (this.#size === 0) return undefined;

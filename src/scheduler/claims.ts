@@ -49,7 +49,7 @@ export class Claims {
       this.#claims.delete(id);
       ledger.claimed.delete(id);
       const message = ledger.revive(id, claim.message.facts, claim.message.stays);
-      const now = Date.now();
+      const now = this.#conductor.clock.now();
       const parts = claim.parts.map(({ facts, due }) => ({ part: newPart(message, facts), due }));
       // A time that passed meanwhile is no wish of anybody: it ends no bin's trouble.
       for (const { part, due } of parts) this.#conductor.place(part, due > now ? due : 0, now);

@@ -101,9 +101,10 @@ export async function startScheduler(worker: Worker): Promise<Role> {
 
 /** Removes, settles, and looks for stuck workers. */
 function doChores(worker: Worker, parts: { segments: Segments; conductor: Conductor }): void {
+  parts.conductor.lookAtClock();
   parts.segments.releaseOutcomes();
   if (parts.segments.wantsSettling()) worker.settle();
-  const stuckSince = Date.now() - JOB_MS;
+  const stuckSince = performance.now() - JOB_MS;
   for (const lane of parts.conductor.dispatcher.lanes) {
     const oldest = lane.oldest();
     if (oldest && oldest.since < stuckSince && lane.pid) worker.kill(lane.pid, `stuck on a job in lane ${lane.name}`);
