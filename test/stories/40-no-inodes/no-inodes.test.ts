@@ -34,6 +34,7 @@ async function onFewInodes(t: TestContext, floor: number, work: (rig: Rig) => Pr
       set: [
         `routes=[{match: "*", via: "smtp:[127.0.0.1]:${sink.port}"}]`,
         'queue.freeSpace=0',
+        'queue.inline=64KiB',
         `queue.freeInodes=${floor}`,
         'retry.times=[1s]',
         ...AS_OURSELVES,
