@@ -35,7 +35,7 @@ function ruleFor(op, ...where) {
 }
 
 function failure({ code, op }, path) {
-  const errno = { EIO: -5, EACCES: -13, EROFS: -30, ENOSPC: -28, EDQUOT: -122, ESTALE: -116 }[code];
+  const errno = { EIO: -5, EACCES: -13, EROFS: -30, ENOSPC: -28, EDQUOT: -122, ESTALE: -116, EXDEV: -18 }[code];
   return Object.assign(new Error(`${code}: planted by a test, ${op} '${path}'`), { code, errno, syscall: op, path });
 }
 
