@@ -44,7 +44,7 @@ export function createDisk(): Disk {
 }
 
 /** Not a regular file: a queue file's name stands for something else. */
-export class ForeignFile extends Error {
+class ForeignFile extends Error {
   override readonly name = 'ForeignFile';
 }
 

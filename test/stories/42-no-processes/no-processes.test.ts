@@ -27,14 +27,9 @@ describe('a system that forks no more', () => {
         set: [`routes=[{match: "*", via: "smtp:[127.0.0.1]:${sink.port}"}]`, 'farms.acceptor.least=2'],
       });
       const limit = (processes: number): void => {
-        const [command = '', ...rest] = [
-          ...stranger.wrap,
-          'prlimit',
-          '--pid',
-          String(farm.pid),
-          `--nproc=${processes}:`,
-        ];
-        execFileSync(command, rest, { stdio: 'pipe' });
+        const [command, ...rest] = stranger.wrap;
+        const args = [...rest, 'prlimit', '--pid', String(farm.pid), `--nproc=${processes}:`];
+        execFileSync(command ?? '', args, { stdio: 'pipe' });
       };
       limit(1);
       const [first, second] = farm.workers('acceptor');
