@@ -19,7 +19,7 @@ import { firstIdAt, makerOf, timeOfId } from '../queue/queue-id.ts';
 import { isUnfinished, type QueuedMessage } from '../queue/queued-message.ts';
 import type { QueueId } from '../queue/store.ts';
 import type { QueueWalk } from '../queue/walk.ts';
-import type { WalkedSegment } from '../queue/walk-segment.ts';
+import { MAX_INLINE, type WalkedSegment } from '../queue/walk-segment.ts';
 import { rehash } from '../queue/rehash.ts';
 import { secureLeftovers } from '../queue/secure.ts';
 import { mayBeCommand, sweepCompanions, sweepTemporary } from '../queue/sweep.ts';
@@ -31,16 +31,18 @@ export interface Injection {
   readonly walk: QueueWalk;
   /** Instance names of the workers that run now. */
   readonly live: () => ReadonlySet<string>;
-  /** For orphans: no writer that is gone since the last look began before that time, ms since 1970. */
+  /** For orphans: no writer that is gone since the last look began before that time, ms since 1970. For a look: so far back it goes. */
   readonly since: number;
   readonly log: Logger;
   /** The injector was told to stop: leave the rest to the next one. */
   readonly stopped: () => boolean;
 }
 
+type Walk = 'start' | 'orphans' | 'look';
+
 /** A walk through the queue. */
 interface Run {
-  readonly mode: 'start' | 'orphans';
+  readonly mode: Walk;
   readonly window: Window;
   readonly book: Book;
 }
@@ -50,12 +52,14 @@ const UNDER_WAY = 200;
 /** Messages of the tree whose lines share a wait for the log. */
 const BATCH = 200;
 const ANSWER_MS = 60_000;
+/** Time in which a message passed every stage up to the scheduler, but for one that was forgotten. */
+const ON_ITS_WAY_MS = 2 * 60_000;
 /** Messages of the tree after which the scheduler hears how far the walk is. */
 const TELL_EVERY = 5000;
 /** In one frame, which takes no longer list than 100,000. */
 const ORDINALS = 50_000;
 
-export async function injectAll(injection: Injection, mode: 'start' | 'orphans'): Promise<void> {
+export async function injectAll(injection: Injection, mode: Walk): Promise<void> {
   const { scheduler, walk, log } = injection;
   const begun = Date.now();
   const run: Run = { mode, window: new Window(), book: new Book(log) };
@@ -77,6 +81,8 @@ export async function injectAll(injection: Injection, mode: 'start' | 'orphans')
   await walk.readOutcomes();
   for (const name of names) {
     if (mode === 'orphans' && isLive(name)) continue;
+    // What is in an open segment is young: the next look finds it in a closed one.
+    if (mode === 'look' && grows(name) && !(await isSealed(files, name, 'journal', MAX_INLINE))) continue;
     if (injection.stopped()) return;
     await injectSegment(injection, run, { name, live: isLive(name), grows: grows(name) });
   }
@@ -85,7 +91,7 @@ export async function injectAll(injection: Injection, mode: 'start' | 'orphans')
     if (closed) await tellClosed(injection, `outcome/${name}`, 1, []);
   }
   if (mode === 'start') await injectTree(injection, run);
-  else await injectUnrouted(injection, run, names.filter(isLive));
+  else await injectUnrouted(injection, run, mode === 'look' ? [] : names.filter(isLive));
   await window.drain();
   await run.book.written();
   walk.close();
@@ -111,18 +117,25 @@ async function injectSegment(
   if (!how.live) await logFound(run, [...segment.finishedIds, ...segment.movedIds]);
   // The scheduler that finished them may have died with its lines; one that lives says so itself.
   if (run.mode === 'start') for (const id of segment.finishedIds) await run.book.removed(id);
-  for await (const message of leftIn(segment, walk)) await run.book.injected(message);
+  for await (const message of leftIn(segment, injection, run)) await run.book.injected(message);
   await run.book.written();
   // A writer that goes on tells the total itself, and which of its staged messages came to nothing.
   const finished = grows ? segment.finished : [...segment.finished, ...segment.empty];
   if (segment.unreadable) await tellKept(injection, `journal/${how.name}`);
   await tellClosed(injection, `journal/${how.name}`, grows ? 0 : segment.total, [...finished, ...segment.moved]);
-  for await (const message of leftIn(segment, walk)) await inject(injection, message, run.window);
+  for await (const message of leftIn(segment, injection, run)) await inject(injection, message, run.window);
 }
 
 /** What has a file of its own is injected from the tree. */
-async function* leftIn(segment: WalkedSegment, walk: QueueWalk): AsyncGenerator<QueuedMessage> {
-  for await (const message of segment.messages()) if (walk.fileOf(message.id) === undefined) yield message;
+async function* leftIn(segment: WalkedSegment, { walk }: Injection, run: Run): AsyncGenerator<QueuedMessage> {
+  for await (const message of segment.messages()) {
+    if (walk.fileOf(message.id) === undefined && isRipe(message.id, run)) yield message;
+  }
+}
+
+/** A look leaves alone what is on its way from stage to stage at this moment. */
+function isRipe(id: QueueId, { mode }: Run): boolean {
+  return mode !== 'look' || Date.now() - timeOfId(id) > ON_ITS_WAY_MS;
 }
 
 /** Nobody has to do anything about them; but their writer died, perhaps before it said that they came. */
@@ -169,7 +182,7 @@ function injectUnrouted(injection: Injection, run: Run, live: readonly string[])
   const makers = new Set(live.map(makerOf));
   async function* left(): AsyncGenerator<QueuedMessage> {
     for await (const id of treeIds(injection.walk.layout, { from: firstIdAt(injection.since) })) {
-      if (makers.has(makerOf(id))) continue;
+      if (makers.has(makerOf(id)) || !isRipe(id, run)) continue;
       const message = await injection.walk.treeMessage(id);
       if (!message || !isUnfinished(message)) continue;
       const resumed = resumeFrame(message);

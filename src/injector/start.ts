@@ -3,6 +3,7 @@
  *
  * start: after a start, or when the scheduler lost its memory: everything unfinished goes back to work. orphans: after a worker
  * died that wrote journals: what only it knew of goes back to work. settle: moves what lingers in old journals into the tree.
+ * look: whatever was told or not told, what came in of late and is not finished is handed on once more.
  */
 import { errorText } from '../base/text.ts';
 import { connectPeer } from '../ipc/connect.ts';
@@ -21,7 +22,7 @@ import { createCorruptFolder } from './corrupt-folder.ts';
 import { injectAll, type Injection } from './inject.ts';
 import { settleAll } from './settle.ts';
 
-export const MODES = ['start', 'orphans', 'settle'] as const;
+export const MODES = ['start', 'orphans', 'settle', 'look'] as const;
 export type Mode = (typeof MODES)[number];
 
 const QUEUE = 'queue';

@@ -33,8 +33,8 @@ export type Report =
 /** Figures of one worker, as shown by `mailfarm status`. */
 export type Figures = Readonly<Record<string, number>>;
 
-/** What the injector is run for: everything, what dead writers left behind, journals that are past their time. */
-export const INJECTOR_MODES = ['start', 'orphans', 'settle'] as const;
+/** What the injector is run for: everything, what dead writers left behind, journals that are past their time, what nobody works on. */
+export const INJECTOR_MODES = ['start', 'orphans', 'settle', 'look'] as const;
 export type InjectorMode = (typeof INJECTOR_MODES)[number];
 
 /** Figures that one report may hold. */

@@ -44,11 +44,11 @@ export function createDisk(): Disk {
 }
 
 /** Not a regular file: a queue file's name stands for something else. */
-export class ForeignFile extends Error {
+class ForeignFile extends Error {
   override readonly name = 'ForeignFile';
 }
 
-const FOREIGN: ReadonlySet<string> = new Set(['ELOOP', 'ENXIO', 'EACCES', 'EISDIR']);
+const FOREIGN: ReadonlySet<string> = new Set(['ELOOP', 'ENXIO', 'EISDIR']);
 
 /**
  * True when opening failed because of what the name stands for, so that trying again is in vain. Anything else (no descriptor
@@ -71,13 +71,24 @@ export function fileStat(file: FileHandle): Stats {
 }
 
 async function openRegular(path: string): Promise<FileHandle> {
-  const file = await fs.open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  const file = await openOurs(path);
   try {
     if (!fileStat(file).isFile()) throw new ForeignFile(`${path} is not a regular file`);
     return file;
   } catch (error) {
     await file.close();
     throw error;
+  }
+}
+
+/** A file that we may not read is none of ours. Where we may not enter its folder, we know nothing of the file. */
+async function openOurs(path: string): Promise<FileHandle> {
+  try {
+    return await fs.open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (error) {
+    if (errorCode(error) !== 'EACCES') throw error;
+    await fs.lstat(path);
+    throw new ForeignFile(`${path} may not be read`, { cause: error });
   }
 }
 

@@ -77,9 +77,14 @@ export async function readKnownOutcomes(
   return known;
 }
 
-/** The writer of this outcome segment closed it: no record will follow. */
-export async function isSealed(files: SegmentFiles, name: string): Promise<boolean> {
-  for await (const scanned of readSegment(files, 'outcome', { name, maxContent: 0 })) {
+/** The writer of this segment closed it: no record will follow. `maxContent`: of a record, 0 for outcomes. */
+export async function isSealed(
+  files: SegmentFiles,
+  name: string,
+  kind: 'journal' | 'outcome' = 'outcome',
+  maxContent = 0,
+): Promise<boolean> {
+  for await (const scanned of readSegment(files, kind, { name, maxContent })) {
     if (scanned.kind === 'record' && scanned.record.kind === 'end') return true;
   }
   return false;

@@ -7,7 +7,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { crc32 } from 'node:zlib';
 import { errorCode, errorText } from '../base/text.ts';
-import { fileStat, ForeignFile, type Disk } from './disk.ts';
+import { fileStat, isForeign, type Disk } from './disk.ts';
 import { parseHandle, type JournalPlace } from './handle.ts';
 import { messagePath, parseSegmentName, segmentPath, temporaryPath, type Layout } from './layout.ts';
 import { MAX_RECORD_LINE, parseLine, sumHolds, type MessageRecord } from './record.ts';
@@ -113,11 +113,8 @@ export class MessageReader {
     try {
       file = await this.#options.disk.open(path);
     } catch (error) {
-      const code = errorCode(error);
-      if (code === 'ENOENT') return { kind: 'missing' };
-      if (error instanceof ForeignFile || code === 'ELOOP' || code === 'ENXIO' || code === 'EACCES') {
-        return this.#corrupt(path, errorText(error));
-      }
+      if (errorCode(error) === 'ENOENT') return { kind: 'missing' };
+      if (isForeign(error)) return this.#corrupt(path, errorText(error));
       throw error;
     }
     try {

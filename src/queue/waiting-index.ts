@@ -6,6 +6,7 @@
  */
 import Database from 'better-sqlite3';
 import { rmSync } from 'node:fs';
+import { errorText } from '../base/text.ts';
 
 export interface WaitingRow {
   readonly id: string;
@@ -24,6 +25,16 @@ const SCHEMA = `
 `;
 
 type Row = WaitingRow & { readonly seq: number };
+
+/** Opens an empty index at `path`; in memory where no file can be made there: mail goes on, whatever is with a scratch file. */
+export function openWaitingIndex(path: string, onTrouble: (why: string) => void): WaitingIndex {
+  try {
+    return new WaitingIndex(path);
+  } catch (error) {
+    onTrouble(errorText(error));
+    return new WaitingIndex(':memory:');
+  }
+}
 
 export class WaitingIndex {
   readonly #db: Database.Database;
@@ -86,6 +97,11 @@ export class WaitingIndex {
 
   hasId(id: string): boolean {
     return this.#size > 0 && this.#ofId.get(id) !== undefined;
+  }
+
+  /** Moves all times by so many ms. */
+  shift(ms: number): void {
+    this.#db.prepare('UPDATE waiting SET due = max(1, due + ?) WHERE due > 0').run(ms);
   }
 
   /** When the next row is due, or undefined. */

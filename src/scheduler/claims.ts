@@ -66,7 +66,7 @@ export class Claims {
       }
       ledger.doubt(claim.message.facts.handle);
       const message = ledger.revive(id, claim.message.facts, claim.message.stays);
-      const now = Date.now();
+      const now = this.#conductor.clock.now();
       const parts = claim.parts.map(({ facts, due }) => ({ part: newPart(message, facts), due }));
       // A time that passed meanwhile is no wish of anybody: it ends no bin's trouble.
       for (const { part, due } of parts) this.#conductor.place(part, due > now ? due : 0, now);

@@ -3,6 +3,7 @@
  * no message and starts no process. Memory holds a window of parts; the rest waits in the index.
  */
 import type { Done, Routed } from '../ipc/messages.ts';
+import { SteadyClock } from '../base/steady-clock.ts';
 import type { Hop, Reply } from '../mail/outcome.ts';
 import { Bins, type Bin } from './bins.ts';
 import { Dispatcher, type LaneRules } from './dispatcher.ts';
@@ -22,6 +23,7 @@ export interface ConductorRules {
 
 export interface ConductorOptions extends Omit<LedgerOptions, 'onFinished'> {
   readonly rules: () => ConductorRules;
+  readonly clock?: SteadyClock;
   readonly owner: Pick<LaneOwner<Bin>, 'connect'> & {
     /** Looks after a lane that ended with work in hand; calls back with reports found on disk and what is to be redone. */
     lost: LaneOwner<Bin>['lost'];
@@ -35,6 +37,9 @@ const BIN_SHARE = 10;
 const REFILL = 200;
 /** When a suspect that found another at work has its next turn, in ms. */
 const SUSPECT_MS = 1000;
+/** The longest wait of a retry, where the configuration has shorter ones only, and what chance may add to it. */
+const LEAST_LONGEST_MS = 60 * 60_000;
+const RETRY_SLACK = 0.2;
 
 export class Conductor {
   readonly bins = new Bins();
@@ -42,6 +47,7 @@ export class Conductor {
   readonly parking: Parking;
   readonly dispatcher: Dispatcher;
   readonly counts = { taken: 0, known: 0, delivered: 0, finished: 0, redone: 0, troubles: 0 };
+  readonly clock: SteadyClock;
   readonly #options: ConductorOptions;
   readonly #suspects = new Suspects();
   /** Weight of the parts in bins and lanes. */
@@ -49,10 +55,12 @@ export class Conductor {
 
   constructor(options: ConductorOptions) {
     this.#options = options;
+    this.clock = options.clock ?? new SteadyClock();
     this.ledger = new Ledger({ ...options, onFinished: (message) => this.#finished(message) });
     const { ledger, bins } = this;
     this.parking = new Parking({
       index: options.index,
+      clock: this.clock,
       ledger,
       bins,
       onDue: (part) => this.#enqueue(part),
@@ -64,6 +72,7 @@ export class Conductor {
     });
     this.dispatcher = new Dispatcher({
       rules: () => options.rules().lanes,
+      clock: this.clock,
       owner: {
         connect: (bin) => options.owner.connect(bin),
         opened: (lane) => this.dispatcher.feed(lane),
@@ -97,17 +106,17 @@ export class Conductor {
       return;
     }
     this.counts.taken += 1;
-    const now = Date.now();
+    const now = this.clock.now();
     // All parts exist before the first is given out, so that the message cannot be finished between two of them.
     const parts = frame.parts.map((part) => newPart(message, partFactsOf(part)));
     if (parts.length === 0) return this.ledger.release(message);
     // Before the first is placed, or the last would end the trouble that the first has met.
     if (frame.probe) for (const part of parts) this.#endTrouble(this.bins.of(part.hop));
-    parts.forEach((part, i) => this.place(part, frame.parts[i]?.until ?? 0, now));
+    parts.forEach((part, i) => this.place(part, this.#ours(frame.parts[i]?.until ?? 0), now));
   }
 
   /** Puts a part to work: now, or at `until`. */
-  place(part: WorkPart, until: number, now = Date.now()): void {
+  place(part: WorkPart, until: number, now = this.clock.now()): void {
     if (part.gone) return;
     if (until > now) {
       const bin = this.bins.of(part.hop);
@@ -123,7 +132,8 @@ export class Conductor {
     const bin = this.bins.of(part.hop);
     this.#active -= weightOf(part);
     part.inFlight = false;
-    const fate = decideFate(part, done, { rules: this.#options.rules().retry, now: Date.now() });
+    const ours = (time: number): number => this.#ours(time);
+    const fate = decideFate(part, done, { rules: this.#options.rules().retry, now: this.clock.now(), ours });
     if (done.moved) this.ledger.noteInTree(message.facts.handle);
     else if (done.outcomes.some(({ state }) => state === 'deferred')) this.ledger.doubt(message.facts.handle);
     if (fate.held) this.parking.keepStays(message);
@@ -147,14 +157,18 @@ export class Conductor {
 
   /** The next hop as a whole is in trouble: its bin waits, longer each time. */
   trouble(bin: Bin, reply: Reply, wait?: number): void {
-    const now = Date.now();
+    const now = this.clock.now();
     if (bin.until > now) return;
     const { times } = this.#options.rules().retry;
     bin.trouble = reply;
     bin.until = now + (wait ?? times[Math.min(bin.troubles, times.length - 1)] ?? 60_000);
     if (wait === undefined) bin.troubles += 1;
     this.counts.troubles += 1;
-    this.#options.onEvent('bin-waits', { hop: binKey(bin.hop), until: bin.until, reply: reply.text });
+    this.#options.onEvent('bin-waits', {
+      hop: binKey(bin.hop),
+      until: this.clock.theirs(bin.until),
+      reply: reply.text,
+    });
     // What waits for a dead site takes no room from mail that can go.
     for (let part = bin.shift(); part; part = bin.shift()) {
       this.#active -= weightOf(part);
@@ -169,6 +183,15 @@ export class Conductor {
     this.#endTrouble(bin);
     this.dispatcher.dispatch(bin);
     this.bins.tidy(bin);
+  }
+
+  /** Somebody set the clock, and it is believed: what waits goes on to wait as long as it would have. */
+  lookAtClock(): void {
+    const jump = this.clock.look();
+    if (jump === 0) return;
+    this.#options.onEvent('clock-set', { ms: jump });
+    for (const bin of this.bins.all()) if (bin.until > 0) bin.until += jump;
+    this.parking.shift(jump);
   }
 
   /** The parts of a message in memory leave play without being finished: a command owns them now. */
@@ -199,7 +222,7 @@ export class Conductor {
   #enqueue(part: WorkPart, first = false): void {
     const bin = this.bins.of(part.hop);
     const full = this.#active >= this.#options.rules().window && bin.length >= BIN_SHARE;
-    const waits = bin.until > Date.now();
+    const waits = bin.until > this.clock.now();
     if (full || waits) return this.parking.park(part, bin, 0);
     this.#active += weightOf(part);
     if (first) bin.unshift(part);
@@ -219,7 +242,7 @@ export class Conductor {
       if (followUps.length === 0 && itsTurn) return part;
       this.#active -= weightOf(part);
       if (followUps.length === 0) {
-        this.parking.park(part, bin, Date.now() + SUSPECT_MS);
+        this.parking.park(part, bin, this.clock.now() + SUSPECT_MS);
         continue;
       }
       // Not from within the dispatcher's loop, which called us: thousands may have aged out together.
@@ -254,7 +277,14 @@ export class Conductor {
   /** What did not wait for a dead site is tried once more, however old it is: its report decides. */
   #agedOut(bin: Bin, part: WorkPart): FollowUp[] {
     if (bin.troubles === 0) return [];
-    return ageOut(part, { rules: this.#options.rules().retry, now: Date.now(), trouble: bin.trouble });
+    return ageOut(part, { rules: this.#options.rules().retry, now: this.clock.now(), trouble: bin.trouble });
+  }
+
+  /** A time on the system's clock. It may have been wrong when the time was chosen: nothing waits for longer than a retry does. */
+  #ours(until: number): number {
+    if (until === 0) return 0;
+    const longest = Math.max(LEAST_LONGEST_MS, ...this.#options.rules().retry.times) * (1 + RETRY_SLACK);
+    return Math.min(this.clock.ours(until), this.clock.now() + longest);
   }
 
   #endTrouble(bin: Bin): void {

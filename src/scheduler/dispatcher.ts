@@ -4,6 +4,7 @@
  */
 import type { Channel } from '../mail/outcome.ts';
 import { Deque } from '../base/deque.ts';
+import type { SteadyClock } from '../base/steady-clock.ts';
 import type { Bin } from './bins.ts';
 import { Lane, type LaneOwner } from './lane.ts';
 import { isSuspect } from './suspects.ts';
@@ -22,6 +23,7 @@ export interface LaneRules {
 
 export interface DispatcherOptions {
   readonly rules: () => LaneRules;
+  readonly clock: SteadyClock;
   readonly owner: LaneOwner<Bin>;
   /** The next part of the bin that may be worked on now; takes from the index what memory had no room for. */
   readonly next: (bin: Bin) => WorkPart | undefined;
@@ -59,7 +61,7 @@ export class Dispatcher {
 
   /** Gives out what the bin has, as far as lanes are free. */
   dispatch(bin: Bin): void {
-    if (this.#stopped || bin.until > Date.now()) return;
+    if (this.#stopped || bin.until > this.#options.clock.now()) return;
     for (const lane of bin.lanes) this.feed(lane);
     const waiting = bin.length + bin.parked;
     if (waiting === 0) return;
@@ -76,7 +78,7 @@ export class Dispatcher {
     const { bin } = lane;
     const depth = bin.troubles > 0 ? 1 : lane.depth(this.#options.rules().depth);
     const yields = lane.served >= QUANTUM && this.#isStarving(bin.hop.channel);
-    while (!yields && lane.inFlight < depth && bin.until <= Date.now()) {
+    while (!yields && lane.inFlight < depth && bin.until <= this.#options.clock.now()) {
       const part = this.#options.next(bin);
       if (!part) break;
       if (isSuspect(part) && lane.inFlight > 0) {
@@ -156,7 +158,7 @@ export class Dispatcher {
   }
 
   #sweep(): void {
-    const idleBefore = Date.now() - this.#options.rules().idleMs;
+    const idleBefore = performance.now() - this.#options.rules().idleMs;
     for (const lane of this.#lanes)
       if (lane.open && lane.inFlight === 0 && lane.idleSince <= idleBefore) this.#retire(lane);
     if (this.#lanes.size > 0) return;

@@ -44,9 +44,10 @@ export function expiresAt(part: Pick<WorkPart, 'message'>, rules: RetryRules): n
 export function decideFate(
   part: WorkPart,
   done: Pick<Done, 'outcomes' | 'trouble'>,
-  at: { rules: RetryRules; now: number },
+  /** `ours` turns a time that the worker read off its clock into one of ours. */
+  at: { rules: RetryRules; now: number; ours?: (time: number) => number },
 ): Fate {
-  const { rules, now } = at;
+  const { rules, now, ours = (time) => time } = at;
   const open = new Set(part.to);
   const failures: Failure[] = [];
   const followUps: FollowUp[] = [];
@@ -63,7 +64,10 @@ export function decideFate(
     // A report that could not be written is tried for as long as it takes: nobody else would tell the sender.
     const expired = part.hop.channel !== 'bounce' && now >= expiresAt(part, rules);
     if (expired) failures.push({ to, reply: expiredReply(outcome.reply) });
-    else followUps.push(...withWarning(part, deferred, { rules, now, until: outcome.until ?? now + UNTOLD_MS }));
+    else {
+      const until = outcome.until === undefined ? now + UNTOLD_MS : ours(outcome.until);
+      followUps.push(...withWarning(part, deferred, { rules, now, until }));
+    }
   }
   if (failures.length > 0) followUps.push({ facts: bounceFacts(failures, part.attempts), until: 0 });
   const untold = [...open];

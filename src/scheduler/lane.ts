@@ -13,7 +13,7 @@ import type { WorkPart } from './work.ts';
 
 export interface InFlight {
   readonly part: WorkPart;
-  /** When it was given, ms since 1970. */
+  /** When it was given, monotonic milliseconds. */
   readonly since: number;
 }
 
@@ -52,8 +52,8 @@ export class Lane<B extends LaneBin> {
   #leaving = false;
   /** Jobs given since it opened. */
   served = 0;
-  /** Since when it has nothing to do, ms since 1970. */
-  idleSince = Date.now();
+  /** Since when it has nothing to do, monotonic milliseconds. */
+  idleSince = performance.now();
   /** Average time of a job, ms; unknown at first. */
   #jobMs: number | undefined;
   #lastReport = 0;
@@ -103,7 +103,7 @@ export class Lane<B extends LaneBin> {
     if (!peer) throw new Error('lane is not open');
     const { message, hop, to, attempts, failures, kind } = part;
     const n = peer.nextId();
-    this.#inFlight.set(n, { part, since: Date.now() });
+    this.#inFlight.set(n, { part, since: performance.now() });
     this.served += 1;
     this.#alone = isSuspect(part);
     part.inFlight = true;
@@ -142,7 +142,7 @@ export class Lane<B extends LaneBin> {
     // A report about a job that this lane does not hold is from a worker that lost its right to it.
     if (!flight) return;
     this.#inFlight.delete(done.n);
-    const now = Date.now();
+    const now = performance.now();
     this.#measure(now - Math.max(flight.since, this.#lastReport));
     this.#lastReport = now;
     if (this.#inFlight.size === 0) this.idleSince = now;

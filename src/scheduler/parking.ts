@@ -2,6 +2,7 @@
  * Parts that leave memory for the index, and their way back: when their time has come, or when their bin has room. One timer for
  * all of them; none when nothing waits.
  */
+import type { SteadyClock } from '../base/steady-clock.ts';
 import { errorText } from '../base/text.ts';
 import type { WaitingIndex, WaitingRow } from '../queue/waiting-index.ts';
 import type { Bin, Bins } from './bins.ts';
@@ -10,6 +11,7 @@ import { newPart, stripPart, type Message, type MessageFacts, type PartFacts, ty
 
 export interface ParkingOptions {
   readonly index: WaitingIndex;
+  readonly clock: SteadyClock;
   readonly ledger: Ledger;
   readonly bins: Bins;
   /** A part is back in memory because its time has come. */
@@ -43,7 +45,7 @@ export class Parking {
     this.#options = options;
   }
 
-  /** Moves a part into the index until `due` (ms since 1970), or with `due` 0 until its bin wants it. */
+  /** Moves a part into the index until `due` (by our clock), or with `due` 0 until its bin wants it. */
   park(part: WorkPart, bin: Bin, due: number): void {
     const { message } = part;
     const data: RowData = { m: message.facts, p: stripPart(part), ...(message.stays ? { s: true } : {}) };
@@ -108,6 +110,12 @@ export class Parking {
     this.#wakeAt(bin.until);
   }
 
+  /** All times move by so much, as the clock did. */
+  shift(ms: number): void {
+    this.#options.index.shift(ms);
+    this.#timerAt += ms;
+  }
+
   close(): void {
     clearTimeout(this.#timer);
   }
@@ -122,13 +130,13 @@ export class Parking {
     if (time >= this.#timerAt) return;
     clearTimeout(this.#timer);
     this.#timerAt = time;
-    const wait = Math.min(Math.max(0, time - Date.now()), LONGEST_TIMER_MS);
+    const wait = Math.min(Math.max(0, time - this.#options.clock.now()), LONGEST_TIMER_MS);
     this.#timer = setTimeout(() => this.#wake(), wait);
   }
 
   #wake(): void {
     this.#timerAt = Infinity;
-    const now = Date.now();
+    const now = this.#options.clock.now();
     for (const bin of this.#waitingBins) {
       if (bin.until > now) {
         this.#wakeAt(bin.until);

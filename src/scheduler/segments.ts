@@ -31,10 +31,13 @@ interface MessageSegment {
   plannedAt: number;
   total: number | undefined;
   closedAt: number;
+  /** Its place in the order in which we heard of segments. */
+  readonly order: number;
 }
 
 interface OutcomeSegment {
   readonly closedAt: number;
+  readonly order: number;
   folded: boolean;
   /** When it was given to the settler to be folded. */
   plannedAt: number;
@@ -61,6 +64,7 @@ export class Segments {
   readonly #removed = new Set<string>();
   /** Settled before anybody handed them on, by segment: their messages have a file, and their owners still hold a handle of a record. */
   readonly #strays = new Map<string, Set<number>>();
+  #order = 0;
   /** Records in doubt, over all segments. */
   #doubts = 0;
   /** The injector walks, or did not yet: it may still come upon segments that an outcome speaks of. */
@@ -137,7 +141,9 @@ export class Segments {
     const [kind, name] = segment.split('/');
     if (name === undefined) return;
     if (kind === 'outcome') {
-      this.#outcomes.set(name, { closedAt: this.#now(), folded: total === 0, plannedAt: -Infinity });
+      this.#order += 1;
+      const [closedAt, folded] = [this.#now(), total === 0];
+      this.#outcomes.set(name, { closedAt, order: this.#order, folded, plannedAt: -Infinity });
       return this.releaseOutcomes();
     }
     const entry = this.#segment(name);
@@ -241,6 +247,7 @@ export class Segments {
     const known = this.#messages.get(name);
     if (known) return known;
     if (this.#removed.has(name) || !this.#options.exists(name)) return undefined;
+    this.#order += 1;
     const entry = {
       known: new BitSet(),
       finished: new BitSet(),
@@ -248,6 +255,7 @@ export class Segments {
       plannedAt: -Infinity,
       total: undefined,
       closedAt: 0,
+      order: this.#order,
     };
     this.#messages.set(name, entry);
     return entry;
@@ -268,7 +276,10 @@ export class Segments {
   #unneeded(outcome: OutcomeSegment): boolean {
     if (this.#walking) return false;
     if (outcome.closedAt > this.#now() - this.#options.linger) return false;
-    for (const name of this.#messages.keys()) if (this.#options.begunAt(name) <= outcome.closedAt) return false;
+    for (const [name, { order }] of this.#messages) {
+      // One that we know for longer began before, also when the clock was set back since.
+      if (order < outcome.order || this.#options.begunAt(name) <= outcome.closedAt) return false;
+    }
     return true;
   }
 }

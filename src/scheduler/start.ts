@@ -13,7 +13,7 @@ import { openStore } from '../queue/open-store.ts';
 import { holdRecipients, keepOutcomes } from '../queue/operate.ts';
 import { timeOfId } from '../queue/queue-id.ts';
 import type { Handle } from '../queue/store.ts';
-import { WaitingIndex } from '../queue/waiting-index.ts';
+import { openWaitingIndex } from '../queue/waiting-index.ts';
 import type { Bin } from './bins.ts';
 import { Claims } from './claims.ts';
 import { Conductor, type ConductorRules } from './conductor.ts';
@@ -38,7 +38,7 @@ export async function startScheduler(worker: Worker): Promise<Role> {
   const tls = readIpcTls(config);
   const store = await openStore({ config, worker: worker.instance, log, role: 'command' });
   const housekeeping = new Housekeeping(layout, log);
-  const index = new WaitingIndex(`${QUEUE}/index.db`);
+  const index = openWaitingIndex(`${QUEUE}/index.db`, (why) => log.error('index-trouble', { why }));
   const segments = new Segments({
     linger: config.queue.linger,
     remove: (segment) => housekeeping.removeSegment(segment),
@@ -103,9 +103,10 @@ export async function startScheduler(worker: Worker): Promise<Role> {
 
 /** Removes, settles, and looks for stuck workers. */
 function doChores(worker: Worker, parts: { segments: Segments; conductor: Conductor }): void {
+  parts.conductor.lookAtClock();
   parts.segments.releaseOutcomes();
   if (parts.segments.wantsSettling()) worker.settle();
-  const stuckSince = Date.now() - JOB_MS;
+  const stuckSince = performance.now() - JOB_MS;
   for (const lane of parts.conductor.dispatcher.lanes) {
     const since = lane.busySince;
     if (since && since < stuckSince && lane.pid) worker.kill(lane.pid, `stuck on a job in lane ${lane.name}`);

@@ -4,7 +4,7 @@
  *
  * Hostile until decoded: few connections, short lines, little time; nonsense gets an answer and ends its connection.
  */
-import { chmodSync, lchownSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, lchownSync, rmSync } from 'node:fs';
 import net, { type Server, type Socket } from 'node:net';
 import { errorText, oneLine } from '../base/text.ts';
 import { FARM_NAMES, type FarmName } from '../config/config.ts';
@@ -29,6 +29,23 @@ const MAX_CONNECTIONS = 32;
 /** For the request to come. */
 const REQUEST_MS = 5000;
 const ANSWER_MS = 20_000;
+
+const LOOK_EVERY_MS = 5000;
+
+/** Serves, anew where somebody removed the socket's file. Resolves when it listens. */
+export async function keepControl(options: ControlServerOptions): Promise<void> {
+  let server = await serveControl(options);
+  const look = async (): Promise<void> => {
+    if (existsSync(options.path)) return;
+    server.close();
+    server = await serveControl(options);
+  };
+  const timer = setInterval(
+    () => void look().catch((error: unknown) => options.onError(errorText(error))),
+    LOOK_EVERY_MS,
+  );
+  timer.unref();
+}
 
 /** Resolves when it listens. Removes a stale socket first: only call it under the lock. */
 export function serveControl(options: ControlServerOptions): Promise<Server> {

@@ -4,6 +4,7 @@
  */
 import { INJECTOR_MODES, type InjectorMode } from '../process/orders.ts';
 import { Backoff } from './backoff.ts';
+import { LOOK_MS } from './looks.ts';
 import type { End, Member, MemberEvents } from './member.ts';
 
 export interface InjectionsHost {
@@ -29,6 +30,9 @@ interface Gone {
   /** Of those that the present run looks for. */
   looked: number;
 }
+
+/** How far a look goes back: over all that came since the one before it, and more. */
+const LOOK_BACK_MS = 3 * LOOK_MS;
 
 export class Injections {
   readonly #runs = new Map<InjectorMode, Run>();
@@ -98,11 +102,16 @@ export class Injections {
       return;
     }
     run.asked = false;
-    run.member = this.#host.launch(mode, mode === 'orphans' ? this.#lookBack() : 0, {
+    run.member = this.#host.launch(mode, this.#since(mode), {
       onReady: () => {},
       onReport: () => {},
       onGone: (member, end) => this.#ended(mode, member, end),
     });
+  }
+
+  #since(mode: InjectorMode): number {
+    if (mode === 'orphans') return this.#lookBack();
+    return mode === 'look' ? Math.max(1, Date.now() - LOOK_BACK_MS) : 0;
   }
 
   #lookBack(): number {

@@ -13,7 +13,7 @@ import { CONTROL_SOCKET } from '../process/control.ts';
 import { FARMS } from '../process/farms.ts';
 import { readIpcTls } from '../process/ipc-tls.ts';
 import { readAliases } from './alias-copy.ts';
-import { serveControl } from './control-server.ts';
+import { keepControl } from './control-server.ts';
 import { Desk } from './desk.ts';
 import { untilQueueEmpty } from './empty-queue.ts';
 import { firstSteps, readyLine } from './greeting.ts';
@@ -75,7 +75,7 @@ async function run(prepared: Prepared, options: Options): Promise<void> {
   });
   const desk = new Desk({ supervisor, options, user: prepared.user, version });
   watchSignals(desk);
-  await serveControl({
+  await keepControl({
     path: CONTROL_SOCKET,
     answer: (request) => desk.answer(request),
     owner: prepared.user,

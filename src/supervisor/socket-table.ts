@@ -2,7 +2,9 @@
  * All bound sockets: one of each farm, and those of the listeners. A new configuration is bound as a whole or not at
  * all, and a socket whose address stays the same is kept, so that no port closes on a reload.
  */
-import { chownSync } from 'node:fs';
+import { accessSync, chownSync, constants, existsSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { errorText } from '../base/text.ts';
 import type { Config, FarmName } from '../config/config.ts';
 import { FARMS } from '../process/farms.ts';
 import type { Bound } from './sockets.ts';
@@ -56,6 +58,45 @@ export class SocketTable {
     return undefined;
   }
 
+  /** Binds anew every Unix socket whose file is gone; tells whose they are. */
+  restore(): { readonly restored: ReadonlySet<FarmName>; readonly problems: readonly string[] } {
+    const restored = new Set<FarmName>();
+    const problems: string[] = [];
+    for (const [key, bound] of this.#bound) {
+      if (bound.path === undefined || existsSync(bound.path)) continue;
+      const problem = this.#rebind(key, bound, bound.path);
+      if (problem === undefined) restored.add(this.#farmOf(key));
+      else problems.push(`${bound.address}: ${problem}`);
+    }
+    return { restored, problems };
+  }
+
+  #rebind(key: string, old: Bound, path: string): string | undefined {
+    try {
+      // The old one goes first, as its end removes the file; so only where there will be a new one.
+      accessSync(dirname(path), constants.W_OK);
+    } catch (error) {
+      return errorText(error);
+    }
+    old.close();
+    const result = bindSocket(old.address);
+    if (!result.ok) return result.why;
+    this.#give(result.bound);
+    this.#bound.set(key, result.bound);
+    return undefined;
+  }
+
+  #farmOf(key: string): FarmName {
+    for (const [name, own] of this.#farms) if (own === key) return name;
+    return 'acceptor';
+  }
+
+  /** Unix sockets belong to the user of the workers. */
+  #give({ path }: Bound): void {
+    const { owner } = this.#options;
+    if (owner !== undefined && path !== undefined) chownSync(path, owner.uid, owner.gid);
+  }
+
   /** Descriptors for a worker of a farm, by the names that it knows. */
   forFarm(name: FarmName): Map<string, number> {
     const fds = new Map<string, number>();
@@ -85,8 +126,7 @@ export class SocketTable {
     }
     const result = bindSocket(wish.address);
     if (!result.ok) return { code: result.code, text: `${wish.place}: ${wish.address}: ${remedy(result, wish)}` };
-    const { owner } = this.#options;
-    if (owner !== undefined && result.bound.path !== undefined) chownSync(result.bound.path, owner.uid, owner.gid);
+    this.#give(result.bound);
     next.set(wish.key, result.bound);
     return undefined;
   }

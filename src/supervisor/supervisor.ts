@@ -12,6 +12,7 @@ import { Farm, type Bounds, type FarmHost } from './farm.ts';
 import { forkWorker } from './fork.ts';
 import { Injections } from './injections.ts';
 import { LiveFile } from './live-file.ts';
+import { Looks } from './looks.ts';
 import { Member, type End, type MemberEvents } from './member.ts';
 import type { SocketTable } from './socket-table.ts';
 
@@ -42,6 +43,7 @@ const FENCE_MS = 10_000;
 /** Acceptors wait this long for router and scheduler, then they start without. */
 const PATIENCE_MS = 5000;
 const RETIRE_EVERY_MS = 10_000;
+const RESTORE_EVERY_MS = 5000;
 /** A SIGTERM to the whole group may reach the workers before us: then it is a stop, and the scheduler goes last. */
 const TERM_MS = 500;
 
@@ -60,6 +62,7 @@ export class Supervisor implements FarmHost {
   #stopping = false;
   #told = false;
   #timers: NodeJS.Timeout[] = [];
+  readonly #looks = new Looks(() => this.injections.request('look'));
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
@@ -80,6 +83,7 @@ export class Supervisor implements FarmHost {
     this.#timers = [
       setTimeout(() => this.#openAcceptors(), PATIENCE_MS),
       setInterval(() => this.#retireIdle(), RETIRE_EVERY_MS),
+      setInterval(() => this.#restoreSockets(), RESTORE_EVERY_MS),
     ];
   }
 
@@ -112,6 +116,7 @@ export class Supervisor implements FarmHost {
   beginStop(): void {
     this.#stopping = true;
     for (const timer of this.#timers) clearTimeout(timer);
+    this.#looks.stop();
     // Also no scheduler in place of one that dies now: lanes of its time are still there.
     for (const farm of this.farms.values()) farm.freeze();
   }
@@ -131,6 +136,7 @@ export class Supervisor implements FarmHost {
   }
 
   onReport(farm: Farm | undefined, member: Member, report: Report): void {
+    if (report.report === 'stats' && farm?.traits.writes === true && !this.#stopping) this.#looks.noteWork();
     if (report.report === 'term') setTimeout(() => this.#letGo(farm, member), TERM_MS).unref();
     if (report.report === 'wake') this.farms.get(report.farm)?.wake();
     if (report.report === 'settle') this.injections.request('settle');
@@ -246,6 +252,17 @@ export class Supervisor implements FarmHost {
     if (member === undefined) return;
     this.log('warn', 'killing', { farm: member.farm, worker: member.name, pid, why });
     member.kill(why);
+  }
+
+  /** Somebody removed files of sockets, as tidying programs do: new ones are bound, and workers that listen on them follow. */
+  #restoreSockets(): void {
+    const { restored, problems } = this.sockets.restore();
+    for (const problem of problems) this.log('error', 'socket-lost', { problem });
+    for (const name of restored) {
+      this.log('warn', 'socket-restored', { farm: name });
+      const farm = this.farms.get(name);
+      for (const member of farm?.members ?? []) this.#letGo(farm, member);
+    }
   }
 
   #retireIdle(): void {

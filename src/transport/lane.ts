@@ -12,7 +12,7 @@ import type { Peer } from '../ipc/peer.ts';
 import type { Logger } from '../log/logger.ts';
 import type { Channel, Hop, Outcome } from '../mail/outcome.ts';
 import { parseHandle } from '../queue/handle.ts';
-import type { Handle, Store, StoredMessage } from '../queue/store.ts';
+import type { Handle, ReadResult, Store, StoredMessage } from '../queue/store.ts';
 import type { Deliverer, DeliveryResult } from './deliverer.ts';
 import { logFields, toOutcome } from './outcomes.ts';
 import { reply, verdictOf } from './replies.ts';
@@ -119,10 +119,12 @@ export class Lane {
   }
 
   async #do(job: Job, next: () => void): Promise<void> {
-    const { store, log, peer } = this.#options;
+    const { log, peer } = this.#options;
     if (parseHandle(job.handle) === undefined) return this.#breach('a handle that is none');
-    const found = await store.read(job.handle as Handle);
-    if (found.kind === 'missing') {
+    const found = await this.#read(job.handle as Handle);
+    if (found.kind === 'unreadable') {
+      this.#putOff(job, found.why);
+    } else if (found.kind === 'missing') {
       log.warn('missing', { handle: job.handle, to: job.to });
       peer.send({ t: 'done', n: job.n, outcomes: [] });
     } else if (found.kind === 'corrupt') {
@@ -134,6 +136,25 @@ export class Lane {
     } else {
       await this.#deliver(job, found.message, next);
     }
+  }
+
+  /** Trouble with the disk says nothing about the message: it waits. */
+  async #read(handle: Handle): Promise<ReadResult | { readonly kind: 'unreadable'; readonly why: string }> {
+    try {
+      return await this.#options.store.read(handle);
+    } catch (error) {
+      return { kind: 'unreadable', why: errorText(error) };
+    }
+  }
+
+  #putOff(job: Job, why: string): void {
+    const { log, times } = this.#options;
+    log.error('unreadable', { handle: job.handle, to: job.to, why });
+    const hop = this.#hop;
+    if (hop === undefined) return;
+    const trouble = reply({ code: 451, status: '4.3.0', text: 'the queue cannot be read, see the log' });
+    if (job.kind === 'delayed') return this.#commit(job, { outcomes: [], trouble });
+    this.#commit(job, { outcomes: [toOutcome(verdictOf(job.to, trouble), { job, hop, times })] });
   }
 
   async #deliver(job: Job, message: StoredMessage, next: () => void): Promise<void> {

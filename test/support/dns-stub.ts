@@ -1,15 +1,21 @@
 /**
  * A DNS server for tests, over UDP: answers MX, A and AAAA from a table; everything else in it is NXDOMAIN.
  *
- * A name that is in the table, but not with the type asked for, has no data (NOERROR). `trouble` answers SERVFAIL, `silence` nothing.
+ * A name that is in the table, but not with the type asked for, has no data (NOERROR). `trouble` answers SERVFAIL, `silence`
+ * nothing, `rubbish` bytes that are no answer, `forged` with addresses of somebody else to a question that nobody asked. The table
+ * is looked at for each question: a test may change it.
  */
 import dgram from 'node:dgram';
 
+export type Answers = readonly string[] | 'trouble' | 'silence' | 'rubbish' | 'forged';
+
 export interface Records {
   /** `10 mx.example.org`; `0 .` is the null MX. */
-  readonly MX?: readonly string[] | 'trouble' | 'silence';
-  readonly A?: readonly string[] | 'trouble' | 'silence';
-  readonly AAAA?: readonly string[] | 'trouble' | 'silence';
+  readonly MX?: Answers;
+  readonly A?: Answers;
+  readonly AAAA?: Answers;
+  /** Milliseconds before the answer. */
+  readonly delay?: number;
 }
 
 export interface DnsStub {
@@ -21,10 +27,11 @@ export interface DnsStub {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-const TYPES: Readonly<Record<number, keyof Records>> = { 1: 'A', 15: 'MX', 28: 'AAAA' };
+const TYPES: Readonly<Record<number, 'A' | 'MX' | 'AAAA'>> = { 1: 'A', 15: 'MX', 28: 'AAAA' };
 
 export async function startDnsStub(table: Readonly<Record<string, Records>>): Promise<DnsStub> {
   const asked: string[] = [];
+  const late = new Set<NodeJS.Timeout>();
   const socket = dgram.createSocket('udp4');
   socket.on('message', (query, from) => {
     const { name, end } = readName(query);
@@ -35,11 +42,27 @@ export async function startDnsStub(table: Readonly<Record<string, Records>>): Pr
     const records = type === undefined ? [] : (known?.[type] ?? []);
     if (records === 'silence') return;
     const code = known === undefined ? 3 : records === 'trouble' ? 2 : 0;
+    const send = (bytes: Buffer): void => socket.send(bytes, from.port, from.address);
+    if (records === 'rubbish') return send(Buffer.concat([query.subarray(0, 2), Buffer.alloc(40, 0xff)]));
+    if (records === 'forged') {
+      const other = Buffer.from(query);
+      other.writeUInt16BE((query.readUInt16BE(0) + 1) & 0xffff, 0);
+      return send(response(other, end + 4, 0, [answer(1, '192.0.2.66')]));
+    }
     const answers = records === 'trouble' ? [] : records.map((record) => answer(number, record));
-    socket.send(response(query, end + 4, code, answers), from.port, from.address);
+    const whole = response(query, end + 4, code, answers);
+    if (known?.delay === undefined) return send(whole);
+    const timer = setTimeout(() => {
+      late.delete(timer);
+      send(whole);
+    }, known.delay);
+    late.add(timer);
   });
   await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
-  const close = (): Promise<void> => new Promise((resolve) => socket.close(() => resolve()));
+  const close = (): Promise<void> => {
+    for (const timer of late) clearTimeout(timer);
+    return new Promise((resolve) => socket.close(() => resolve()));
+  };
   return { address: `127.0.0.1:${socket.address().port}`, asked, close, [Symbol.asyncDispose]: close };
 }
 

@@ -1,15 +1,16 @@
 /** A full disk: new mail hears 452, mail that is there is delivered, and all heals by itself when there is space again. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { chmodSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { AS_OURSELVES, makeFolders, startFarm, type Folders } from '../../support/farm.ts';
+import { AS_OURSELVES, makeFolders, startFarm } from '../../support/farm.ts';
 import { emptyLedger, sendMail } from '../../support/send-mail.ts';
 import { startSink } from '../../support/sink.ts';
 import { SmtpSession } from '../../support/smtp-session.ts';
 import { removeTemp } from '../../support/temp.ts';
 import { waitFor } from '../../support/wait.ts';
+import { mountSmall } from '../support/small-disk.ts';
 
 const MIB = 1024 * 1024;
 
@@ -19,17 +20,6 @@ async function answerToMail(port: number): Promise<number> {
   const { code } = await session.say('MAIL FROM:<sender@test.example>');
   session.quit();
   return code;
-}
-
-/** A small file system of its own for var; undefined where we may not mount. */
-function mountSmall(folders: Folders, size: string): (() => void) | undefined {
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size},mode=0700`, 'tmpfs', folders.var], { stdio: 'pipe' });
-  } catch {
-    // Not root, or mounting is not allowed here: the test is skipped and says so.
-    return undefined;
-  }
-  return () => execFileSync('umount', ['-l', folders.var]);
 }
 
 describe('too little space', () => {
@@ -55,11 +45,9 @@ describe('too little space', () => {
 describe('a disk that is full to the last byte', () => {
   it('costs no message and no process, and heals', async (t) => {
     const folders = makeFolders();
-    const unmount = mountSmall(folders, '24m');
+    const unmount = mountSmall(folders, 'size=24m');
     if (unmount === undefined) return t.skip('mounting is not allowed');
     try {
-      // The workers' user enters var by the mode of the root folder.
-      chmodSync(folders.root, 0o711);
       await using sink = await startSink();
       await using farm = await startFarm({
         folders,

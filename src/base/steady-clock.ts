@@ -1,0 +1,58 @@
+/**
+ * The time of day that nobody's hand on the clock can move at once. It goes on by the monotonic clock, and follows the system's
+ * time of day where that creeps. Where it jumped, look() tells by how much: back at once, forward only when it still stands there
+ * an hour later. So one wrong jump makes nothing a century old.
+ */
+export interface SteadyClockOptions {
+  readonly wall?: () => number;
+  readonly monotonic?: () => number;
+}
+
+/** Less than this is no jump: clocks are put right by little all the time. */
+const CREEP_MS = 60_000;
+/** How long a jump forward must stand before it is believed. */
+const DOUBT_MS = 60 * 60_000;
+
+export class SteadyClock {
+  readonly #wall: () => number;
+  readonly #monotonic: () => number;
+  /** Time of day less monotonic time. */
+  #offset: number;
+  #doubtedSince: number | undefined;
+
+  constructor(options: SteadyClockOptions = {}) {
+    this.#wall = options.wall ?? Date.now;
+    this.#monotonic = options.monotonic ?? (() => performance.now());
+    this.#offset = this.#wall() - this.#monotonic();
+  }
+
+  /** Milliseconds since 1970. */
+  now(): number {
+    return Math.round(this.#monotonic() + this.#offset);
+  }
+
+  /** What a time that somebody else read off the system's clock is in ours. */
+  ours(time: number): number {
+    return time + this.now() - this.#wall();
+  }
+
+  /** What a time of ours is on the system's clock. */
+  theirs(time: number): number {
+    return time + this.#wall() - this.now();
+  }
+
+  /** Looks at the system's clock; call it every few seconds. What now() jumps by thereby; 0 when it goes on. */
+  look(): number {
+    const ahead = this.#wall() - this.now();
+    if (Math.abs(ahead) < CREEP_MS) {
+      this.#doubtedSince = undefined;
+      this.#offset += ahead;
+      return 0;
+    }
+    this.#doubtedSince ??= this.#monotonic();
+    if (ahead > 0 && this.#monotonic() - this.#doubtedSince < DOUBT_MS) return 0;
+    this.#doubtedSince = undefined;
+    this.#offset += ahead;
+    return ahead;
+  }
+}

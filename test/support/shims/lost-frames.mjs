@@ -1,0 +1,13 @@
+/**
+ * Loaded into every process of a farm with NODE_OPTIONS=--import: swallows what a process writes to another one that speaks of
+ * lost@test.example, as if it had got lost on the way, and neither end knows.
+ */
+import net from 'node:net';
+
+const { write } = net.Socket.prototype;
+net.Socket.prototype.write = function lossy(chunk, ...rest) {
+  const between = this.remoteAddress === undefined && process.title.startsWith('mailfarm: acceptor');
+  const text = between && typeof chunk === 'string' ? chunk : '';
+  if (text.includes('"accepted"') && text.includes('lost@test.example')) return true;
+  return write.call(this, chunk, ...rest);
+};
