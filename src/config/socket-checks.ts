@@ -12,7 +12,9 @@ import type { Finding, Settings } from './schema.ts';
 /** Names in var that the supervisor uses itself. */
 const TAKEN = [
   'lock',
-  ...['aliases', 'cache', 'config.json', 'control.sock', 'generation', 'live.json'].map((name) => `run/${name}`),
+  ...['aliases', 'cache', 'config.json', 'control.sock', 'drill.json', 'drill.lock', 'generation', 'live.json'].map(
+    (name) => `run/${name}`,
+  ),
 ];
 /** Folders in var that a start makes. */
 const MADE = ['.', 'run', 'log', 'queue', 'mail'];

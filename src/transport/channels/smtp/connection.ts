@@ -45,7 +45,9 @@ export class MailConnection extends ConnectionBase {
         sent: (transcript) => sent?.(transcript),
         done: (transcript) => {
           this.#dialogues.delete(dialogue);
-          if (this.#dialogues.size === 0) this.#limitSilence(this.options.socketTimeout, false);
+          const [next] = this.#dialogues;
+          // The next one waits for answers to commands, if there is one: its own content may take longer again.
+          if (next === undefined || !next.transcript.bodyBegun) this.#limitSilence(this.options.socketTimeout, false);
           resolve(transcript);
         },
       });
@@ -86,8 +88,8 @@ export class MailConnection extends ConnectionBase {
         return this.#breakOff(Object.assign(new Error('closing'), { response: reply }), true);
       if (heard === undefined) return this.#breakOff(new Error(`unexpected reply ${reply}`));
     }
-    const head = this._responseQueue[0];
-    if (this.#hasReply() && !isWellFormed(head ?? '')) return this.#breakOff(new Error('malformed reply'));
+    if (this.#hasReply() && !isWellFormed(this._responseQueue[0] ?? ''))
+      return this.#breakOff(new Error('malformed reply'));
     return super._processResponse();
   }
 

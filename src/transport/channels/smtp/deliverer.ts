@@ -5,8 +5,9 @@
  * turns out to be dead before any content left, the job gets one fresh session at once, and that is not an attempt of its own.
  * Content is never sent again after its end mark was: what became of it is asked of the next attempt.
  *
- * Where the next hop offers PIPELINING, the envelope of the next job leaves with the content of this one (RFC 2920), which
- * halves the writes and reads of a message. A next hop that lost a connection in such a moment is not asked for it again.
+ * Where the next hop offers PIPELINING, and has taken more than one message over the session, the envelope of the next job leaves
+ * with the content of this one (RFC 2920), which halves the writes and reads of a message. A next hop that lost a connection, or an
+ * answer, in such a moment is not asked for it again; what had not left by then goes over a fresh session.
  */
 import type { Job } from '../../../ipc/messages.ts';
 import type { Reply } from '../../../mail/outcome.ts';
@@ -14,7 +15,7 @@ import type { StoredMessage } from '../../../queue/store.ts';
 import type { Deliverer, DeliveryResult, RecipientVerdict } from '../../deliverer.ts';
 import { mergeVerdicts, reply, verdictOf } from '../../replies.ts';
 import { rcptParameters } from './dsn-parameters.ts';
-import { isStale, judge, type Judgement } from './judge.ts';
+import { isOutOfStep, isStale, judge, type Judgement } from './judge.ts';
 import { readStart, screenAddresses, screenForSession } from './screen.ts';
 import type { Session } from './session.ts';
 import type { Transcript } from './transcript.ts';
@@ -112,16 +113,18 @@ export class SessionDeliverer implements Deliverer {
     const { able, refused } = screenForSession(session, message, batch, start);
     if (able.length === 0) return { verdicts: refused, again: [] };
     const kept = session.used > 0;
+    const overlapped = session.overlaps;
     let ahead = false;
     const transcript = await session.transact(
       { ...parametersOf(message, able), recipients: able, onWire: this.#options.onWire },
       (so) => {
-        ahead = next !== undefined && this.#mayOverlap && session.overlaps && allAccepted(so);
+        ahead = this.#mayOverlap && kept && session.overlaps && allAccepted(so);
         if (ahead) next?.();
       },
     );
-    if (ahead && transcript.final === undefined) this.#mayOverlap = false;
-    if (kept && !fresh && !this.#closing.signal.aborted && isStale(transcript)) {
+    const spoilt = overlapped && (isStale(transcript) || isOutOfStep(transcript));
+    if (spoilt || (ahead && transcript.final === undefined)) this.#mayOverlap = false;
+    if (kept && !fresh && !this.#closing.signal.aborted && (spoilt || isStale(transcript))) {
       session.abort();
       return this.#deliverBatch(batch, message, next, true);
     }

@@ -39,6 +39,15 @@ export function isStale({ bodyBegun, error, mail }: Transcript): boolean {
   return !bodyBegun && error !== undefined && (mail === undefined || mail.startsWith('421'));
 }
 
+/**
+ * True when an answer too many, to the message before, may have shifted these by one: DATA is never answered by 2xx, and seldom refused
+ * where every recipient was taken. No content has left.
+ */
+export function isOutOfStep({ bodyBegun, rcpt, data }: Transcript): boolean {
+  if (bodyBegun || data === undefined || data.startsWith('354')) return false;
+  return isPositive(data) || [...rcpt.values()].every(isPositive);
+}
+
 function answerTo(recipient: string, transcript: Transcript, remote: string): Reply {
   const { mail, rcpt, data } = transcript;
   if (!isPositive(mail)) return refusal(mail, transcript, remote);
