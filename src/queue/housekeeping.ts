@@ -42,6 +42,7 @@ export class Housekeeping {
   readonly #waiting: (() => Promise<void>)[] = [];
   /** Folders with removals that are not durable. At first all: whoever worked here before may have left some. */
   #unsynced: Set<string>;
+  #syncing: Promise<void> = Promise.resolve();
   /** Removals under way, which a sync now would miss. */
   readonly #removals = new Set<Promise<void>>();
   /** Removals that failed. */
@@ -70,8 +71,11 @@ export class Housekeeping {
   removeSegment(segment: string): void {
     const work = (): Promise<void> => removeSegment(this.#disk, this.#layout, segment);
     if (segment.startsWith('journal/')) return this.#add(() => this.#remove(folder(this.#layout, 'journal'), work));
-    this.#outcomes.add(segment);
-    this.#add(() => this.#removeOutcomes());
+    // Noted when its turn comes: then every removal that was asked for before is done, or under way.
+    this.#add(() => {
+      this.#outcomes.add(segment);
+      return this.#removeOutcomes();
+    });
   }
 
   segmentExists(name: string): boolean {
@@ -87,8 +91,10 @@ export class Housekeeping {
   /** Resolves when all removals asked for are done. */
   async finish(): Promise<void> {
     this.#finishing = true;
-    await this.#logging;
-    if (this.#running > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve));
+    while (this.#logging || this.#running > 0) {
+      await this.#logging;
+      if (this.#running > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve));
+    }
   }
 
   async #removeMessage(id: QueueId): Promise<void> {
@@ -148,7 +154,14 @@ export class Housekeeping {
     await this.#syncRemovals();
   }
 
-  async #syncRemovals(): Promise<void> {
+  /** One at a time: who comes while another's syncs are under way must not go ahead of them. */
+  #syncRemovals(): Promise<void> {
+    const syncing = this.#syncing.then(() => this.#syncOnce());
+    this.#syncing = syncing.catch(() => undefined);
+    return syncing;
+  }
+
+  async #syncOnce(): Promise<void> {
     await Promise.allSettled(this.#removals);
     const folders = this.#unsynced;
     this.#unsynced = new Set();

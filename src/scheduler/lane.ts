@@ -15,6 +15,8 @@ export interface InFlight {
   readonly part: WorkPart;
   /** When it was given, monotonic milliseconds. */
   readonly since: number;
+  /** The same, ms since 1970: as its worker's outcomes tell the time. */
+  readonly given: number;
 }
 
 /** What a lane needs to know of its bin. */
@@ -103,7 +105,7 @@ export class Lane<B extends LaneBin> {
     if (!peer) throw new Error('lane is not open');
     const { message, hop, to, attempts, failures, kind } = part;
     const n = peer.nextId();
-    this.#inFlight.set(n, { part, since: performance.now() });
+    this.#inFlight.set(n, { part, since: performance.now(), given: Date.now() });
     this.served += 1;
     this.#alone = isSuspect(part);
     part.inFlight = true;

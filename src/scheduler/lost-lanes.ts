@@ -75,10 +75,10 @@ export class LostLanes {
   }
 
   async #resolve(flight: InFlight, recorded: ReadonlyMap<string, readonly Outcome[]>): Promise<void> {
-    const { part, since } = flight;
+    const { part, given } = flight;
     const mine = new Set(part.to);
     const found = (recorded.get(part.message.id) ?? []).filter(
-      (outcome) => outcome.at >= since - SLACK_MS && outcome.recipients.some((address) => mine.has(address)),
+      (outcome) => outcome.at >= given - SLACK_MS && outcome.recipients.some((address) => mine.has(address)),
     );
     const conductor = this.#options.conductor();
     conductor.ledger.doubt(part.message.facts.handle);

@@ -40,7 +40,8 @@ describe('a mail loop', () => {
     await sendAllTo(farm, farm.port);
     await sendMail({ port: farm.port, from: 'anna@one.example', to: ['bob@loop.example'] });
     await expectOneBounce(farm, 'one.example');
-    const received = farm.logLines().filter((line) => line.event === 'received').length;
+    const byListener = farm.logLines().filter((line) => line.event === 'received' && line['listener'] !== undefined);
+    const received = byListener.length;
     assert.ok(received <= HOPS + 1, `it went round ${received} times`);
   });
 

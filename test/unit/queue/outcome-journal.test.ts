@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync, writeFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import type { Outcome } from '../../../src/mail/outcome.ts';
 import { createDisk, type Disk } from '../../../src/queue/disk.ts';
@@ -118,6 +118,27 @@ describe('housekeeping', () => {
     assert.equal(keeping.segmentExists(segment ?? ''), false);
     const left = readdirSync(`${queue.dir}/mess`).flatMap((bucket) => readdirSync(`${queue.dir}/mess/${bucket}`));
     assert.deepEqual(left, []);
+  });
+
+  it('removes an outcome segment after the segments that were to go before it, whatever else is under way', async () => {
+    await using queue = await openTestQueue();
+    const layout = { root: queue.dir, split: SPLIT };
+    const turns: ((inLog: boolean) => void)[] = [];
+    const flush = (): Promise<boolean> => new Promise((resolve) => turns.push(resolve));
+    const keeping = new Housekeeping(layout, { warn: assert.fail, error: assert.fail, flush });
+    const [early, journal, late] = ['outcome/early', 'journal/covered', 'outcome/late'];
+    for (const segment of [early, journal, late]) writeFileSync(`${queue.dir}/${segment}`, '');
+    const there = (): string[] => [early, journal, late].filter((segment) => existsSync(`${queue.dir}/${segment}`));
+    keeping.removeSegment(early);
+    await waitFor(() => turns.length === 1);
+    keeping.removeSegment(journal);
+    keeping.removeSegment(late);
+    turns[0]?.(true);
+    await waitFor(() => turns.length === 2 && there()[0] !== early);
+    assert.deepEqual(there(), [journal, late]);
+    turns[1]?.(true);
+    await keeping.finish();
+    assert.deepEqual(there(), []);
   });
 
   it('removes state files after their messages, and outcome segments after everything', async () => {

@@ -132,6 +132,18 @@ describe('a bounce worker that dies', () => {
     assert.deepEqual([rig.jobs.length, rig.removed], [1, [message.id]]);
   });
 
+  it('left an outcome of an earlier attempt, which says nothing of this one', async () => {
+    const work = (given: GivenJob): void => (rig.jobs.length === 1 ? given.peer.close() : delivered(given));
+    await using rig = await openRig({ work });
+    const message = routed();
+    const [to = ''] = message.parts[0]?.to ?? [];
+    rig.recorded.set(message.id, [{ state: 'warned', recipients: [to], at: Date.now() - 60_000 }]);
+    rig.conductor.take(message);
+    await waitFor(() => rig.conductor.counts.finished === 1);
+    assert.equal(rig.jobs.length, 2);
+    assert.equal(rig.conductor.counts.redone, 1);
+  });
+
   it('left both its outcomes and its reports', async () => {
     const root = makeTemp('queue');
     const config = { queue: { split: 4, inline: 10_000, segment: 1e6, segmentAge: 1000, freeSpace: 0, freeInodes: 0 } };
