@@ -33,20 +33,26 @@ export class SteadyClock {
 
   /** What a time that somebody else read off the system's clock is in ours. */
   ours(time: number): number {
-    return time + this.now() - this.#wall();
+    return time - this.#jumped();
   }
 
   /** What a time of ours is on the system's clock. */
   theirs(time: number): number {
-    return time + this.#wall() - this.now();
+    return time + this.#jumped();
+  }
+
+  /** How far the system's clock is ahead; 0 where it only creeps, so that times stay what they were. */
+  #jumped(): number {
+    const ahead = this.#wall() - this.now();
+    return Math.abs(ahead) < CREEP_MS ? 0 : ahead;
   }
 
   /** Looks at the system's clock; call it every few seconds. What now() jumps by thereby; 0 when it goes on. */
   look(): number {
-    const ahead = this.#wall() - this.now();
-    if (Math.abs(ahead) < CREEP_MS) {
+    const ahead = this.#jumped();
+    if (ahead === 0) {
       this.#doubtedSince = undefined;
-      this.#offset += ahead;
+      this.#offset = this.#wall() - this.#monotonic();
       return 0;
     }
     this.#doubtedSince ??= this.#monotonic();

@@ -4,6 +4,7 @@ import { mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { AS_OURSELVES, makeFolders, startFarm, type Farm } from '../../support/farm.ts';
+import { countMaildir } from '../../support/maildir.ts';
 import { emptyLedger, sendMail } from '../../support/send-mail.ts';
 import { startSink, type Sink } from '../../support/sink.ts';
 import { SmtpSession } from '../../support/smtp-session.ts';
@@ -28,11 +29,15 @@ async function onFewInodes(t: TestContext, floor: number, work: (rig: Rig) => Pr
   if (unmount === undefined) return t.skip('mounting is not allowed');
   try {
     let refuses = false;
-    await using sink = await startSink({ onMail: () => (refuses ? '451 4.3.2 later' : undefined) });
+    await using sink = await startSink({
+      onMail: (from) => (refuses && from !== '' ? '451 4.3.2 later' : undefined),
+      onRcpt: (to) => (to.startsWith('gone') ? '550 5.1.1 nobody' : undefined),
+    });
     await using farm = await startFarm({
       folders,
       set: [
         `routes=[{match: "*", via: "smtp:[127.0.0.1]:${sink.port}"}]`,
+        'domains.local=[localhost]',
         'queue.freeSpace=0',
         'queue.inline=64KiB',
         `queue.freeInodes=${floor}`,
@@ -64,7 +69,8 @@ describe('too few inodes', () => {
   it('are answered with 452 at MAIL until there are more; what is queued goes on meanwhile', (t) =>
     onFewInodes(t, 400, async ({ farm, sink, later, take, giveBack }) => {
       later(true);
-      const queued = await sendMail({ port: farm.port, to: ['bob@far.example'], count: 5, prefix: 'queued' });
+      const to = ['bob@far.example', 'gone@far.example'];
+      const queued = await sendMail({ port: farm.port, from: 'anna@localhost', to, count: 5, prefix: 'queued' });
       await farm.waitForLog((line) => line.event === 'attempt' && line['state'] === 'deferred');
       take(300);
       await waitFor(async () => (await answerToMail(farm.port)) === 452, { what: () => `452\n${farm.tail()}` });
@@ -72,6 +78,8 @@ describe('too few inodes', () => {
       await waitFor(() => queued.accepted.every((id) => sink.counts().has(id)), {
         what: () => `what was queued\n${farm.tail()}`,
       });
+      const bounces = (): number => countMaildir(join(farm.var, 'mail', 'localhost', 'anna'));
+      await waitFor(() => bounces() === 5, { what: () => `bounces, which need room too\n${farm.tail()}` });
       assert.equal(await answerToMail(farm.port), 452, 'still');
       giveBack();
       await waitFor(async () => (await answerToMail(farm.port)) === 250, { what: () => `250\n${farm.tail()}` });

@@ -47,51 +47,61 @@ function expectWhole(farm: Farm, sink: Sink, ledger: SenderLedger): void {
 
 describe('an error of the disk', () => {
   it('while a message comes in is a 451, and the message is nowhere', async () => {
-    await using sink = await startSink();
-    const disk = makeTestDisk();
-    await using farm = await startFarm(options(disk, sink));
-    const pids = (): number[] => farm.workers('acceptor').map((worker) => worker.pid);
-    const before = pids();
-    const cases: readonly [boolean, DiskRule][] = [
-      [false, eio('writev', 'queue/journal/')],
-      [false, eio('datasync', 'queue/journal/')],
-      // The bytes are there, whole: the worst that a failed sync can leave.
-      [false, eio('datasync', 'queue/journal/', true)],
-      [false, eio('open', 'queue/journal/')],
-      [false, eio('sync', 'queue/journal')],
-      [true, eio('writev', 'queue/tmp/')],
-      [true, eio('datasync', 'queue/tmp/')],
-      [true, eio('datasync', 'queue/tmp/', true)],
-      [true, eio('link', 'queue/mess/')],
-      [true, eio('link', 'queue/mess/', true)],
-      [true, eio('sync', 'queue/mess/')],
-      [true, eio('sync', 'queue/mess/', true)],
-    ];
-    for (const [n, [large, rule]] of cases.entries()) {
-      // One that is open was written to before; the last one was given up after its first failure.
-      const opens = rule.op === 'open' || rule.op === 'sync';
-      if (!large && !opens) assert.equal(await answerTo(farm.port, `before-${n}`, false), 250);
-      if (!large && opens) {
-        disk.fail(eio('datasync', 'queue/journal/'));
-        assert.equal(await answerTo(farm.port, `refused-before-${n}`, false), 451);
+    const folders = makeFolders();
+    try {
+      await using sink = await startSink();
+      const disk = makeTestDisk();
+      await using farm = await startFarm({ ...options(disk, sink), folders });
+      const pids = (): number[] => farm.workers('acceptor').map((worker) => worker.pid);
+      const before = pids();
+      const cases: readonly [boolean, DiskRule][] = [
+        [false, eio('writev', 'queue/journal/')],
+        [false, eio('datasync', 'queue/journal/')],
+        // The bytes are there, whole: the worst that a failed sync can leave.
+        [false, eio('datasync', 'queue/journal/', true)],
+        [false, eio('open', 'queue/journal/')],
+        [false, eio('sync', 'queue/journal')],
+        [true, eio('writev', 'queue/tmp/')],
+        [true, eio('datasync', 'queue/tmp/')],
+        [true, eio('datasync', 'queue/tmp/', true)],
+        [true, eio('link', 'queue/mess/')],
+        [true, eio('link', 'queue/mess/', true)],
+        [true, eio('sync', 'queue/mess/')],
+        [true, eio('sync', 'queue/mess/', true)],
+      ];
+      for (const [n, [large, rule]] of cases.entries()) {
+        // One that is open was written to before; the last one was given up after its first failure.
+        const opens = rule.op === 'open' || rule.op === 'sync';
+        if (!large && !opens) assert.equal(await answerTo(farm.port, `before-${n}`, false), 250);
+        if (!large && opens) {
+          disk.fail(eio('datasync', 'queue/journal/'));
+          assert.equal(await answerTo(farm.port, `refused-before-${n}`, false), 451);
+        }
+        disk.fail(rule);
+        const id = `refused-${n}`;
+        assert.equal(await answerTo(farm.port, id, large), 451, `${JSON.stringify(rule)}\n${farm.tail()}`);
+        disk.fail();
+        assert.equal(await answerTo(farm.port, `after-${n}`, large), 250, `heals: ${JSON.stringify(rule)}`);
       }
-      disk.fail(rule);
-      const id = `refused-${n}`;
-      assert.equal(await answerTo(farm.port, id, large), 451, `${JSON.stringify(rule)}\n${farm.tail()}`);
-      disk.fail();
-      assert.equal(await answerTo(farm.port, `after-${n}`, large), 250, `heals: ${JSON.stringify(rule)}`);
+      await farm.drained();
+      assert.deepEqual(pids(), before, 'no acceptor died');
+      await farm.waitForLog((line) => line.level === 'error' && line.event === 'storage');
+      await farm.killAll();
+      // The next start reads what is on the disk.
+      await using next = await startFarm({ ...options(disk, sink), folders });
+      const starts = (): number => next.logLines().filter((line) => line.event === 'injection-done').length;
+      await waitFor(() => starts() === 2, { what: () => `the injector\n${next.tail()}` });
+      await next.drained();
+      const came = [...sink.counts().keys()];
+      assert.deepEqual(
+        came.filter((id) => id.startsWith('refused')),
+        [],
+        'what was refused does not come to life',
+      );
+      assert.equal(came.filter((id) => id.startsWith('after')).length, cases.length);
+    } finally {
+      removeTemp(folders.root);
     }
-    await farm.drained();
-    assert.deepEqual(pids(), before, 'no acceptor died');
-    await farm.waitForLog((line) => line.level === 'error' && line.event === 'storage');
-    assert.deepEqual(await farm.stop(), 0);
-    const came = [...sink.counts().keys()];
-    assert.deepEqual(
-      came.filter((id) => id.startsWith('refused')),
-      [],
-      'what was refused does not come to life',
-    );
-    assert.equal(came.filter((id) => id.startsWith('after')).length, cases.length);
   });
 
   it('while outcomes are written stops those deliveries, and forgets none', async () => {
