@@ -76,7 +76,9 @@ export class Dispatcher {
   feed(lane: Lane<Bin>): void {
     if (!lane.open || this.#stopped) return;
     const { bin } = lane;
-    const depth = bin.troubles > 0 ? 1 : lane.depth(this.#options.rules().depth);
+    // One job probes, however many lanes are still open.
+    const probes = bin.troubles > 0 && isAtWork(bin, lane) ? 0 : 1;
+    const depth = bin.troubles > 0 ? probes : lane.depth(this.#options.rules().depth);
     const yields = lane.served >= QUANTUM && this.#isStarving(bin.hop.channel);
     while (!yields && lane.inFlight < depth && bin.until <= this.#options.clock.now()) {
       const part = this.#options.next(bin);
@@ -165,4 +167,10 @@ export class Dispatcher {
     clearInterval(this.#sweeper);
     this.#sweeper = undefined;
   }
+}
+
+/** Another lane of the bin has something in hand. */
+function isAtWork(bin: Bin, lane: Lane<Bin>): boolean {
+  for (const other of bin.lanes) if (other !== lane && !other.leaving && other.inFlight > 0) return true;
+  return false;
 }

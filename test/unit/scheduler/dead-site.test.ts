@@ -30,6 +30,24 @@ describe('a dead site', () => {
     assert.equal(rig.index.size, 100);
   });
 
+  it('is probed by one job, also when several lanes to it are open', async () => {
+    let down = false;
+    let held: GivenJob[] = [];
+    await using rig = await openRig({
+      rules: { retry: { ...RULES.retry, times: [200] }, lanes: { ...RULES.lanes, perBin: 4, depth: 2 } },
+      work: (given) => (down ? refuse(given) : void held.push(given)),
+    });
+    for (let i = 0; i < 20; i += 1) rig.conductor.take(routed());
+    await waitFor(() => rig.lanes.length === 4 && held.length === 8, { what: 'four lanes at work' });
+    down = true;
+    for (const given of held.splice(0)) refuse(given);
+    held = [];
+    await waitFor(() => rig.conductor.counts.troubles === 1 && rig.conductor.active === 0);
+    const before = rig.jobs.length;
+    await waitFor(() => rig.conductor.counts.troubles === 3);
+    assert.equal(rig.jobs.length - before, 2, 'one for each time that it was due');
+  });
+
   it('is tried at once for a message of which somebody says so', async () => {
     let down = true;
     await using rig = await openRig({
