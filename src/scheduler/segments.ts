@@ -43,6 +43,9 @@ interface OutcomeSegment {
   plannedAt: number;
 }
 
+/** What the end of a message found: it had its record only, or has a file of its own, or may have one, or get it at any moment. */
+export type Trace = 'journal' | 'tree' | 'doubt';
+
 export interface SegmentPlan {
   readonly segments: { readonly segment: string; readonly ordinals: number[] }[];
   readonly outcomes: string[];
@@ -89,19 +92,15 @@ export class Segments {
     return this.#segment(segment)?.known.add(ordinal) ?? false;
   }
 
-  /** The record needs its journal no more. False when its message has a file of its own, or may get one. */
-  finish(segment: string, ordinal: number): boolean {
+  /** The record needs its journal no more. */
+  finish(segment: string, ordinal: number): Trace {
     const entry = this.#messages.get(segment);
-    if (!entry || ordinal >= MAX_RECORDS) return false;
+    if (!entry || ordinal >= MAX_RECORDS) return 'tree';
     entry.known.add(ordinal);
     const first = entry.finished.add(ordinal);
     this.#release(segment, entry);
-    return first && !entry.doubtful.has(ordinal);
-  }
-
-  /** The message of the record has a file of its own, and lives on there. */
-  noteMoved(segment: string, ordinal: number): void {
-    this.finish(segment, ordinal);
+    if (entry.doubtful.has(ordinal)) return 'doubt';
+    return first ? 'journal' : 'tree';
   }
 
   /** The record may have a file in the tree: nobody knows who had it last. */
@@ -110,9 +109,9 @@ export class Segments {
     if (entry?.known.has(ordinal) && !entry.finished.has(ordinal)) this.#addDoubt(entry, ordinal);
   }
 
-  /** Some records are in doubt. */
-  get doubts(): boolean {
-    return this.#doubts > 0;
+  /** Records in doubt. */
+  get doubts(): number {
+    return this.#doubts;
   }
 
   /** The settler gave these a file of their own, or there is no message in those that `messages` leaves out. */

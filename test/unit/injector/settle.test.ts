@@ -102,7 +102,7 @@ describe('settling', () => {
   it('leaves the file of a message that was deferred meanwhile: it lives in it', async () => {
     await using scene = await open(['one', 'two']);
     scene.farm.onMoved = () => {
-      for (const i of [0, 1]) scene.farm.segments.noteMoved(scene.segment, i);
+      for (const i of [0, 1]) scene.farm.segments.finish(scene.segment, i);
     };
     await scene.settle();
     assert.deepEqual(
