@@ -59,6 +59,7 @@ export async function startAcceptor(worker: Worker): Promise<Role> {
     wake: () => worker.wake('router'),
     onPoison: (frame, why) => holdPoison(worker, store, frame, why),
     onTrouble: (why) => log.debug('router-away', { why }),
+    kill: (pid, why) => worker.kill(pid, why),
   });
   const filters = new FilterClient({
     address: config.farms.filter.socket,

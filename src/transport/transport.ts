@@ -106,6 +106,7 @@ function openRouter(worker: Worker, self: Hello, store: Store): HandOn {
     tls: readIpcTls(config),
     wake: () => worker.wake('router'),
     onTrouble: (why) => log.debug('router-away', { why }),
+    kill: (pid, why) => worker.kill(pid, why),
     async onPoison(frame, why) {
       log.error('held', { id: idOfHandle(frame.handle), why });
       const recipients = 'envelope' in frame ? frame.envelope.recipients.map(({ address }) => address) : [];
