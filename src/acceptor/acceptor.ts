@@ -89,11 +89,11 @@ export async function startAcceptor(worker: Worker): Promise<Role> {
       await handOn.close(deadline - CLOSING_MS);
       await store.close();
       await notices.settle(deadline);
-      return handOn.outstanding > 0 ? 'unfinished' : undefined;
+      return intake.waiting + handOn.outstanding > 0 ? 'unfinished' : undefined;
     },
     hurry: (nearer) => void (deadline = nearer),
     stats: () => ({
-      busy: Math.max(intake.underWay, state.limits.total) + handOn.outstanding,
+      busy: Math.max(intake.underWay, state.limits.total) + intake.waiting + handOn.outstanding,
       sessions: state.limits.total,
       accepted: state.accepted,
       refused: state.refused,
