@@ -53,7 +53,7 @@ export interface SegmentPlan {
 
 /** Ordinals in one plan at most: one frame. The rest comes with the next plan. */
 const PLAN_ORDINALS = 50_000;
-/** Removed segments that are remembered. */
+/** Removed segments that are remembered, and segments with strays. */
 const REMEMBERED = 1000;
 /** More than any segment can hold: a larger ordinal comes from a broken frame. */
 const MAX_RECORDS = 1 << 24;
@@ -80,10 +80,6 @@ export class Segments {
 
   get size(): number {
     return this.#messages.size + this.#outcomes.size;
-  }
-
-  has(segment: string): boolean {
-    return this.#messages.has(segment);
   }
 
   /** Notes a record; false when it was noted before, or its segment is gone: then the message is here already, or was. */
