@@ -59,6 +59,7 @@ export async function startAcceptor(worker: Worker): Promise<Role> {
     wake: () => worker.wake('router'),
     onPoison: (frame, why) => holdPoison(worker, store, frame, why),
     onTrouble: (why) => log.debug('router-away', { why }),
+    kill: (pid, why) => worker.kill(pid, why),
   });
   const filters = new FilterClient({
     address: config.farms.filter.socket,
@@ -88,11 +89,11 @@ export async function startAcceptor(worker: Worker): Promise<Role> {
       await handOn.close(deadline - CLOSING_MS);
       await store.close();
       await notices.settle(deadline);
-      return handOn.outstanding > 0 ? 'unfinished' : undefined;
+      return intake.waiting + handOn.outstanding > 0 ? 'unfinished' : undefined;
     },
     hurry: (nearer) => void (deadline = nearer),
     stats: () => ({
-      busy: Math.max(intake.underWay, state.limits.total) + handOn.outstanding,
+      busy: Math.max(intake.underWay, state.limits.total) + intake.waiting + handOn.outstanding,
       sessions: state.limits.total,
       accepted: state.accepted,
       refused: state.refused,

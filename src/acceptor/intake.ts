@@ -55,6 +55,11 @@ export class Intake {
     return this.#underWay.size;
   }
 
+  /** Accepted messages that wait for their line to be in the log: nobody else has them in hand. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
   /** Takes one message; sets the sink of the stream before it returns. Rejects never. */
   receive(stream: MessageStream, incoming: Incoming, rules: IntakeRules): Promise<DataAnswer> {
     const answer = this.#receive(stream, incoming, rules);

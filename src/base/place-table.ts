@@ -22,10 +22,6 @@ export class PlaceTable {
   #last = new Int32Array(FIRST_ROWS).fill(NONE);
   #count = 0;
 
-  get count(): number {
-    return this.#count;
-  }
-
   add(hash: number, { file, offset, length }: Place): void {
     if (this.#count === this.#last.length) this.#grow();
     this.#rows.set([hash, file, offset, length], this.#count * WIDTH);

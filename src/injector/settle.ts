@@ -36,7 +36,12 @@ const MAX_CONTENT = 64 * 1024 * 1024;
 /** Rounds of one run: what is left then is taken up by the next. */
 const ROUNDS = 1000;
 
+/**
+ * Ends with an empty plan, by which the scheduler knows that this run went through all that it was given. What cannot be read stays as
+ * it is; its time comes once more, in a later run.
+ */
 export async function settleAll(settling: Settling): Promise<void> {
+  let idle = 0;
   for (let round = 0; round < ROUNDS; round += 1) {
     const plan = await settling.scheduler.request({ t: 'plan?' }, ANSWER_MS);
     if (plan.t !== 'plan' || (plan.segments.length === 0 && plan.outcomes.length === 0)) return;
@@ -45,8 +50,9 @@ export async function settleAll(settling: Settling): Promise<void> {
       told += await settleSegment(settling, segment, new Set(ordinals));
     }
     for (const name of plan.outcomes) told += await foldReadable(settling, name);
-    // The rest cannot be read: it stays as it is, and is tried again in the next run.
-    if (told === 0) return;
+    // Its time came again while it was tried: a disk that fails slowly.
+    idle = told === 0 ? idle + 1 : 0;
+    if (idle > 1) return;
   }
 }
 

@@ -51,6 +51,7 @@ export async function startInjector(
       tls,
       wake: () => worker.wake(farm),
       onTrouble: (why) => log.warn('hand-on', { to: farm, why }),
+      ...(farm === 'router' && { kill: (pid: number, why: string) => worker.kill(pid, why) }),
       onPoison: async (frame: HandedOn, why) => {
         log.error('held', { id: frame.handle.slice(0, 19), why });
         const recipients = 'envelope' in frame ? (frame.only ?? []) : frame.parts.flatMap((part) => part.to);

@@ -83,6 +83,7 @@ const SHAPES: Readonly<Record<FrameType, Check>> = {
     replaced: optional(flag),
   }),
   leaving: shape({}),
+  'at-work': shape({}),
   segment: shape({ n: count, segment: text, total: count, finished: optional(counts) }),
   'plan?': shape({ n: count }),
   plan: shape({ n: count, segments: list(shape({ segment: text, ordinals: counts })), outcomes: texts }),

@@ -4,6 +4,9 @@
  *
  * A message that was in hand each time the stage died is a suspect: after three losses it goes alone, and when the stage
  * dies over it alone twice, it is given up to `onPoison`, so that one message cannot stop the farm.
+ *
+ * A worker that answers nothing may wait for the stage behind it: then it says that it is at work, and no message is to blame. One
+ * that says nothing at all hangs, in an endless loop perhaps: where it can be killed, that is a death like any other.
  */
 import { errorText, oneLine } from '../base/text.ts';
 import type { IpcTls } from './address.ts';
@@ -22,6 +25,8 @@ export interface HandOnOptions {
   /** The stage kept dying over this message, or refused it: hold it. Rejections are logged by the caller. */
   readonly onPoison?: (frame: HandedOn, why: string) => Promise<void>;
   readonly onTrouble?: (why: string) => void;
+  /** A worker says nothing at all. Given only where the stage says `at-work`. */
+  readonly kill?: (pid: number, why: string) => void;
   /** How long a worker that answers nothing is waited for at first, in ms. */
   readonly patienceMs?: number;
 }
@@ -70,6 +75,8 @@ class Handing implements HandOn {
   #onIdle: (() => void) | undefined;
   /** The last answer, or when the first of what is in hand was sent; monotonic ms. */
   #answeredAt = 0;
+  /** The same for any word of the worker. */
+  #heardAt = 0;
   #patience: number;
   #watch: NodeJS.Timeout | undefined;
 
@@ -118,7 +125,7 @@ class Handing implements HandOn {
 
   #hand(entry: Entry): void {
     this.#lastId += 1;
-    if (this.#entries.size === 0) this.#answeredAt = performance.now();
+    if (this.#entries.size === 0) this.#beginWait();
     this.#entries.set(this.#lastId, entry);
     if (this.#peer) this.#peer.send({ ...entry.frame, n: this.#lastId });
     else void this.#connect();
@@ -142,11 +149,23 @@ class Handing implements HandOn {
     if (this.#closed) return peer.close();
     this.#peer = peer;
     peer.onClose = (why) => this.#lost(why);
-    peer.onFrame = (frame) => this.#answered(frame);
-    this.#answeredAt = performance.now();
-    this.#watch = setInterval(() => this.#lookForHang(peer), this.#patience / 4);
-    this.#watch.unref();
+    peer.onFrame = (frame) => {
+      this.#heardAt = performance.now();
+      this.#answered(frame);
+    };
+    this.#beginWait();
+    let before = false;
+    this.#watch = setInterval(() => {
+      // Twice, as this process may have stood still itself: what came meanwhile is read between two looks.
+      const silent = this.#isSilent();
+      if (silent && before) this.#leave(peer);
+      before = silent;
+    }, this.#patience / 4).unref();
     for (const [n, entry] of this.#entries) peer.send({ ...entry.frame, n });
+  }
+
+  #beginWait(): void {
+    this.#answeredAt = this.#heardAt = performance.now();
   }
 
   #answered(frame: Frame): void {
@@ -177,17 +196,25 @@ class Handing implements HandOn {
     if (this.outstanding === 0) this.#onIdle?.();
   }
 
-  /** Stopped, or in an endless loop: another worker gets what it has not taken. Should it go on, the stage after it knows its mail. */
-  #lookForHang(peer: Peer): void {
-    if (this.#entries.size === 0 || performance.now() - this.#answeredAt < this.#patience) return;
-    this.#options.onTrouble?.(`no answer from ${peer.hello.worker}`);
+  #isSilent(): boolean {
+    return this.#entries.size > 0 && performance.now() - this.#answeredAt >= this.#patience;
+  }
+
+  /** Another worker gets what this one has not taken. Should it go on, the stage after it knows its mail. */
+  #leave(peer: Peer): void {
+    const { kill, onTrouble } = this.#options;
+    peer.onClose = () => undefined;
+    peer.close();
+    if (kill && performance.now() - this.#heardAt >= this.#patience) {
+      const why = `no word within ${Math.round(this.#patience)} ms`;
+      kill(peer.hello.pid, why);
+      return this.#lost(`${peer.hello.worker}: ${why}`);
+    }
+    onTrouble?.(`no answer from ${peer.hello.worker}`);
     this.#patience = Math.min(this.#patience * 2, MOST_PATIENCE_MS);
     clearInterval(this.#watch);
-    // That it hangs is no message's fault: nothing counts as lost.
-    peer.onClose = () => undefined;
     this.#peer = undefined;
     void this.#connect();
-    peer.close();
   }
 
   #lost(why: string): void {

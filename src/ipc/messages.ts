@@ -81,6 +81,11 @@ export interface Refused {
   readonly why: string;
 }
 
+/** Router to whoever hands on, from time to time while it has something in hand: it waits for others, and does not hang. */
+export interface AtWork {
+  readonly t: 'at-work';
+}
+
 /** Scheduler to transport, first frame on a lane. */
 export interface OpenLane {
   readonly t: 'open';
@@ -271,6 +276,7 @@ export type Frame =
   | Routed
   | Taken
   | Refused
+  | AtWork
   | OpenLane
   | Job
   | Done

@@ -11,6 +11,7 @@ import type { Logger } from '../log/logger.ts';
 import type { IpcTls } from './address.ts';
 import { connectPeer } from './connect.ts';
 import type { Hello } from './messages.ts';
+import type { Peer } from './peer.ts';
 
 export interface SegmentNoticesOptions {
   /** Socket of the scheduler. */
@@ -56,7 +57,10 @@ export class SegmentNotices {
     this.#sending ??= this.#sendAll().finally(() => (this.#sending = undefined));
   };
 
-  /** Resolves when all are sent, soon after the deadline (ms since 1970), or when the scheduler is away: then its start finds them. */
+  /**
+   * Resolves when all are sent, soon after the deadline (ms since 1970), or when nobody greets: a scheduler that is away finds them at
+   * its start, and may wait for our end.
+   */
   async settle(deadline: number): Promise<void> {
     this.#until = deadline;
     // A command at its end may have nothing else that keeps the process.
@@ -67,14 +71,26 @@ export class SegmentNotices {
 
   async #sendAll(): Promise<void> {
     while (this.#waiting.length > 0 && Date.now() < this.#until) {
+      let greeted = false;
       try {
-        await this.#sendOverOneConnection();
+        const peer = await this.#connect();
+        greeted = true;
+        await this.#sendOver(peer);
       } catch (error) {
         this.#options.log.debug('segment-notice', { why: errorText(error), waiting: this.#waiting.length });
-        if (this.#until !== Infinity) return;
+        if (!greeted && this.#until !== Infinity) return;
         await pause(RETRY_MS, { unref: true });
       }
     }
+  }
+
+  get #answerMs(): number {
+    return Math.max(1, Math.min(ANSWER_MS, this.#until - Date.now()));
+  }
+
+  #connect(): Promise<Peer> {
+    const { address, self, tls } = this.#options;
+    return connectPeer({ address, self, tls, deadlineMs: Math.min(this.#answerMs, GREETING_MS) });
   }
 
   async #logged(): Promise<void> {
@@ -84,16 +100,13 @@ export class SegmentNotices {
     }
   }
 
-  async #sendOverOneConnection(): Promise<void> {
-    const { address, self, tls } = this.#options;
-    const left = Math.max(1, Math.min(ANSWER_MS, this.#until - Date.now()));
-    const peer = await connectPeer({ address, self, tls, deadlineMs: Math.min(left, GREETING_MS) });
+  async #sendOver(peer: Peer): Promise<void> {
     try {
       for (let notice = this.#waiting[0]; notice !== undefined; notice = this.#waiting[0]) {
         const { finished, ...closed } = notice;
         await this.#logged();
         const list = finished.length > 0 ? { finished } : {};
-        await peer.request({ t: 'segment', ...closed, ...list }, left);
+        await peer.request({ t: 'segment', ...closed, ...list }, this.#answerMs);
         if (this.#waiting[0] === notice) this.#waiting.shift();
       }
     } finally {

@@ -21,7 +21,12 @@ export interface DeskOptions {
   /** Messages in hand at a time. */
   readonly limit: number;
   readonly onDone: () => void;
+  /** How often senders hear that this worker does not hang while it has something in hand, in ms. */
+  readonly beatMs?: number;
 }
+
+/** Well below the patience of senders (ipc/hand-on.ts). */
+const BEAT_MS = 4000;
 
 /** Parts that one log line names; it counts the others. */
 const LOGGED_PARTS = 20;
@@ -30,6 +35,7 @@ export class Desk {
   readonly #rules: PlanRules;
   readonly #options: DeskOptions;
   readonly #peers = new Set<Peer>();
+  readonly #beat: NodeJS.Timeout;
   #inHand = 0;
   #paused = false;
   #draining = false;
@@ -40,6 +46,7 @@ export class Desk {
   constructor(rules: PlanRules, options: DeskOptions) {
     this.#rules = rules;
     this.#options = options;
+    this.#beat = setInterval(() => this.#tellAtWork(), options.beatMs ?? BEAT_MS).unref();
   }
 
   /** Figures for `mailfarm status`. */
@@ -63,6 +70,11 @@ export class Desk {
     this.#draining = true;
     this.#pause();
     if (this.#inHand > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve));
+    clearInterval(this.#beat);
+  }
+
+  #tellAtWork(): void {
+    if (this.#inHand > 0) for (const peer of this.#peers) peer.send({ t: 'at-work' });
   }
 
   #receive(peer: Peer, frame: Frame): void {

@@ -8,7 +8,7 @@ import { newPart, stripPart, type Message, type PartFacts } from './work.ts';
 
 interface Claim {
   readonly message: Message;
-  /** What there is to do, and the time that it waits for, ms since 1970; 0 for none. */
+  /** What there is to do, and the time that it waits for, by the scheduler's clock; 0 for none. */
   readonly parts: readonly { readonly facts: PartFacts; readonly due: number }[];
 }
 

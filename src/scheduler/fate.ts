@@ -16,7 +16,7 @@ export interface RetryRules {
 
 export interface FollowUp {
   readonly facts: PartFacts;
-  /** Not before, ms since 1970; 0 for at once. */
+  /** Not before, by the scheduler's clock; 0 for at once. */
   readonly until: number;
 }
 

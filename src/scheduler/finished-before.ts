@@ -14,7 +14,7 @@ const FINISHED: ReadonlySet<string> = new Set(['delivered', 'bounced', 'dropped'
 export class FinishedBefore {
   /** Finished addresses of a message. */
   #finished: (id: string) => ReadonlySet<string>;
-  readonly #close: () => void;
+  #close: () => void;
 
   constructor(finished: (id: string) => ReadonlySet<string>, close: () => void = () => undefined) {
     this.#finished = finished;
@@ -35,6 +35,8 @@ export class FinishedBefore {
   forget(): void {
     this.#finished = () => NONE;
     this.#close();
+    // It holds all that was read.
+    this.#close = () => undefined;
   }
 }
 

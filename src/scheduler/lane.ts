@@ -94,7 +94,7 @@ export class Lane<B extends LaneBin> {
     return Math.min(most, Math.max(LEAST_DEPTH, quick));
   }
 
-  /** Since when it is at the job that it was given first, ms since 1970: that one waited for those before it. */
+  /** Since when it is at the job that it was given first, monotonic ms: that one waited for those before it. */
   get busySince(): number | undefined {
     const oldest = this.#inFlight.values().next().value;
     return oldest && Math.max(oldest.since, this.#lastReport);

@@ -3,11 +3,11 @@
  * the index, claimed, or noted in its segment: handing it on twice changes nothing.
  *
  * A message counts as in the tree from the moment that its file may appear there: its end removes the file, and its id is kept as long
- * as a copy may still be made or have been seen (by the settler, by the injector on its walk).
+ * as a copy may still be made (its record is in doubt) or have been seen (by the injector on its walk).
  */
 import { parseHandle } from '../queue/handle.ts';
 import type { WaitingIndex } from '../queue/waiting-index.ts';
-import type { Segments } from './segments.ts';
+import type { Segments, Trace } from './segments.ts';
 import type { Message, MessageFacts, WorkPart } from './work.ts';
 
 export interface LedgerOptions {
@@ -18,7 +18,15 @@ export interface LedgerOptions {
   readonly onFinished: (message: Message) => void;
 }
 
-/** Messages that were finished in the tree and are remembered without a walk or a plan. */
+/** A message with a file whose record is in doubt: until the settler told of that record, one more copy may appear. */
+interface InDoubt {
+  readonly segment: string;
+  readonly ordinal: number;
+  /** It is finished: a copy is for nothing. */
+  ended: boolean;
+}
+
+/** Messages that were finished in the tree and are remembered without a walk. */
 const REMEMBERED = 10_000;
 
 export class Ledger {
@@ -26,11 +34,10 @@ export class Ledger {
   readonly #messages = new Map<string, Message>();
   /** Taken out of play by a command, by queue id. */
   readonly claimed = new Set<string>();
-  /**
-   * Finished in the tree of late, all since a walk began or a plan was given out: the injector may have read them before, and hand
-   * them on or make them a file after.
-   */
+  /** Finished in the tree of late, all since a walk began: the injector may have read them before, and hand them on after. */
   readonly #finishedInTree = new Set<string>();
+  /** By queue id; never more than records in doubt. */
+  readonly #inDoubt = new Map<string, InDoubt>();
   #walking = false;
 
   constructor(options: LedgerOptions) {
@@ -55,7 +62,6 @@ export class Ledger {
 
   /** Everything in the tree up to this id was handed on and taken. */
   walkIsAt(id: string): void {
-    if (this.#options.segments.doubts) return;
     let tooMany = this.#finishedInTree.size - REMEMBERED;
     for (const finished of this.#finishedInTree) {
       if (tooMany <= 0) return;
@@ -80,7 +86,7 @@ export class Ledger {
       // Who hands it on was slower than the settler: it has a file of its own by now.
       if (segments.takeStray(segment, ordinal)) return this.admit({ ...facts, handle: id }, stays);
       if (!segments.note(segment, ordinal)) return undefined;
-    } else if (this.#finishedInTree.has(id) || this.#options.index.hasId(id)) return undefined;
+    } else if (this.#isFinished(id) || this.#options.index.hasId(id)) return undefined;
     return this.#add({ id, facts, parts: new Set(), parked: false, stays });
   }
 
@@ -110,8 +116,7 @@ export class Ledger {
 
   /** The message has a file of its own: its journal needs to keep it no more. */
   noteInTree(handle: string): void {
-    const journal = parseHandle(handle)?.journal;
-    if (journal) this.#options.segments.noteMoved(journal.segment, journal.ordinal);
+    this.#leaveJournal(handle, false);
   }
 
   /** Whoever had the message is gone, or failed: it may have a file of its own, durable or not, without a word. */
@@ -125,23 +130,48 @@ export class Ledger {
    * message ended meanwhile, whatever way it took: their files are for nothing, and removed.
    */
   settled(segment: string, ordinals: readonly number[], ids: readonly string[]): number[] {
-    const gone = ordinals.filter((_, i) => this.#finishedInTree.has(ids[i] ?? ''));
+    const gone = ordinals.filter((_, i) => this.#isFinished(ids[i] ?? ''));
     ids.forEach((id) => {
-      if (this.#finishedInTree.has(id)) this.#options.remove(id);
+      if (this.#isFinished(id)) this.#options.remove(id);
     });
+    this.#clearUp(segment, new Set(ordinals));
     const messages = new Set(ordinals.filter((_, i) => ids[i] !== ''));
     this.#options.segments.settled(segment, ordinals, messages);
     this.#forgetOldest();
     return gone;
   }
 
-  /** Without a walk or a plan, only what dead writers left is looked for: one message at a time, handed on within a moment. */
+  #isFinished(id: string): boolean {
+    return this.#inDoubt.get(id)?.ended === true || this.#finishedInTree.has(id);
+  }
+
+  /** These are in doubt no more; a walk may still have seen their files. */
+  #clearUp(segment: string, ordinals: ReadonlySet<number>): void {
+    for (const [id, doubt] of this.#inDoubt) {
+      if (doubt.segment !== segment || !ordinals.has(doubt.ordinal)) continue;
+      this.#inDoubt.delete(id);
+      if (doubt.ended) this.#finishedInTree.add(id);
+    }
+  }
+
+  /**
+   * Without a walk, only what dead writers left is looked for. A batch of it may wait for the log for some seconds before it is handed
+   * on: one that was forgotten meanwhile has no file any more, and vanishes at its worker.
+   */
   #forgetOldest(): void {
     for (const id of this.#finishedInTree) {
-      const needed = this.#walking || this.#options.segments.doubts;
-      if (needed || this.#finishedInTree.size <= REMEMBERED) return;
+      if (this.#walking || this.#finishedInTree.size <= REMEMBERED) return;
       this.#finishedInTree.delete(id);
     }
+  }
+
+  #leaveJournal(handle: string, ended: boolean): Trace {
+    const parsed = parseHandle(handle);
+    if (!parsed?.journal) return 'tree';
+    const { segment, ordinal } = parsed.journal;
+    const trace = this.#options.segments.finish(segment, ordinal);
+    if (trace === 'doubt') this.#inDoubt.set(parsed.id, { segment, ordinal, ended });
+    return trace;
   }
 
   #add(message: Message): Message {
@@ -150,17 +180,17 @@ export class Ledger {
   }
 
   #finish(message: Message): void {
-    const { segments, remove, onFinished } = this.#options;
+    const { remove, onFinished } = this.#options;
     if (message.stays) return;
     // First the line, then what removes the last trace of the message.
     if (!message.vanished) onFinished(message);
-    const journal = parseHandle(message.facts.handle)?.journal;
-    const inJournal = journal !== undefined && segments.finish(journal.segment, journal.ordinal);
     // Without outcomes nothing is known to be finished: if there is a file after all, the next injector hands it on.
-    if (!inJournal && !message.vanished) {
-      this.#finishedInTree.add(message.id);
-      this.#forgetOldest();
-      remove(message.id);
-    }
+    const trace = this.#leaveJournal(message.facts.handle, !message.vanished);
+    if (trace === 'journal' || message.vanished) return;
+    const doubt = this.#inDoubt.get(message.id);
+    if (doubt) doubt.ended = true;
+    else this.#finishedInTree.add(message.id);
+    this.#forgetOldest();
+    remove(message.id);
   }
 }

@@ -23,6 +23,7 @@ const STATS_BINS = 100;
 export function serveRequests(peer: Peer, options: RequestsOptions): void {
   const { conductor, claims, segments, before, onEvent } = options;
   const claimedHere = new Set<string>();
+  /** A plan was given out here of which the settler did not show that it went through all of it, by asking for more. */
   let planned = false;
   peer.onClose = (why) => {
     claims.giveBack([...claimedHere]);
@@ -40,8 +41,9 @@ export function serveRequests(peer: Peer, options: RequestsOptions): void {
       peer.send({ t: 'taken', n: frame.n });
     },
     'plan?': (frame) => {
-      planned = true;
-      peer.send({ t: 'plan', n: frame.n, ...segments.plan() });
+      const plan = segments.plan();
+      planned = plan.segments.length > 0 || plan.outcomes.length > 0;
+      peer.send({ t: 'plan', n: frame.n, ...plan });
     },
     moved: ({ n, segment, ordinals, ids }) => {
       peer.send({ t: 'gone', n, ordinals: conductor.ledger.settled(segment, ordinals, ids) });

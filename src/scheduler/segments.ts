@@ -43,6 +43,9 @@ interface OutcomeSegment {
   plannedAt: number;
 }
 
+/** What the end of a message found: it had its record only, or has a file of its own, or may have one, or get it at any moment. */
+export type Trace = 'journal' | 'tree' | 'doubt';
+
 export interface SegmentPlan {
   readonly segments: { readonly segment: string; readonly ordinals: number[] }[];
   readonly outcomes: string[];
@@ -50,7 +53,7 @@ export interface SegmentPlan {
 
 /** Ordinals in one plan at most: one frame. The rest comes with the next plan. */
 const PLAN_ORDINALS = 50_000;
-/** Removed segments that are remembered. */
+/** Removed segments that are remembered, and segments with strays. */
 const REMEMBERED = 1000;
 /** More than any segment can hold: a larger ordinal comes from a broken frame. */
 const MAX_RECORDS = 1 << 24;
@@ -79,29 +82,21 @@ export class Segments {
     return this.#messages.size + this.#outcomes.size;
   }
 
-  has(segment: string): boolean {
-    return this.#messages.has(segment);
-  }
-
   /** Notes a record; false when it was noted before, or its segment is gone: then the message is here already, or was. */
   note(segment: string, ordinal: number): boolean {
     if (ordinal >= MAX_RECORDS) return false;
     return this.#segment(segment)?.known.add(ordinal) ?? false;
   }
 
-  /** The record needs its journal no more. False when its message has a file of its own, or may get one. */
-  finish(segment: string, ordinal: number): boolean {
+  /** The record needs its journal no more. */
+  finish(segment: string, ordinal: number): Trace {
     const entry = this.#messages.get(segment);
-    if (!entry || ordinal >= MAX_RECORDS) return false;
+    if (!entry || ordinal >= MAX_RECORDS) return 'tree';
     entry.known.add(ordinal);
     const first = entry.finished.add(ordinal);
     this.#release(segment, entry);
-    return first && !entry.doubtful.has(ordinal);
-  }
-
-  /** The message of the record has a file of its own, and lives on there. */
-  noteMoved(segment: string, ordinal: number): void {
-    this.finish(segment, ordinal);
+    if (entry.doubtful.has(ordinal)) return 'doubt';
+    return first ? 'journal' : 'tree';
   }
 
   /** The record may have a file in the tree: nobody knows who had it last. */
@@ -110,9 +105,9 @@ export class Segments {
     if (entry?.known.has(ordinal) && !entry.finished.has(ordinal)) this.#addDoubt(entry, ordinal);
   }
 
-  /** Some records are in doubt. */
-  get doubts(): boolean {
-    return this.#doubts > 0;
+  /** Records in doubt. */
+  get doubts(): number {
+    return this.#doubts;
   }
 
   /** The settler gave these a file of their own, or there is no message in those that `messages` leaves out. */

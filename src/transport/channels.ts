@@ -21,11 +21,13 @@ export interface ChannelParts {
   readonly log: Logger;
   /** To the router, for reports. */
   readonly handOn: HandOn;
+  /** Gets the ids of reports as long as they are made and not handed on. */
+  readonly unsent: Set<string>;
 }
 
 /** Returns what makes a lane's deliverer; what lanes of one worker share is made once, here. */
 export function channelMaker(parts: ChannelParts): (hop: Hop) => Deliverer {
-  const { config, store, log, handOn } = parts;
+  const { config, store, log, handOn, unsent } = parts;
   const { hostname } = config;
   const settings: SessionSettings = { hostname, ...config.smtp };
   const resolver = new MxResolver(settings);
@@ -45,7 +47,7 @@ export function channelMaker(parts: ChannelParts): (hop: Hop) => Deliverer {
       case 'maildir':
         return new MaildirDeliverer({ root: config.maildir.root, hostname, syncs });
       case 'bounce':
-        return new BounceDeliverer({ store, handOn, log, hostname, lifetime: config.retry.lifetime });
+        return new BounceDeliverer({ store, handOn, unsent, log, hostname, lifetime: config.retry.lifetime });
     }
   };
 }

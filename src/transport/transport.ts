@@ -33,7 +33,8 @@ export async function startTransport(worker: Worker): Promise<Role> {
   const store = await openWorkerStore(worker, channel, notices);
   const handOn = openRouter(worker, self, store);
   const lanes = new Set<Lane>();
-  const makeDeliverer = channelMaker({ config, store, log, handOn });
+  const unsent = new Set<string>();
+  const makeDeliverer = channelMaker({ config, store, log, handOn, unsent });
   const figures = { jobs: 0 };
   let draining = false;
   const open = (peer: Peer): void => {
@@ -70,12 +71,12 @@ export async function startTransport(worker: Worker): Promise<Role> {
       await handOn.close(deadline - CLOSING_MS);
       await store.close();
       await notices.settle(deadline);
-      return handOn.outstanding > 0 ? 'unfinished' : undefined;
+      return unsent.size + handOn.outstanding > 0 ? 'unfinished' : undefined;
     },
     stats: () => ({
       ...figures,
       lanes: lanes.size,
-      busy: [...lanes].filter(({ busy }) => busy).length + handOn.outstanding,
+      busy: [...lanes].filter(({ busy }) => busy).length + unsent.size + handOn.outstanding,
     }),
   };
 }
@@ -106,6 +107,7 @@ function openRouter(worker: Worker, self: Hello, store: Store): HandOn {
     tls: readIpcTls(config),
     wake: () => worker.wake('router'),
     onTrouble: (why) => log.debug('router-away', { why }),
+    kill: (pid, why) => worker.kill(pid, why),
     async onPoison(frame, why) {
       log.error('held', { id: idOfHandle(frame.handle), why });
       const recipients = 'envelope' in frame ? frame.envelope.recipients.map(({ address }) => address) : [];

@@ -176,6 +176,7 @@ async function workOnQueue(farm: Farm, scene: Scene): Promise<void> {
     const { status, stderr } = await farm.queueCli(step);
     assert.equal(status, 0, `${step.join(' ')}: ${stderr}`);
     assert.deepEqual(await differencesNow(farm, scene), [], `after ${step.join(' ')}`);
+    assert.deepEqual(queuedByReadme(scene.folders), [...(await queuedIds(farm))].toSorted(), `after ${step.join(' ')}`);
   }
 }
 

@@ -46,6 +46,30 @@ describe('a stopped worker', () => {
     });
   }
 
+  it('of the farm router that nobody continues is killed, and its mail goes on', async () => {
+    await using sink = await startSink();
+    await using farm = await start(sink);
+    const { pid } = await farm.worker('router');
+    const onAccepted = (count: number): void => {
+      if (count === MESSAGES / 4) signal(pid, 'SIGSTOP');
+    };
+    const { accepted } = await sendMail({
+      port: farm.port,
+      to: ['bob@far.example'],
+      count: MESSAGES,
+      sessions: 5,
+      onAccepted,
+    });
+    const killing = await farm.waitForLog(({ event }) => event === 'killing');
+    assert.equal(killing['pid'], pid);
+    await farm.drained();
+    const counts = sink.counts();
+    assert.deepEqual(
+      accepted.filter((id) => counts.get(id) !== 1),
+      [],
+    );
+  });
+
   it('of the log holds up no mail', async () => {
     await using sink = await startSink();
     await using farm = await start(sink);

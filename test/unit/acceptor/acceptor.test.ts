@@ -448,6 +448,17 @@ describe('draining', () => {
     assert.equal(await acceptor.role.drain(Date.now() + 1000), 'unfinished');
   });
 
+  it('says the same of a large message that waits for its line to be in the log', async () => {
+    const change = (config: Config): Config => ({ ...config, queue: { ...config.queue, inline: 1 } });
+    const acceptor = await start({ logAnswers: false, change });
+    const client = await greeted(acceptor);
+    assert.match(await client.send(MESSAGE), /^250/);
+    client.close();
+    await waitFor(() => acceptor.role.stats?.()['sessions'] === 0);
+    assert.equal(acceptor.role.stats?.()['busy'], 1);
+    assert.equal(await acceptor.role.drain(Date.now() + 1000), 'unfinished');
+  });
+
   it('ends a session after RSET', async () => {
     const acceptor = await start();
     const client = await greeted(acceptor);

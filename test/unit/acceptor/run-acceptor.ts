@@ -33,6 +33,8 @@ export interface RunOptions {
   readonly verdict?: (check: Check, peer: Peer) => Omit<Verdict, 't' | 'n'> | undefined;
   /** False: the router takes nothing. */
   readonly routerTakes?: boolean;
+  /** False: the log answers nothing. */
+  readonly logAnswers?: boolean;
   readonly change?: (config: Config) => Config;
 }
 
@@ -83,7 +85,7 @@ export async function runAcceptor(options: RunOptions): Promise<RunningAcceptor>
     instance: 'acceptor-1-test',
     farm: 'acceptor',
     config,
-    log: recordLog(running.log),
+    log: { ...recordLog(running.log), ...(options.logAnswers === false && { flush: () => new Promise(() => {}) }) },
     fd: (name) => (name.startsWith('listen:') ? bound[Number(name.slice(7))]?.fd : undefined),
     jobDone: (n = 1) => void (marks.figures.jobs += n),
     wake: (farm) => void marks.woken.push(farm),

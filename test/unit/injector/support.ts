@@ -31,7 +31,7 @@ export interface Farm extends AsyncDisposable {
   readonly most: () => number;
 }
 
-export async function openFarm(): Promise<Farm> {
+export async function openFarm(now: () => number = Date.now): Promise<Farm> {
   const folder = makeTemp('injector');
   const [toRouter, toScheduler, removed]: [Frame[], Frame[], string[]] = [[], [], []];
   const segments = new Segments({
@@ -39,6 +39,7 @@ export async function openFarm(): Promise<Farm> {
     remove: (name) => void removed.push(name),
     exists: () => true,
     begunAt: timeOfId,
+    now,
   });
   segments.walking = false;
   const ledger = new Ledger({

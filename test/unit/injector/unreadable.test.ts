@@ -112,7 +112,8 @@ describe('what the injector cannot read', () => {
     );
     assert.deepEqual(new Set(handles), new Set([first, other, large]));
     assert.ok(events.includes('unreadable'));
-    assert.ok(farm.segments.has(segmentOf(first)), 'so that outcomes stay');
+    const told = farm.toScheduler.flatMap((frame) => (frame.t === 'segment' ? [frame.segment] : []));
+    assert.ok(told.includes(`journal/${segmentOf(first)}`), 'so that outcomes stay');
     farm.segments.note(segmentOf(first), 0);
     farm.segments.finish(segmentOf(first), 0);
     farm.segments.releaseOutcomes();

@@ -64,6 +64,7 @@ const EVERY: { readonly [T in FrameType]: Extract<Frame, { t: T }> } = {
   check: { t: 'check', n: 1, handle: 'h', envelope, filters: ['structure'] },
   verdict: { t: 'verdict', n: 1, verdict: 'reject', by: 'f', reply, prepend: 'X: y\r\n', replaced: true },
   leaving: { t: 'leaving' },
+  'at-work': { t: 'at-work' },
   segment: { t: 'segment', n: 1, segment: 'journal/x', total: 3, finished: [1] },
   'plan?': { t: 'plan?', n: 1 },
   plan: { t: 'plan', n: 1, segments: [{ segment: 's', ordinals: [1, 2] }], outcomes: ['o'] },

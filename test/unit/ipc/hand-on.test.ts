@@ -71,6 +71,51 @@ describe('handing on', () => {
     await stage.server.close();
   });
 
+  it('kills workers that say nothing at all, and gives up the message over which they hang, and only that one', async () => {
+    const path = socketPath();
+    const [poisoned, killed]: [string[], number[]] = [[], []];
+    const hung = new Set<unknown>();
+    const stage = await openStage(path, (frame, peer) => {
+      if (handleOf(frame) === 'poison') hung.add(peer);
+      // What came before it went on, and its answers are never read.
+      if ('n' in frame && handleOf(frame) === 'c' && !hung.has(peer)) peer.send({ t: 'taken', n: frame.n });
+      if ('n' in frame && stage.frames.filter((one) => handleOf(one) === 'poison').length >= 3 && !hung.has(peer))
+        peer.send({ t: 'taken', n: frame.n });
+    });
+    const handOn = open(path, {
+      patienceMs: 20,
+      kill: (pid) => void killed.push(pid),
+      onPoison: async ({ handle }) => void poisoned.push(handle),
+    });
+    await Promise.all(['a', 'poison', 'b', 'c'].map((handle) => handOn.send(message(handle))));
+    assert.deepEqual(poisoned, ['poison']);
+    assert.deepEqual(
+      killed,
+      Array.from({ length: 5 }, () => process.pid),
+    );
+    await handOn.close(soon());
+    await stage.server.close();
+  });
+
+  it('leaves workers alone that say they are at work: the stage behind them is to blame', async () => {
+    const path = socketPath();
+    const [poisoned, killed]: [string[], number[]] = [[], []];
+    const stage = await openStage(path, (frame, peer) => {
+      if (!('n' in frame)) return;
+      if (stage.peers.length > 2) return peer.send({ t: 'taken', n: frame.n });
+      const beat = setInterval(() => (peer.closed ? clearInterval(beat) : peer.send({ t: 'at-work' })), 1);
+    });
+    const handOn = open(path, {
+      patienceMs: 100,
+      kill: (pid) => void killed.push(pid),
+      onPoison: async ({ handle }) => void poisoned.push(handle),
+    });
+    await handOn.send(message('a'));
+    assert.deepEqual([poisoned, killed], [[], []]);
+    await handOn.close(soon());
+    await stage.server.close();
+  });
+
   it('waits for a stage that is not there, and asks for one', async () => {
     const path = socketPath();
     let woken = 0;

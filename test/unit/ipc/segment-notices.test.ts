@@ -46,6 +46,34 @@ test('notices are with the scheduler before a worker ends', async () => {
   }
 });
 
+test('notices that a scheduler lost with its connection are sent once more before a worker ends', async () => {
+  const address = join(makeTemp('notices'), 's.sock');
+  const told: string[] = [];
+  let connections = 0;
+  const server = await listenForPeers({
+    path: address,
+    self: makeHello({ farm: 'scheduler', worker: 'scheduler-1' }),
+    onPeer: (peer) => {
+      connections += 1;
+      const lost = connections === 1;
+      peer.onFrame = (frame) => {
+        if (lost) return peer.close();
+        if (frame.t !== 'segment') return;
+        told.push(frame.segment);
+        peer.send({ t: 'taken', n: frame.n });
+      };
+    },
+  });
+  try {
+    const ours = notices(address);
+    ours.post('a', 3, []);
+    await ours.settle(Date.now() + HOUR_MS);
+    assert.deepEqual(told, ['a']);
+  } finally {
+    await server.close();
+  }
+});
+
 test('a worker that ends does not wait for a scheduler that waits for its end', async () => {
   const address = join(makeTemp('notices'), 's.sock');
   // As the kernel does for a socket that the supervisor keeps: it takes the connection, and nobody greets.

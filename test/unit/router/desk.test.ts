@@ -59,7 +59,7 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
 });
 
-async function setUp(given: PlanRules, options: { limit?: number } = {}): Promise<Bench> {
+async function setUp(given: PlanRules, options: { limit?: number; beatMs?: number } = {}): Promise<Bench> {
   const dir = await mkdtemp(join(tmpdir(), 'mailfarm-desk-'));
   cleanups.push(() => rm(dir, { recursive: true }));
   const [routed, recorded, log] = [[] as Routed[], [] as (readonly Outcome[])[], [] as Line[]];
@@ -89,6 +89,7 @@ async function setUp(given: PlanRules, options: { limit?: number } = {}): Promis
     },
     handOn,
     log: listLogger(log),
+    ...options,
     limit: options.limit ?? 100,
     onDone: () => (bench.done += 1),
   });
@@ -189,6 +190,21 @@ describe('Desk', () => {
     bench.take();
     for (const answer of await Promise.all(answers)) assert.equal(answer.t, 'taken');
     assert.equal(new Set(bench.routed.flatMap((frame) => frame.parts.flatMap((part) => part.to))).size, 1000);
+  });
+
+  it('says that it is at work while it waits for the scheduler, also when it is full, and is silent without work', async () => {
+    const bench = await setUp(rules(), { limit: 1, beatMs: 1 });
+    const frames: string[] = [];
+    bench.client.onFrame = ({ t }) => void frames.push(t);
+    const answer = bench.client.request(accepted('a@here'), DEADLINE);
+    await waitFor(() => frames.length >= 3);
+    bench.take();
+    await answer;
+    assert.deepEqual(new Set(frames), new Set(['at-work']));
+    const before = frames.length;
+    // Beats that were due before a refusal come before it.
+    for (let i = 0; i < 20; i += 1) await bench.client.request({ t: 'stats?' }, DEADLINE);
+    assert.equal(frames.length, before);
   });
 
   it('finishes what it holds and takes no more', async () => {

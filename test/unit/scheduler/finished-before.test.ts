@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import type { Routed } from '../../../src/ipc/messages.ts';
 import { createDisk } from '../../../src/queue/disk.ts';
 import { openStore } from '../../../src/queue/open-store.ts';
 import { FinishedBefore, readFinishedBefore } from '../../../src/scheduler/finished-before.ts';
 import { makeTemp, removeTemp } from '../../support/temp.ts';
+import { waitFor } from '../../support/wait.ts';
 
 const HOP = { channel: 'smtp', next: '[192.0.2.1]:25' } as const;
 
@@ -36,6 +39,26 @@ describe('FinishedBefore', () => {
     assert.equal(mine.strip(frame, 'id-1'), undefined);
     mine.forget();
     assert.equal(mine.strip(frame, 'id-1'), frame);
+  });
+
+  it('frees what it read when it forgets, once', async () => {
+    let closed = 0;
+    const make = (): { readonly mine: FinishedBefore; readonly read: WeakRef<object> } => {
+      const outcomes = { close: () => (closed += 1), of: () => new Set<string>() };
+      const mine = new FinishedBefore(
+        () => outcomes.of(),
+        () => void outcomes.close(),
+      );
+      return { mine, read: new WeakRef(outcomes) };
+    };
+    const { mine, read } = make();
+    mine.forget();
+    mine.forget();
+    assert.equal(closed, 1);
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    await waitFor(() => (collect(), read.deref() === undefined));
+    assert.ok(mine.strip(routed('h', ['x@y.example']), 'id-1'));
   });
 
   it('is read from the outcome journals: what is deferred or owed a bounce is not finished', async () => {

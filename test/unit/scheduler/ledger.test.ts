@@ -118,6 +118,33 @@ describe('the ledger', () => {
     assert.ok(ledger.admit(facts(more[0]!), false));
   });
 
+  it('remembers one in doubt for ever, and no more of the others for its sake', () => {
+    for (const walking of [false, true]) {
+      const { ledger, segments } = open();
+      const doubtful = ledger.admit(facts(inJournal(0)), false)!;
+      ledger.doubt(doubtful.facts.handle);
+      finish(ledger, doubtful);
+      if (walking) ledger.walkBegins();
+      const ids = Array.from({ length: 10_001 }, next);
+      for (const id of ids) finish(ledger, ledger.admit(facts(id), false)!);
+      if (walking) ledger.walkIsAt(ids.at(-1)!);
+      assert.ok(ledger.admit(facts(ids[0]!), false), 'nobody makes a copy of it');
+      assert.equal(ledger.admit(facts(doubtful.id), false), undefined, 'a copy of it may appear');
+      assert.deepEqual(ledger.settled(SEGMENT, [0], [doubtful.id]), [0]);
+      assert.equal(segments.doubts, 0);
+    }
+  });
+
+  it('remembers what ended in doubt through a walk that saw the copy, though the record proved to be none', () => {
+    const { ledger } = open();
+    const message = ledger.admit(facts(inJournal(0)), false)!;
+    ledger.doubt(message.facts.handle);
+    finish(ledger, message);
+    ledger.walkBegins();
+    assert.deepEqual(ledger.settled(SEGMENT, [0], ['']), []);
+    assert.equal(ledger.admit(facts(message.id), false), undefined);
+  });
+
   it('knows what was finished while the settler gave it a file: the injector may have read that', () => {
     const { ledger, segments } = open();
     const [handle, other] = [inJournal(0), inJournal(1)];
@@ -202,6 +229,6 @@ describe('the ledger', () => {
     removed.length = 0;
     assert.deepEqual(ledger.settled(SEGMENT, [0, 1, 2, 3], [left, ended, retried, '']), [1, 2]);
     assert.deepEqual(removed, [ended, retried, `journal/${SEGMENT}`]);
-    assert.ok(ledger.admit(facts(all[0]!), false), 'forgotten, as nobody can make a copy any more');
+    assert.ok(ledger.admit(facts(all[0]!), false), 'forgotten, as nobody can make a copy of it');
   });
 });

@@ -107,6 +107,27 @@ describe('requests to the scheduler', () => {
     second.close();
   });
 
+  it('give out a plan in its time, not at once, when the settler that had it passed over what it could not read', async () => {
+    await using served = await serve();
+    const { segments, conductor } = served.rig;
+    conductor.take(routed([{ channel: 'smtp', next: 'x' }]));
+    segments.close(`journal/${SEGMENT}`, 1, []);
+    served.rig.pass(60_001);
+    const settler = await served.connect();
+    for (const expected of [1, 0]) {
+      const plan = await settler.request({ t: 'plan?' }, 60_000);
+      assert.equal(plan.t === 'plan' && plan.segments.length, expected);
+    }
+    settler.close();
+    const other = await served.connect();
+    const stats = await other.request({ t: 'stats?' }, 60_000);
+    assert.equal(stats.t, 'stats', 'the first one is gone for the scheduler by now');
+    assert.equal(segments.wantsSettling(), false);
+    served.rig.pass(60_001);
+    assert.equal(segments.wantsSettling(), true);
+    other.close();
+  });
+
   it('tell figures, and whether the injector walks', async () => {
     await using served = await serve();
     const peer = await served.connect();

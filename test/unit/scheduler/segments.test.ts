@@ -34,14 +34,14 @@ describe('accounts of journal segments', () => {
     assert.equal(segments.note('1', 0), true);
     assert.equal(segments.note('1', 0), false, 'known by now');
     segments.note('1', 1);
-    assert.equal(segments.finish('1', 0), true);
-    assert.equal(segments.finish('1', 0), false);
+    assert.equal(segments.finish('1', 0), 'journal');
+    assert.equal(segments.finish('1', 0), 'tree');
     segments.close('journal/1', 2, []);
     assert.deepEqual(removed, []);
     segments.finish('1', 1);
     assert.deepEqual(removed, ['journal/1']);
     assert.equal(segments.note('1', 0), false, 'nothing of it is new any more');
-    assert.equal(segments.has('1'), false);
+    assert.equal(segments.size, 0);
   });
 
   it('wait for records that nobody told of yet', () => {
@@ -95,9 +95,8 @@ describe('accounts of journal segments', () => {
   it('are not broken by numbers from a broken frame', () => {
     const { segments, removed } = open();
     assert.equal(segments.note('1', Number.MAX_SAFE_INTEGER), false);
-    assert.equal(segments.finish('1', 2 ** 40), false);
+    assert.equal(segments.finish('1', 2 ** 40), 'tree');
     segments.close('journal/1', Number.MAX_SAFE_INTEGER, [2 ** 50]);
-    segments.noteMoved('1', 2 ** 40);
     segments.close('nonsense', 1, []);
     assert.deepEqual(segments.plan(), { segments: [], outcomes: [] });
     assert.deepEqual(removed, []);
@@ -130,12 +129,12 @@ describe('settling', () => {
     const { segments, removed } = lingering();
     segments.settled('1', [0, 1]);
     assert.deepEqual(removed, ['journal/1']);
-    assert.equal(segments.doubts, false);
+    assert.equal(segments.doubts, 0);
   });
 
   it('keeps the segment until the settler said that the files are there, whatever ends meanwhile', () => {
     const { segments, removed } = lingering();
-    for (const ordinal of [0, 1]) assert.equal(segments.finish('1', ordinal), false, 'it may have a file');
+    for (const ordinal of [0, 1]) assert.equal(segments.finish('1', ordinal), 'doubt');
     assert.deepEqual(removed, []);
     segments.settled('1', [1]);
     assert.deepEqual(removed, []);
@@ -167,7 +166,7 @@ describe('settling', () => {
     for (const ordinal of [0, 1]) segments.note('1', ordinal);
     segments.finish('1', 1);
     for (const ordinal of [0, 1, 7]) segments.doubt('1', ordinal);
-    assert.equal(segments.finish('1', 0), false, 'it may have a file');
+    assert.equal(segments.finish('1', 0), 'doubt');
     segments.close('journal/1', 2, []);
     assert.deepEqual(removed, []);
     at(LINGER);

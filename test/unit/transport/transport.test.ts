@@ -87,14 +87,14 @@ interface Started {
   readonly lane: (hop: Hop) => Promise<{ readonly peer: Peer; readonly done: Done[] }>;
 }
 
-async function start(channel: Channel, settings = config): Promise<Started> {
+async function start(channel: Channel, settings = config, log = keepingLogger()): Promise<Started> {
   let jobs = 0;
   const worker: Worker = {
     name: `${channel}-1`,
     instance: `${channel}-1-test`,
     farm: channel,
     config: settings,
-    log: keepingLogger(),
+    log,
     fd: () => undefined,
     jobDone: (n = 1) => void (jobs += n),
     wake: () => {},
@@ -196,6 +196,15 @@ describe('the transport role', () => {
     const reply = { code: 550, status: '5.1.1', text: 'unknown' };
     await give(peer, await put(), { kind: 'failed', failures: [{ to: ['user@example.org'], reply }] });
     await waitFor(() => role.stats?.()['busy'] === 1);
+    assert.equal(await role.drain(Date.now() + 1000), 'unfinished');
+  });
+
+  it('says the same of a large report that waits for its line to be in the log', async () => {
+    const log = { ...keepingLogger(), flush: () => new Promise<boolean>(() => {}) };
+    const { lane, role } = await start('bounce', { ...config, queue: { ...queue, inline: 1 } } as Config, log);
+    const { peer } = await lane({ channel: 'bounce', next: '' });
+    const reply = { code: 550, status: '5.1.1', text: 'unknown' };
+    await give(peer, await put(), { kind: 'failed', failures: [{ to: ['user@example.org'], reply }] });
     assert.equal(await role.drain(Date.now() + 1000), 'unfinished');
   });
 

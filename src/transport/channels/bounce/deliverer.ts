@@ -33,6 +33,8 @@ export interface BounceOptions {
   readonly store: Pick<Store, 'nextId' | 'draft'>;
   readonly handOn: Pick<HandOn, 'send' | 'outstanding'>;
   readonly log: Logger;
+  /** Ids of reports that are in the queue and were not handed on yet. */
+  readonly unsent: Set<string>;
   readonly hostname: string;
   /** config.retry.lifetime, in ms. */
   readonly lifetime: number;
@@ -105,6 +107,7 @@ export class BounceDeliverer implements Deliverer {
     const draft = store.draft(id);
     await draft.write(bytes);
     const handle = await draft.commit(envelope);
+    this.#options.unsent.add(id);
     const to = [envelope.recipients[0]?.address];
     this.#options.log.info('received', {
       id,
@@ -119,9 +122,10 @@ export class BounceDeliverer implements Deliverer {
   }
 
   /** Not waited for: the report is in the queue, and whoever loses it in memory finds it there. */
-  async #send({ handle, envelope }: Committed): Promise<void> {
+  async #send({ handle, envelope, id }: Committed): Promise<void> {
     if (hasOwnFile(handle)) await this.#options.log.flush(LOG_MS);
     this.#lastSent = this.#options.handOn.send({ t: 'accepted', handle, envelope });
+    this.#options.unsent.delete(id);
   }
 
   async #waitForRouter(): Promise<void> {

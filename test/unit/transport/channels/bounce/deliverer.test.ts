@@ -40,10 +40,12 @@ async function report(options: Options = {}) {
     },
   } as unknown as Draft;
   const log = keepingLogger();
+  const unsent = new Set<string>();
   const deliverer = new BounceDeliverer({
     store: { nextId: () => REPORT, draft: () => draft },
     handOn: { outstanding: 0, send: async (frame) => void sent.push(frame) },
     log,
+    unsent,
     hostname: 'mx.mailfarm.test',
     lifetime: 5 * DAY,
   });
