@@ -6,6 +6,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pause } from '../../../src/base/deadline.ts';
 import { startAcceptor } from '../../../src/acceptor/acceptor.ts';
 import type { Config } from '../../../src/config/config.ts';
 import { loadConfig } from '../../../src/config/load.ts';
@@ -85,7 +86,10 @@ export async function runAcceptor(options: RunOptions): Promise<RunningAcceptor>
     instance: 'acceptor-1-test',
     farm: 'acceptor',
     config,
-    log: { ...recordLog(running.log), ...(options.logAnswers === false && { flush: () => new Promise(() => {}) }) },
+    log: {
+      ...recordLog(running.log),
+      ...(options.logAnswers === false && { flush: async (ms = 1000) => (await pause(ms), false) }),
+    },
     fd: (name) => (name.startsWith('listen:') ? bound[Number(name.slice(7))]?.fd : undefined),
     jobDone: (n = 1) => void (marks.figures.jobs += n),
     wake: (farm) => void marks.woken.push(farm),
