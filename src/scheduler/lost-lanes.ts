@@ -75,7 +75,9 @@ export class LostLanes {
   }
 
   async #resolve(flight: InFlight, recorded: ReadonlyMap<string, readonly Outcome[]>): Promise<void> {
-    const { part, given } = flight;
+    const { part } = flight;
+    // Where the clock was set back meanwhile, the job was given at an earlier time than it was then.
+    const given = Math.min(flight.given, Date.now() - (performance.now() - flight.since));
     const mine = new Set(part.to);
     const found = (recorded.get(part.message.id) ?? []).filter(
       (outcome) => outcome.at >= given - SLACK_MS && outcome.recipients.some((address) => mine.has(address)),

@@ -12,7 +12,6 @@ import type { Context } from '../common/context.ts';
 const CONNECT_MS = 10_000;
 /** How long nothing may come from the listener once the input has ended, in ms: as long as for the answer to a message. */
 const END_MS = 660_000;
-const LINE_FEED = 0x0a;
 const GOODBYE = '\n221';
 
 /** Relays until the farm ends the session. The status is 75 where it said no goodbye; without a farm the client gets a 421. */
@@ -39,11 +38,17 @@ export async function relaySession(
 }
 
 function carryInput(input: NodeJS.ReadableStream, socket: Socket): void {
-  let last = LINE_FEED;
-  input.on('data', (chunk: Buffer) => (last = chunk.at(-1) ?? last));
+  let tail = '\n';
+  input.on(
+    'data',
+    (chunk: Buffer) => (tail = (tail + chunk.toString('latin1', Math.max(0, chunk.length - 2))).slice(-2)),
+  );
   input.on('end', () => {
     socket.setTimeout(END_MS, () => socket.destroy());
-    if (socket.writable) socket.end(last === LINE_FEED ? 'QUIT\r\n' : '\r\nQUIT\r\n');
+    if (!socket.writable) return;
+    // Cut off behind a dot at a line's start: a line end would make it the end of a message that is not whole.
+    if (tail === '\n.') socket.end();
+    else socket.end(tail.endsWith('\n') ? 'QUIT\r\n' : '\r\nQUIT\r\n');
   });
   input.pipe(socket, { end: false });
 }

@@ -25,6 +25,8 @@ type NextHop =
 
 /** After so many times connectMs no second address of a host is tried, but of every host still one. */
 const PATIENCE = 4;
+/** After this time no further host is tried, in ms: with the transaction it must stay below the scheduler's hour for a stuck worker. */
+const MOST_MS = 15 * 60_000;
 /** How many times connectMs a host may take from the connection to the reply to EHLO while others wait for their turn. */
 const GREETING_PATIENCE = 2;
 
@@ -54,11 +56,12 @@ export async function openNextHop(options: NextHopOptions): Promise<Opened> {
   const { settings, lmtp, signal } = options;
   const resolution = await resolveNext(options);
   if ('reply' in resolution) return { reply: resolution.reply, trouble: resolution.reply.code < 500 };
-  const deadline = Date.now() + PATIENCE * settings.connectMs;
+  const started = Date.now();
+  const deadline = started + PATIENCE * settings.connectMs;
   const tried = new Set<string>();
   let last: Reply | undefined;
   for (const [at, target] of resolution.targets.entries()) {
-    if (signal.aborted) break;
+    if (signal.aborted || (last !== undefined && Date.now() > started + MOST_MS)) break;
     if (tried.has(target.host) && Date.now() > deadline) continue;
     tried.add(target.host);
     const others = resolution.targets.slice(at + 1).some(({ host }) => !tried.has(host));

@@ -25,6 +25,7 @@ const MIN_RATE = 50;
  * hundred of those would outlast the hour after which the scheduler takes a worker for stuck.
  */
 const RCPT_MS = 15_000;
+const MOST_RCPTS_MS = 10 * 60_000;
 
 export interface OpenOptions {
   readonly target: Target;
@@ -88,8 +89,8 @@ export class Session {
     this.used += 1;
     // The answer that the message before still waits for comes out of this time as well.
     const before = this.#connection.overlaps ? dataMs : 0;
-    const limit =
-      commandMs + RCPT_MS * (transaction.recipients.length - 1) + dataMs + transaction.size / MIN_RATE + before;
+    const rcpts = Math.min(MOST_RCPTS_MS, RCPT_MS * (transaction.recipients.length - 1));
+    const limit = commandMs + rcpts + dataMs + transaction.size / MIN_RATE + before;
     const timer = setTimeout(() => this.#fail(`transaction took longer than ${Math.round(limit)} ms`), limit);
     const transcript = await this.#connection.transact(transaction, sent);
     clearTimeout(timer);

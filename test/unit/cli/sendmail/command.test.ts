@@ -252,6 +252,14 @@ test('-bs says QUIT where the input ends without one, and reports a session that
   assert.equal((await makeHost(`127.0.0.1:${port}`).sendmail(['-bs'], 'NOOP\r\n')).status, EX.TEMPFAIL);
 });
 
+test('-bs makes no message of an input that is cut off behind a dot', async (t) => {
+  const { host, server } = await withServer(t, acceptAll);
+  const envelope = 'EHLO here\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\n';
+  const ran = await host.sendmail(['-bs'], `${envelope}Subject: s\r\n\r\nfirst\r\n.`);
+  assert.equal(ran.status, EX.TEMPFAIL, ran.stdout);
+  assert.equal(server.messages.length, 0);
+});
+
 test('-bp lists the queue', async () => {
   const host = makeHost(`127.0.0.1:${await closedPort()}`);
   assert.equal((await host.sendmail(['-bp'])).stdout, 'the queue is empty\n');
