@@ -136,6 +136,8 @@ export class Segments {
     const [kind, name] = segment.split('/');
     if (name === undefined) return;
     if (kind === 'outcome') {
+      // It gets no more records, so what was told first holds: the injector tells of all that it finds.
+      if (this.#outcomes.has(name)) return this.releaseOutcomes();
       this.#order += 1;
       const [closedAt, folded] = [this.#now(), total === 0];
       this.#outcomes.set(name, { closedAt, order: this.#order, folded, plannedAt: -Infinity });

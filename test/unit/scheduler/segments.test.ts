@@ -44,6 +44,20 @@ describe('accounts of journal segments', () => {
     assert.equal(segments.size, 0);
   });
 
+  it('take an outcome segment that is told of again for what it was: closed since then, and folded', () => {
+    const { segments, removed, at } = open();
+    segments.note('1', 0);
+    segments.close('outcome/1', 1, []);
+    segments.folded(['1']);
+    at(LINGER - 1);
+    segments.close('outcome/1', 1, []);
+    segments.close('journal/1', 1, [0]);
+    assert.deepEqual(removed, ['journal/1']);
+    at(LINGER + 1);
+    segments.releaseOutcomes();
+    assert.deepEqual(removed, ['journal/1', 'outcome/1']);
+  });
+
   it('wait for records that nobody told of yet', () => {
     const { segments, removed } = open();
     segments.close('journal/1', 2, []);
