@@ -218,7 +218,10 @@ async function injectBatches(
 async function handOnBatch(injection: Injection, run: Run, batch: readonly QueuedMessage[]): Promise<void> {
   await run.book.written();
   const tree = { disk: createDisk(), layout: injection.walk.layout };
-  for (const message of batch) {
+  for (const read of batch) {
+    // While the log was waited for, a command may have held it; at a start there was nobody to do that.
+    const message = run.mode === 'start' ? read : await injection.walk.treeMessage(read.id);
+    if (!message) continue;
     if (isUnfinished(message)) await inject(injection, message, run.window);
     else await attempt(injection.log, () => removeFromTree(tree, message.id));
   }
