@@ -154,7 +154,12 @@ export class Lane {
     if (hop === undefined) return;
     const trouble = reply({ code: 451, status: '4.3.0', text: 'the queue cannot be read, see the log' });
     if (job.kind === 'delayed') return this.#commit(job, { outcomes: [], trouble });
-    this.#commit(job, { outcomes: [toOutcome(verdictOf(job.to, trouble), { job, hop, times })] });
+    // What is to be reported stays the reason: after a restart these outcomes are all that knows it.
+    const reasons = job.failures ?? [{ to: job.to, reply: trouble }];
+    const outcomes = reasons.map(({ to, reply: reason }) =>
+      toOutcome({ state: 'deferred', recipients: to, reply: reason }, { job, hop, times }),
+    );
+    this.#commit(job, { outcomes, ...(job.failures && { trouble }) });
   }
 
   async #deliver(job: Job, message: StoredMessage, next: () => void): Promise<void> {

@@ -73,6 +73,34 @@ function setUp(changes: Partial<LaneOptions> & { readonly deliver?: (job: Job) =
 }
 
 describe('a lane', () => {
+  it('keeps the reasons of a report that it had to put off, as the disk did not give the message back', async () => {
+    const { peer, done, recorded } = setUp({
+      channel: 'bounce',
+      store: {
+        read: () => Promise.reject(Object.assign(new Error('EIO: i/o error, read'), { code: 'EIO' })),
+        record: async (_handle, outcomes) => void recorded.push(...outcomes),
+        moveToTree: async () => true,
+      },
+    });
+    const unknown = reply({ code: 550, status: '5.1.1', text: 'no such user' });
+    const full = reply({ code: 552, status: '5.2.2', text: 'mailbox full' });
+    const failures = [
+      { to: ['a@b.test'], reply: unknown },
+      { to: ['c@b.test'], reply: full },
+    ];
+    peer.onFrame({ t: 'open', lane: 'l1', hop: { channel: 'bounce', next: '' } });
+    peer.onFrame(makeJob(['a@b.test', 'c@b.test'], { kind: 'failed', failures }));
+    await waitFor(() => done().length === 1);
+    assert.deepEqual(
+      recorded.map((outcome) => [outcome.state, outcome.recipients, outcome.reply]),
+      [
+        ['deferred', ['a@b.test'], unknown],
+        ['deferred', ['c@b.test'], full],
+      ],
+    );
+    assert.equal(done()[0]?.trouble?.status, '4.3.0');
+  });
+
   it('answers when the outcome is durable', async () => {
     const { peer, open, done, events, log } = setUp();
     open();
