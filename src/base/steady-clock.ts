@@ -1,7 +1,8 @@
 /**
- * The time of day that nobody's hand on the clock can move at once. It goes on by the monotonic clock, and follows the system's
- * time of day where that creeps. Where it jumped, look() tells by how much: back at once, forward only when it still stands there
- * an hour later. So one wrong jump makes nothing a century old.
+ * Time that nobody's hand on the clock can move at once. What waits goes by ticks(), which nobody sets. What ages goes by now(), a
+ * time of day: it goes on by the monotonic clock, and follows the system's time of day where that creeps. Where that jumped, it is
+ * believed by look(): back at once, forward only when it still stands there an hour later. So one wrong jump makes nothing a
+ * century old.
  */
 export interface SteadyClockOptions {
   readonly wall?: () => number;
@@ -31,14 +32,24 @@ export class SteadyClock {
     return Math.round(this.#monotonic() + this.#offset);
   }
 
-  /** What a time that somebody else read off the system's clock is in ours. */
-  ours(time: number): number {
-    return time - this.#jumped();
+  /** Whole milliseconds that passed since some moment. */
+  ticks(): number {
+    return Math.floor(this.#monotonic());
   }
 
-  /** What a time of ours is on the system's clock. */
-  theirs(time: number): number {
-    return time + this.#jumped();
+  /** The first tick that is not before so many ms from now. */
+  tickIn(ms: number): number {
+    return Math.ceil(this.#monotonic() + ms);
+  }
+
+  /** Milliseconds that are left until a time that somebody read off the system's clock; none when it is past. */
+  waitUntil(time: number): number {
+    return Math.max(0, time - this.#jumped() - this.now());
+  }
+
+  /** What the system's clock says at that tick, in milliseconds since 1970. */
+  timeOf(tick: number): number {
+    return this.now() + this.#jumped() + tick - this.ticks();
   }
 
   /** How far the system's clock is ahead; 0 where it only creeps, so that times stay what they were. */
@@ -47,7 +58,7 @@ export class SteadyClock {
     return Math.abs(ahead) < CREEP_MS ? 0 : ahead;
   }
 
-  /** Looks at the system's clock; call it every few seconds. What now() jumps by thereby; 0 when it goes on. */
+  /** Looks at the system's clock; call it every few seconds. What now() jumps by thereby, in ms; 0 when it goes on. */
   look(): number {
     const ahead = this.#jumped();
     if (ahead === 0) {

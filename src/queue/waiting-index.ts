@@ -11,7 +11,7 @@ import { errorText } from '../base/text.ts';
 export interface WaitingRow {
   readonly id: string;
   readonly bin: string;
-  /** Milliseconds since 1970, or 0 to wait for the bin. */
+  /** Whole milliseconds by any clock that the owner goes by, above 0; or 0 to wait for the bin. */
   readonly due: number;
   /** What the scheduler wants back, opaque here. */
   readonly data: string;
@@ -97,11 +97,6 @@ export class WaitingIndex {
 
   hasId(id: string): boolean {
     return this.#size > 0 && this.#ofId.get(id) !== undefined;
-  }
-
-  /** Moves all times by so many ms. */
-  shift(ms: number): void {
-    this.#db.prepare('UPDATE waiting SET due = max(1, due + ?) WHERE due > 0').run(ms);
   }
 
   /** When the next row is due, or undefined. */

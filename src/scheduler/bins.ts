@@ -20,7 +20,7 @@ export class Bin {
   readonly hop: Hop;
   /** Rows of this bin that wait in the index for room or for the end of trouble. */
   parked = 0;
-  /** The bin waits as a whole until then, by the scheduler's clock (base/steady-clock.ts); 0 when it does not. */
+  /** The bin waits as a whole until that tick of the scheduler's clock (base/steady-clock.ts); 0 when it does not. */
   until = 0;
   /** Troubles in a row; above 0 only one lane probes. */
   troubles = 0;

@@ -8,7 +8,7 @@ import { newPart, stripPart, type Message, type PartFacts } from './work.ts';
 
 interface Claim {
   readonly message: Message;
-  /** What there is to do, and the time that it waits for, by the scheduler's clock; 0 for none. */
+  /** What there is to do, and the tick of the scheduler's clock that it waits for; 0 for none. */
   readonly parts: readonly { readonly facts: PartFacts; readonly due: number }[];
 }
 
@@ -66,10 +66,9 @@ export class Claims {
       }
       ledger.doubt(claim.message.facts.handle);
       const message = ledger.revive(id, claim.message.facts, claim.message.stays);
-      const now = this.#conductor.clock.now();
       const parts = claim.parts.map(({ facts, due }) => ({ part: newPart(message, facts), due }));
-      // A time that passed meanwhile is no wish of anybody: it ends no bin's trouble.
-      for (const { part, due } of parts) this.#conductor.place(part, due > now ? due : 0, now);
+      const now = this.#conductor.clock.ticks();
+      for (const { part, due } of parts) this.#conductor.place(part, due - now);
     }
   }
 

@@ -106,21 +106,20 @@ export class Conductor {
       return;
     }
     this.counts.taken += 1;
-    const now = this.clock.now();
     // All parts exist before the first is given out, so that the message cannot be finished between two of them.
     const parts = frame.parts.map((part) => newPart(message, partFactsOf(part)));
     if (parts.length === 0) return this.ledger.release(message);
     // Before the first is placed, or the last would end the trouble that the first has met.
     if (frame.probe) for (const part of parts) this.#endTrouble(this.bins.of(part.hop));
-    parts.forEach((part, i) => this.place(part, this.#ours(frame.parts[i]?.until ?? 0), now));
+    parts.forEach((part, i) => this.place(part, this.#waitOf(frame.parts[i]?.until)));
   }
 
-  /** Puts a part to work: now, or at `until`. */
-  place(part: WorkPart, until: number, now = this.clock.now()): void {
+  /** Puts a part to work: now, or after so many ms. */
+  place(part: WorkPart, wait: number): void {
     if (part.gone) return;
-    if (until > now) {
+    if (wait > 0) {
       const bin = this.bins.of(part.hop);
-      this.parking.park(part, bin, until);
+      this.parking.park(part, bin, this.clock.tickIn(wait));
       return this.bins.tidy(bin);
     }
     this.#enqueue(part);
@@ -132,8 +131,7 @@ export class Conductor {
     const bin = this.bins.of(part.hop);
     this.#active -= weightOf(part);
     part.inFlight = false;
-    const ours = (time: number): number => this.#ours(time);
-    const fate = decideFate(part, done, { rules: this.#options.rules().retry, now: this.clock.now(), ours });
+    const fate = decideFate(part, done, { rules: this.#options.rules().retry, now: this.clock.now() });
     if (done.moved) this.ledger.noteInTree(message.facts.handle);
     else if (done.outcomes.some(({ state }) => state === 'deferred')) this.ledger.doubt(message.facts.handle);
     if (fate.held) this.parking.keepStays(message);
@@ -157,16 +155,15 @@ export class Conductor {
 
   /** The next hop as a whole is in trouble: its bin waits, longer each time. */
   trouble(bin: Bin, reply: Reply, wait?: number): void {
-    const now = this.clock.now();
-    if (bin.until > now) return;
+    if (bin.until > this.clock.ticks()) return;
     const { times } = this.#options.rules().retry;
     bin.trouble = reply;
-    bin.until = now + (wait ?? times[Math.min(bin.troubles, times.length - 1)] ?? 60_000);
+    bin.until = this.clock.tickIn(wait ?? times[Math.min(bin.troubles, times.length - 1)] ?? 60_000);
     if (wait === undefined) bin.troubles += 1;
     this.counts.troubles += 1;
     this.#options.onEvent('bin-waits', {
       hop: binKey(bin.hop),
-      until: this.clock.theirs(bin.until),
+      until: this.clock.timeOf(bin.until),
       reply: reply.text,
     });
     // What waits for a dead site takes no room from mail that can go.
@@ -185,13 +182,10 @@ export class Conductor {
     this.bins.tidy(bin);
   }
 
-  /** Somebody set the clock, and it is believed: what waits goes on to wait as long as it would have. */
+  /** Somebody may have set the clock. What ages goes by it when it is believed; what waits never does. */
   lookAtClock(): void {
     const jump = this.clock.look();
-    if (jump === 0) return;
-    this.#options.onEvent('clock-set', { ms: jump });
-    for (const bin of this.bins.all()) if (bin.until > 0) bin.until += jump;
-    this.parking.shift(jump);
+    if (jump !== 0) this.#options.onEvent('clock-set', { ms: jump });
   }
 
   /** The parts of a message in memory leave play without being finished: a command owns them now. */
@@ -201,28 +195,28 @@ export class Conductor {
   }
 
   #follow(part: WorkPart, followUps: readonly FollowUp[], later = false): void {
-    const created = followUps.map(({ facts, until }) => ({ part: newPart(part.message, facts), until }));
+    const created = followUps.map(({ facts, wait }) => ({ part: newPart(part.message, facts), wait }));
     this.ledger.dropPart(part);
     for (const next of created) {
-      if (later) this.#placeLater(next.part, next.until);
-      else this.place(next.part, next.until);
+      if (later) this.#placeLater(next.part, next.wait);
+      else this.place(next.part, next.wait);
     }
   }
 
   /** It counts as in memory at once: a command may withdraw it before its turn comes. */
-  #placeLater(part: WorkPart, until: number): void {
+  #placeLater(part: WorkPart, wait: number): void {
     this.#active += weightOf(part);
     setImmediate(() => {
       if (part.gone) return;
       this.#active -= weightOf(part);
-      this.place(part, until);
+      this.place(part, wait);
     });
   }
 
   #enqueue(part: WorkPart, first = false): void {
     const bin = this.bins.of(part.hop);
     const full = this.#active >= this.#options.rules().window && bin.length >= BIN_SHARE;
-    const waits = bin.until > this.clock.now();
+    const waits = bin.until > this.clock.ticks();
     if (full || waits) return this.parking.park(part, bin, 0);
     this.#active += weightOf(part);
     if (first) bin.unshift(part);
@@ -242,7 +236,7 @@ export class Conductor {
       if (followUps.length === 0 && itsTurn) return part;
       this.#active -= weightOf(part);
       if (followUps.length === 0) {
-        this.parking.park(part, bin, this.clock.now() + SUSPECT_MS);
+        this.parking.park(part, bin, this.clock.tickIn(SUSPECT_MS));
         continue;
       }
       // Not from within the dispatcher's loop, which called us: thousands may have aged out together.
@@ -280,11 +274,11 @@ export class Conductor {
     return ageOut(part, { rules: this.#options.rules().retry, now: this.clock.now(), trouble: bin.trouble });
   }
 
-  /** A time on the system's clock. It may have been wrong when the time was chosen: nothing waits for longer than a retry does. */
-  #ours(until: number): number {
-    if (until === 0) return 0;
+  /** `until`: read off the system's clock. That may have been wrong: nothing waits for longer than a retry does. */
+  #waitOf(until: number | undefined): number {
+    if (until === undefined) return 0;
     const longest = Math.max(LEAST_LONGEST_MS, ...this.#options.rules().retry.times) * (1 + RETRY_SLACK);
-    return Math.min(this.clock.ours(until), this.clock.now() + longest);
+    return Math.min(this.clock.waitUntil(until), longest);
   }
 
   #endTrouble(bin: Bin): void {

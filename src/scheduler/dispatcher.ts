@@ -61,7 +61,7 @@ export class Dispatcher {
 
   /** Gives out what the bin has, as far as lanes are free. */
   dispatch(bin: Bin): void {
-    if (this.#stopped || bin.until > this.#options.clock.now()) return;
+    if (this.#stopped || bin.until > this.#options.clock.ticks()) return;
     for (const lane of bin.lanes) this.feed(lane);
     const waiting = bin.length + bin.parked;
     if (waiting === 0) return;
@@ -80,7 +80,7 @@ export class Dispatcher {
     const probes = bin.troubles > 0 && isAtWork(bin, lane) ? 0 : 1;
     const depth = bin.troubles > 0 ? probes : lane.depth(this.#options.rules().depth);
     const yields = lane.served >= QUANTUM && this.#isStarving(bin.hop.channel);
-    while (!yields && lane.inFlight < depth && bin.until <= this.#options.clock.now()) {
+    while (!yields && lane.inFlight < depth && bin.until <= this.#options.clock.ticks()) {
       const part = this.#options.next(bin);
       if (!part) break;
       if (isSuspect(part) && lane.inFlight > 0) {

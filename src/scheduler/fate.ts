@@ -16,8 +16,8 @@ export interface RetryRules {
 
 export interface FollowUp {
   readonly facts: PartFacts;
-  /** Not before, by the scheduler's clock; 0 for at once. */
-  readonly until: number;
+  /** Milliseconds before which it does not come back; 0 for at once. */
+  readonly wait: number;
 }
 
 export interface Fate {
@@ -44,10 +44,9 @@ export function expiresAt(part: Pick<WorkPart, 'message'>, rules: RetryRules): n
 export function decideFate(
   part: WorkPart,
   done: Pick<Done, 'outcomes' | 'trouble'>,
-  /** `ours` turns a time that the worker read off its clock into one of ours. */
-  at: { rules: RetryRules; now: number; ours?: (time: number) => number },
+  at: { rules: RetryRules; now: number },
 ): Fate {
-  const { rules, now, ours = (time) => time } = at;
+  const { rules, now } = at;
   const open = new Set(part.to);
   const failures: Failure[] = [];
   const followUps: FollowUp[] = [];
@@ -65,17 +64,16 @@ export function decideFate(
     const expired = part.hop.channel !== 'bounce' && now >= expiresAt(part, rules);
     if (expired) failures.push({ to, reply: expiredReply(outcome.reply) });
     else {
-      const until = outcome.until === undefined ? now + UNTOLD_MS : ours(outcome.until);
-      followUps.push(...withWarning(part, deferred, { rules, now, until }));
+      followUps.push(...withWarning(part, deferred, { rules, now, wait: waitOf(outcome) }));
     }
   }
-  if (failures.length > 0) followUps.push({ facts: bounceFacts(failures, part.attempts), until: 0 });
+  if (failures.length > 0) followUps.push({ facts: bounceFacts(failures, part.attempts), wait: 0 });
   const untold = [...open];
   if (untold.length > 0 && done.outcomes.length > 0) {
-    followUps.push({ facts: { ...deferredFacts(part, undefined, untold) }, until: now + UNTOLD_MS });
+    followUps.push({ facts: { ...deferredFacts(part, undefined, untold) }, wait: UNTOLD_MS });
   } else if (part.kind === 'delayed' && done.trouble) {
     // A warning that could not be written has no outcome: its recipients go their own way. It waits with its bin.
-    followUps.push({ facts: deferredFacts(part, undefined, untold), until: 0 });
+    followUps.push({ facts: deferredFacts(part, undefined, untold), wait: 0 });
   }
   const worked = done.outcomes.some(({ state }) => state === 'bounced' || state === 'warned');
   return { followUps, held, untold, delivered, well: delivered > 0 || (worked && !done.trouble) };
@@ -96,11 +94,11 @@ export function ageOut(part: WorkPart, at: { rules: RetryRules; now: number; tro
   const reply = part.reply ?? trouble;
   if (part.hop.channel === 'bounce' || reply === undefined) return [];
   if (now >= expiresAt(part, rules)) {
-    return [{ facts: bounceFacts([{ to: part.to, reply: expiredReply(reply) }], part.attempts), until: 0 }];
+    return [{ facts: bounceFacts([{ to: part.to, reply: expiredReply(reply) }], part.attempts), wait: 0 }];
   }
   if (!needsWarning(part, rules, now)) return [];
   const { hop, to, attempts } = part;
-  return withWarning(part, { hop, to, attempts, warned: false, reply }, { rules, now, until: 0 });
+  return withWarning(part, { hop, to, attempts, warned: false, reply }, { rules, now, wait: 0 });
 }
 
 function needsWarning(part: WorkPart, rules: RetryRules, now: number): boolean {
@@ -111,16 +109,21 @@ function needsWarning(part: WorkPart, rules: RetryRules, now: number): boolean {
 function withWarning(
   part: WorkPart,
   facts: PartFacts,
-  at: { rules: RetryRules; now: number; until: number },
+  at: { rules: RetryRules; now: number; wait: number },
 ): FollowUp[] {
-  const until = Math.min(at.until, Math.max(expiresAt(part, at.rules), at.now));
-  if (part.hop.channel === 'bounce' || !needsWarning(part, at.rules, at.now)) return [{ facts, until }];
+  const wait = Math.min(at.wait, Math.max(0, expiresAt(part, at.rules) - at.now));
+  if (part.hop.channel === 'bounce' || !needsWarning(part, at.rules, at.now)) return [{ facts, wait }];
   const failures = [{ to: facts.to, reply: facts.reply ?? UNKNOWN }];
   const warning: PartFacts = { hop: BOUNCE, to: facts.to, attempts: 0, warned: true, failures, kind: 'delayed' };
   return [
-    { facts: warning, until: 0 },
-    { facts: { ...facts, warned: true }, until },
+    { facts: warning, wait: 0 },
+    { facts: { ...facts, warned: true }, wait },
   ];
+}
+
+/** Both times were read off one clock at one moment: whoever set it since, what lies between them stays. */
+function waitOf({ at, until }: Outcome): number {
+  return until === undefined ? UNTOLD_MS : Math.max(0, until - at);
 }
 
 function deferredFacts(part: WorkPart, outcome: Outcome | undefined, to: readonly string[]): PartFacts {

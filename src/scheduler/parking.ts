@@ -45,7 +45,7 @@ export class Parking {
     this.#options = options;
   }
 
-  /** Moves a part into the index until `due` (by our clock), or with `due` 0 until its bin wants it. */
+  /** Moves a part into the index until the tick `due` of our clock, or with `due` 0 until its bin wants it. */
   park(part: WorkPart, bin: Bin, due: number): void {
     const { message } = part;
     const data: RowData = { m: message.facts, p: stripPart(part), ...(message.stays ? { s: true } : {}) };
@@ -79,7 +79,7 @@ export class Parking {
     return rows.map((row) => this.#revive(row));
   }
 
-  /** Takes all rows of a message out of the index, as parts with the time that each waits for. */
+  /** Takes all rows of a message out of the index, as parts with the tick that each waits for. */
   takeOfMessage(id: string): { readonly part: WorkPart; readonly due: number }[] {
     return this.#options.index.takeOfId(id).map((row) => {
       const bin = this.#options.bins.byKey(row.bin);
@@ -110,12 +110,6 @@ export class Parking {
     this.#wakeAt(bin.until);
   }
 
-  /** All times move by so much, as the clock did. */
-  shift(ms: number): void {
-    this.#options.index.shift(ms);
-    this.#timerAt += ms;
-  }
-
   close(): void {
     clearTimeout(this.#timer);
   }
@@ -126,17 +120,17 @@ export class Parking {
     return newPart(message, p);
   }
 
-  #wakeAt(time: number): void {
-    if (time >= this.#timerAt) return;
+  #wakeAt(tick: number): void {
+    if (tick >= this.#timerAt) return;
     clearTimeout(this.#timer);
-    this.#timerAt = time;
-    const wait = Math.min(Math.max(0, time - this.#options.clock.now()), LONGEST_TIMER_MS);
+    this.#timerAt = tick;
+    const wait = Math.min(Math.max(0, tick - this.#options.clock.ticks()), LONGEST_TIMER_MS);
     this.#timer = setTimeout(() => this.#wake(), wait);
   }
 
   #wake(): void {
     this.#timerAt = Infinity;
-    const now = this.#options.clock.now();
+    const now = this.#options.clock.ticks();
     for (const bin of this.#waitingBins) {
       if (bin.until > now) {
         this.#wakeAt(bin.until);

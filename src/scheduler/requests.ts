@@ -86,7 +86,7 @@ function collectStats(n: number, options: RequestsOptions): Stats {
     waiting: bin.length + bin.parked,
     lanes: bin.lanes.size,
     inDelivery: [...bin.lanes].reduce((sum, lane) => sum + lane.inFlight, 0),
-    ...(bin.until > 0 ? { until: conductor.clock.theirs(bin.until) } : {}),
+    ...(bin.until > 0 ? { until: conductor.clock.timeOf(bin.until) } : {}),
     ...(bin.trouble ? { trouble: bin.trouble } : {}),
   }));
   bins.sort((a, b) => b.waiting - a.waiting);

@@ -2,7 +2,7 @@
 import type { Job } from '../ipc/messages.ts';
 import type { Hop, Outcome } from '../mail/outcome.ts';
 import type { RecipientVerdict } from './deliverer.ts';
-import { nextAttempt } from './retry.ts';
+import { retryWait } from './retry.ts';
 
 export interface AttemptContext {
   readonly job: Job;
@@ -15,9 +15,11 @@ export interface AttemptContext {
 export function toOutcome(verdict: RecipientVerdict, { job, hop, times }: AttemptContext): Outcome {
   const { state, recipients, reply } = verdict;
   const attempts = hop.channel === 'bounce' ? job.attempts : job.attempts + 1;
-  const outcome: Outcome = { state, recipients, at: Date.now(), attempts, reply };
+  // One moment: the scheduler takes what lies between `at` and `until` for the time to wait.
+  const at = Date.now();
+  const outcome: Outcome = { state, recipients, at, attempts, reply };
   if (state !== 'deferred') return outcome;
-  return { ...outcome, until: nextAttempt(times, attempts), hop };
+  return { ...outcome, until: at + retryWait(times, attempts), hop };
 }
 
 /** Fields of the line `attempt`, or `bounced`, of one verdict. */

@@ -10,11 +10,11 @@ const JITTER = 0.1;
 const FALLBACK_MS = 15 * 60_000;
 
 /**
- * Milliseconds since 1970 of the next attempt. `attempts` counts those made, this one included; beyond the end of the
+ * Milliseconds until the next attempt. `attempts` counts those made, this one included; beyond the end of the
  * table its last entry repeats. `random` is 0 to below 1.
  */
-export function nextAttempt(times: readonly number[], attempts: number, random = Math.random()): number {
+export function retryWait(times: readonly number[], attempts: number, random = Math.random()): number {
   const index = Math.min(Math.max(attempts, 1), times.length) - 1;
   const wait = times[index] ?? FALLBACK_MS;
-  return Date.now() + Math.round(wait * (1 - JITTER + 2 * JITTER * random));
+  return Math.round(wait * (1 - JITTER + 2 * JITTER * random));
 }

@@ -55,10 +55,22 @@ describe('the steady clock', () => {
     assert.equal(clock.now(), time.wall);
   });
 
-  it('turns times of the system clock into its own, and back', () => {
-    const { time, clock } = setUp();
-    time.wall += 1000 * HOUR;
-    assert.equal(clock.ours(time.wall + 60), clock.now() + 60);
-    assert.equal(clock.theirs(clock.now() + 60), time.wall + 60);
+  it('has ticks that nobody sets, and turns times of the system clock into waits and back', () => {
+    const { time, clock, pass } = setUp();
+    const [first, then] = [clock.ticks(), time.wall];
+    for (const jump of [0, 1000 * HOUR, -2000 * HOUR]) {
+      time.wall += jump;
+      for (const look of [() => undefined, () => clock.look()]) {
+        look();
+        assert.equal(clock.waitUntil(time.wall + 60), 60);
+        assert.equal(clock.waitUntil(time.wall - 60), 0);
+        assert.equal(clock.timeOf(clock.ticks() + 60), time.wall + 60);
+      }
+    }
+    time.wall = then;
+    pass(60);
+    assert.equal(clock.ticks(), first + 60);
+    pass(0.4);
+    assert.equal(clock.tickIn(60), first + 121, 'not before');
   });
 });

@@ -33,7 +33,15 @@ describe('the fate of recipients', () => {
       outcome('delivered', ['a']),
       outcome('deferred', ['b'], { until: 70, attempts: 1, reply }),
     ]);
-    assert.deepEqual(followUps, [{ facts: { hop, to: ['b'], attempts: 1, warned: false, reply }, until: 70 }]);
+    assert.deepEqual(followUps, [{ facts: { hop, to: ['b'], attempts: 1, warned: false, reply }, wait: 70 }]);
+  });
+
+  it('waits for as long as the worker meant, whatever its clock said', () => {
+    for (const at of [1e13, 0]) {
+      const later = outcome('deferred', ['a', 'b'], { at, until: at + 70 });
+      assert.equal(fate(part(), [later]).followUps[0]?.wait, 70);
+    }
+    assert.equal(fate(part(), [outcome('deferred', ['a', 'b'], { at: 5, until: 3 })]).followUps[0]?.wait, 0);
   });
 
   it('is one bounce for all that failed, each with its own answer', () => {
@@ -70,7 +78,7 @@ describe('the fate of recipients', () => {
 
   it('has the last try at the end of its life, not after it', () => {
     const { followUps } = fate(part({ warned: true }), [outcome('deferred', ['a', 'b'], { until: 5000 })], 900);
-    assert.equal(followUps[0]?.until, 1000);
+    assert.equal(followUps[0]?.wait, 100);
   });
 
   it('gives bounces a life of their own, and never gives up a report that could not be written', () => {
@@ -106,7 +114,7 @@ describe('the fate of recipients', () => {
     const warning = part({ hop: BOUNCE, kind: 'delayed', warned: true, failures });
     const { followUps } = decideFate(warning, { outcomes: [], trouble: reply }, { rules, now: 400 });
     assert.deepEqual(
-      followUps.map(({ facts, until }) => [facts.kind, facts.to, facts.attempts, facts.failures, until]),
+      followUps.map(({ facts, wait }) => [facts.kind, facts.to, facts.attempts, facts.failures, wait]),
       [['delayed', ['a', 'b'], 1, failures, 0]],
     );
     assert.deepEqual(fate(warning, []).followUps, [], 'the message vanished');

@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { nextAttempt } from '../../../src/transport/retry.ts';
+import { retryWait } from '../../../src/transport/retry.ts';
 
 const MINUTE = 60_000;
 const TIMES = [MINUTE, 5 * MINUTE, 60 * MINUTE];
 
 function wait(times: readonly number[], attempts: number, random = 0.5): number {
-  return Math.round((nextAttempt(times, attempts, random) - Date.now()) / 1000);
+  return Math.round(retryWait(times, attempts, random) / 1000);
 }
 
-describe('nextAttempt', () => {
+describe('the wait for a retry', () => {
   it('follows the table by attempts, and repeats its end', () => {
     assert.deepEqual(
       [1, 2, 3, 4, 100].map((attempts) => wait(TIMES, attempts)),
