@@ -9,7 +9,6 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pause, withDeadline } from '../base/deadline.ts';
 import type { Config, Listener } from '../config/config.ts';
-import { parseListen } from '../config/listen-address.ts';
 import { compileNetworks } from '../config/networks.ts';
 import { openHandOn, type HandedOn, type HandOn } from '../ipc/hand-on.ts';
 import { makeHello } from '../ipc/hello.ts';
@@ -74,9 +73,17 @@ export async function startAcceptor(worker: Worker): Promise<Role> {
   const state = makeState(worker, store, handOn);
   const servers: FarmServer[] = [];
   for (const [index, listener] of config.listen.entries()) {
+    const fd = worker.fd(`listen:${index}`);
+    if (fd === undefined) {
+      log.error('no-socket', {
+        listener: listener.address,
+        why: 'the supervisor has lost its socket, see socket-lost',
+      });
+      continue;
+    }
     const server = makeServer(listener, { worker, state, intake });
     servers.push(server);
-    await server.start(whereToListen(worker, listener, index));
+    await server.start({ fd });
   }
   let deadline = Infinity;
   return {
@@ -141,15 +148,6 @@ function makeServer(
       log[level](event, { listener: listener.address, ...fields });
     },
   });
-}
-
-/** The descriptor that the supervisor bound, else the address itself. */
-function whereToListen(worker: Worker, listener: Listener, index: number): Parameters<FarmServer['start']>[0] {
-  const fd = worker.fd(`listen:${index}`);
-  if (fd !== undefined) return { fd };
-  const address = parseListen(listener.address);
-  if (address === undefined) throw new TypeError(`not an address to listen on: ${listener.address}`);
-  return address;
 }
 
 function readTlsFiles(config: Config, { tls, key, cert }: Listener): { readonly key?: string; readonly cert?: string } {

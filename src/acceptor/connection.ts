@@ -39,6 +39,8 @@ export interface SessionDesk extends MailRules, Omit<RcptRules, 'trusted'> {
 const MAX_COMMAND = 2048;
 /** Commands without a message that are free: NOOP, RSET and the like. */
 const MAX_IDLE_COMMANDS = 100;
+/** For the whole TLS handshake of a connection. */
+export const HANDSHAKE_MS = 30_000;
 /** Bytes per millisecond below which a transfer is slow, once dataMs have passed. */
 const LEAST_RATE = 0.5;
 const STATUS = /^[245]\.\d{1,3}\.\d{1,3} /;
@@ -210,7 +212,9 @@ export class FarmConnection extends SMTPConnection {
       const allowed = this.#desk.dataMs + parser.received / LEAST_RATE;
       return now - this.#waiting > allowed ? REFUSALS.dataTimeout : undefined;
     }
-    if (now - this.#waiting > this.#desk.commandMs) return REFUSALS.commandTimeout;
+    const { commandMs } = this.#desk;
+    const allowed = this._upgrading ? Math.min(commandMs, HANDSHAKE_MS) : commandMs;
+    if (now - this.#waiting > allowed) return REFUSALS.commandTimeout;
     const old = now - this.#opened > this.#desk.sessionMs;
     return old && this.transaction === undefined ? REFUSALS.sessionTimeout : undefined;
   }

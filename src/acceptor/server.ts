@@ -8,7 +8,7 @@ import { SMTPServer } from 'smtp-server';
 import type { SMTPConnectionOptions } from 'smtp-server/lib/smtp-connection.js';
 import type { SMTPServerDataStream, SMTPServerSession } from 'smtp-server/lib/types.js';
 import { errorCode, errorText } from '../base/text.ts';
-import { connectionOf, FarmConnection, type SessionDesk } from './connection.ts';
+import { connectionOf, FarmConnection, HANDSHAKE_MS, type SessionDesk } from './connection.ts';
 import { asMessageStream, type MessageStream } from './message-stream.ts';
 import { asReplyError, REFUSALS, type Refusal } from './replies.ts';
 
@@ -30,8 +30,6 @@ export type DataAnswer = { readonly accepted: string } | Refusal;
 
 type DataCallback = (error?: Error | null, message?: string | string[]) => void;
 
-/** For the whole TLS handshake of a new connection. */
-const HANDSHAKE_MS = 30_000;
 const DISABLED = ['AUTH', 'WIZ', 'SHELL', 'KILL', 'XCLIENT', 'XFORWARD'];
 
 /** An option of net.createServer(), which gets all that smtp-server got. */
@@ -106,9 +104,7 @@ export class FarmServer extends SMTPServer {
   }
 
   /** Resolves when clients can connect. */
-  start(
-    where: { readonly fd: number } | { readonly path: string } | { readonly host: string; readonly port: number },
-  ): Promise<void> {
+  start(where: { readonly fd: number }): Promise<void> {
     return new Promise((resolve, reject) => {
       this.server.once('error', reject);
       this.server.listen(where, () => {

@@ -2,19 +2,18 @@
  * All bound sockets: one of each farm, and those of the listeners. A new configuration is bound as a whole or not at
  * all, and a socket whose address stays the same is kept, so that no port closes on a reload.
  */
-import { accessSync, chownSync, constants, existsSync } from 'node:fs';
+import { accessSync, constants, lstatSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { errorText } from '../base/text.ts';
 import type { Config, FarmName } from '../config/config.ts';
 import { FARMS } from '../process/farms.ts';
-import type { Bound } from './sockets.ts';
-import { bindSocket } from './sockets.ts';
+import { bindSocket, type Bound, type Owner } from './sockets.ts';
 
 export interface SocketOptions {
   /** Bind the listeners too; `mailfarmd --drain` does not. */
   readonly listen: boolean;
   /** Gets the Unix sockets when we are root. */
-  readonly owner?: { readonly uid: number; readonly gid: number } | undefined;
+  readonly owner?: Owner | undefined;
 }
 
 export interface BindProblem {
@@ -33,6 +32,8 @@ interface Wish {
 export class SocketTable {
   readonly #options: SocketOptions;
   #bound = new Map<string, Bound>();
+  /** Bound once, and closed since, because their files were gone: nobody can inherit these. */
+  readonly #lost = new Set<Bound>();
   #farms = new Map<FarmName, string>();
   #listeners: string[] = [];
 
@@ -48,10 +49,10 @@ export class SocketTable {
     for (const wish of [...farms.values(), ...listeners]) {
       const problem = this.#bind(wish, next);
       if (problem === undefined) continue;
-      for (const [key, bound] of next) if (!this.#bound.has(key)) bound.close();
+      for (const [key, bound] of next) if (this.#bound.get(key) !== bound) bound.close();
       return problem;
     }
-    for (const [key, bound] of this.#bound) if (!next.has(key)) bound.close();
+    for (const [key, bound] of this.#bound) if (next.get(key) !== bound) this.#close(bound);
     this.#bound = next;
     this.#farms = new Map([...farms].map(([name, wish]) => [name, wish.key]));
     this.#listeners = listeners.map((wish) => wish.key);
@@ -63,8 +64,10 @@ export class SocketTable {
     const restored = new Set<FarmName>();
     const problems: string[] = [];
     for (const [key, bound] of this.#bound) {
-      if (bound.path === undefined || existsSync(bound.path)) continue;
-      const problem = this.#rebind(key, bound, bound.path);
+      if (bound.path === undefined) continue;
+      const there = this.#lost.has(bound) ? 'nothing' : lookFor(bound.path);
+      if (there === 'socket') continue;
+      const problem = there === 'nothing' ? this.#rebind(key, bound, bound.path) : there.why;
       if (problem === undefined) restored.add(this.#farmOf(key));
       else problems.push(`${bound.address}: ${problem}`);
     }
@@ -78,12 +81,22 @@ export class SocketTable {
     } catch (error) {
       return errorText(error);
     }
-    old.close();
-    const result = bindSocket(old.address);
+    this.#close(old);
+    this.#lost.add(old);
+    const result = bindSocket(old.address, this.#options.owner);
     if (!result.ok) return result.why;
-    this.#give(result.bound);
+    this.#lost.delete(old);
     this.#bound.set(key, result.bound);
     return undefined;
+  }
+
+  #close(bound: Bound): void {
+    if (!this.#lost.delete(bound)) bound.close();
+  }
+
+  #usable(key: string | undefined): Bound | undefined {
+    const bound = this.#bound.get(key ?? '');
+    return bound === undefined || this.#lost.has(bound) ? undefined : bound;
   }
 
   #farmOf(key: string): FarmName {
@@ -91,16 +104,10 @@ export class SocketTable {
     return 'acceptor';
   }
 
-  /** Unix sockets belong to the user of the workers. */
-  #give({ path }: Bound): void {
-    const { owner } = this.#options;
-    if (owner !== undefined && path !== undefined) chownSync(path, owner.uid, owner.gid);
-  }
-
-  /** Descriptors for a worker of a farm, by the names that it knows. */
+  /** Descriptors for a worker of a farm, by the names that it knows; none of a socket that is lost. */
   forFarm(name: FarmName): Map<string, number> {
     const fds = new Map<string, number>();
-    const own = this.#bound.get(this.#farms.get(name) ?? '');
+    const own = this.#usable(this.#farms.get(name));
     if (own !== undefined) fds.set('farm', own.fd);
     if (FARMS[name].listens) for (const [index, bound] of this.#listening()) fds.set(`listen:${index}`, bound.fd);
     return fds;
@@ -113,22 +120,32 @@ export class SocketTable {
 
   #listening(): [number, Bound][] {
     return this.#listeners.flatMap((key, index) => {
-      const bound = this.#bound.get(key);
+      const bound = this.#usable(key);
       return bound === undefined ? [] : [[index, bound] as [number, Bound]];
     });
   }
 
   #bind(wish: Wish, next: Map<string, Bound>): BindProblem | undefined {
-    const kept = this.#bound.get(wish.key);
+    const kept = this.#usable(wish.key);
     if (kept !== undefined) {
       next.set(wish.key, kept);
       return undefined;
     }
-    const result = bindSocket(wish.address);
+    const result = bindSocket(wish.address, this.#options.owner);
     if (!result.ok) return { code: result.code, text: `${wish.place}: ${wish.address}: ${remedy(result, wish)}` };
-    this.#give(result.bound);
     next.set(wish.key, result.bound);
     return undefined;
+  }
+}
+
+/** What there is in the place of a socket's file. */
+function lookFor(path: string): 'socket' | 'nothing' | { readonly why: string } {
+  try {
+    const found = lstatSync(path, { throwIfNoEntry: false });
+    if (found === undefined) return 'nothing';
+    return found.isSocket() ? 'socket' : { why: `${path} is there and is no socket` };
+  } catch (error) {
+    return { why: errorText(error) };
   }
 }
 

@@ -5,7 +5,7 @@
  * descriptor for its whole life, and each worker inherits it and listens on it; so a port stays open while workers come and
  * go, and the kernel picks the worker.
  */
-import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
+import { chmodSync, chownSync, lstatSync, unlinkSync } from 'node:fs';
 import net from 'node:net';
 import { getSystemErrorName } from 'node:util';
 import { errorCode, errorText } from '../base/text.ts';
@@ -35,11 +35,20 @@ interface Handle {
 }
 type CreateHandle = (address: string, port: number, type: number, fd?: number, flags?: number) => Handle | number;
 
-/** Binds `host:port`, `[v6]:port`, `unix:PATH` or `tls://host:port`. Only call it under the lock: it removes stale socket files. */
-export function bindSocket(address: string): BindResult {
+/** Whose a Unix socket is to be. */
+export interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/**
+ * Binds `host:port`, `[v6]:port`, `unix:PATH` or `tls://host:port`; a Unix socket is for its owner alone: `owner`, or us. Only call
+ * it under the lock: it removes stale socket files.
+ */
+export function bindSocket(address: string, owner?: Owner): BindResult {
   const target = parse(address);
   if (target === undefined) return { ok: false, code: 'EINVAL', why: 'not an address' };
-  return target.kind === 'unix' ? bindUnix(address, target.path) : bindTcp(address, target.host, target.port);
+  return target.kind === 'unix' ? bindUnix(address, target.path, owner) : bindTcp(address, target.host, target.port);
 }
 
 /** Listeners name Unix sockets as `unix:PATH`, farms by their bare path, and farms at a network address as `tls://…`. */
@@ -63,12 +72,18 @@ function bindTcp(address: string, host: string, port: number): BindResult {
   return { ok: true, bound: { address, actual, fd: handle.fd, close: () => handle.close() } };
 }
 
-function bindUnix(address: string, path: string): BindResult {
+function bindUnix(address: string, path: string, owner: Owner | undefined): BindResult {
   const stale = removeStale(path);
   if (stale !== undefined) return stale;
   const handle = createHandle(path, -1, -1);
   if (typeof handle === 'number') return failed(handle);
-  chmodSync(path, 0o600);
+  try {
+    chmodSync(path, 0o600);
+    if (owner !== undefined) chownSync(path, owner.uid, owner.gid);
+  } catch (error) {
+    handle.close();
+    return { ok: false, code: errorCode(error) ?? 'EIO', why: errorText(error) };
+  }
   return { ok: true, bound: { address, actual: address, fd: handle.fd, path, close: () => handle.close() } };
 }
 

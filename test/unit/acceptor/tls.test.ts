@@ -117,6 +117,15 @@ domains: { local: [local.test], relay: [] }
     other.close();
   });
 
+  it('of a client that ended its side before the handshake ends the session at the time limit, too', async () => {
+    const socket = net.connect({ ...where(0), allowHalfOpen: true });
+    socket.resume();
+    socket.write('STARTTLS\r\n');
+    socket.end();
+    await once(socket, 'close');
+    await waitFor(() => acceptor.role.stats?.()['sessions'] === 0);
+  });
+
   it('that is nonsense ends its connection and nothing else', async () => {
     const socket = net.connect(where(1));
     socket.on('error', () => undefined);
