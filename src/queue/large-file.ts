@@ -4,6 +4,7 @@
  */
 import type { FileHandle } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
+import { bytesWentBy } from '../base/tidy-memory.ts';
 import type { Envelope } from '../mail/envelope.ts';
 import type { Disk } from './disk.ts';
 import { messageLine } from './record.ts';
@@ -34,6 +35,7 @@ export class LargeFile {
     this.#size += chunk.length;
     this.#sum = crc32(chunk, this.#sum);
     await this.#disk.writeAt(await this.#opening, [chunk], at);
+    bytesWentBy(chunk.length);
   }
 
   /** Writes the record line; with `sync` the file's content is durable after it. */

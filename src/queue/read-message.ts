@@ -7,6 +7,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { crc32 } from 'node:zlib';
 import { errorCode, errorText } from '../base/text.ts';
+import { bytesWentBy } from '../base/tidy-memory.ts';
 import { fileStat, isForeign, type Disk } from './disk.ts';
 import { parseHandle, type JournalPlace } from './handle.ts';
 import { messagePath, parseSegmentName, segmentPath, temporaryPath, type Layout } from './layout.ts';
@@ -141,7 +142,13 @@ export class MessageReader {
     return Readable.from(
       (async function* chunks() {
         const file = await disk.open(path);
-        yield* file.createReadStream({ start, highWaterMark: 256 * 1024 });
+        for await (const chunk of file.createReadStream({
+          start,
+          highWaterMark: 256 * 1024,
+        }) as AsyncIterable<Buffer>) {
+          yield chunk;
+          bytesWentBy(chunk.length);
+        }
       })(),
       { objectMode: false, highWaterMark: 256 * 1024 },
     );

@@ -43,7 +43,7 @@ export function forkWorker(plan: ForkPlan): ChildProcess {
   const names = [...plan.sockets.keys()];
   const fds = Object.fromEntries(names.map((name, index) => [name, FIRST_SOCKET + index]));
   return fork(plan.script, [...plan.args], {
-    execArgv: [QUIET, ...LEAN, ...heapFlags(plan.memory)],
+    execArgv: [QUIET, '--expose-gc', ...LEAN, ...heapFlags(plan.memory)],
     stdio: ['ignore', 'inherit', 'inherit', 'ipc', plan.lockFd, ...plan.sockets.values()],
     env: {
       ...process.env,

@@ -15,11 +15,11 @@ export function topFields(sender: string, recipient: string): Buffer {
   return Buffer.from(`Return-Path: <${oneLine(sender)}>\nDelivered-To: ${oneLine(recipient)}\n`);
 }
 
-/** Each CRLF made LF. The same buffer when there is none. */
-export function toUnixLines(content: Buffer): Buffer {
+/** Each CRLF made LF. The same buffer when there is none. `into`: where to, if that may be the content itself. */
+export function toUnixLines(content: Buffer, into?: Buffer): Buffer {
   let at = content.indexOf('\r\n');
   if (at === -1) return content;
-  const out = Buffer.allocUnsafe(content.length);
+  const out = into ?? Buffer.allocUnsafe(content.length);
   let from = 0;
   let length = 0;
   for (; at !== -1; at = content.indexOf('\r\n', from + 1)) {
@@ -30,7 +30,7 @@ export function toUnixLines(content: Buffer): Buffer {
   return out.subarray(0, length);
 }
 
-/** toUnixLines() for a stream: a CR at the end of a chunk waits for what follows it. */
+/** toUnixLines() for a stream, whose chunks are changed: a CR at the end of a chunk waits for what follows it. */
 export class UnixLines extends Transform {
   #heldCr = false;
 
@@ -39,7 +39,7 @@ export class UnixLines extends Transform {
     if (this.#heldCr && chunk[0] !== LF) this.push(Buffer.of(CR));
     this.#heldCr = chunk.at(-1) === CR;
     const bytes = this.#heldCr ? chunk.subarray(0, -1) : chunk;
-    done(null, toUnixLines(bytes));
+    done(null, toUnixLines(bytes, bytes));
   }
 
   override _flush(done: TransformCallback): void {

@@ -24,7 +24,7 @@ describe('content of a Maildir file', () => {
     await fc.assert(
       fc.asyncProperty(awkward, fc.nat(5), async (content, length) => {
         const chunks = Array.from({ length: content.length }, (_, at) => at).filter((at) => at % (length + 1) === 0);
-        const pieces = chunks.map((at) => content.subarray(at, at + length + 1));
+        const pieces = chunks.map((at) => Buffer.from(content.subarray(at, at + length + 1)));
         const out: Buffer[] = [];
         for await (const chunk of Readable.from(pieces).pipe(new UnixLines())) out.push(chunk as Buffer);
         assert.deepEqual(Buffer.concat(out), naive(content));
