@@ -14,6 +14,7 @@ import { openHandOn, type HandedOn, type HandOn } from '../ipc/hand-on.ts';
 import { makeHello } from '../ipc/hello.ts';
 import { readDrillLease } from '../process/drill-lease.ts';
 import { readIpcTls } from '../process/ipc-tls.ts';
+import { socketKeys } from '../process/socket-keys.ts';
 import type { Role, Worker } from '../process/worker.ts';
 import { openStore } from '../queue/open-store.ts';
 import type { Handle, Store } from '../queue/store.ts';
@@ -72,13 +73,12 @@ export async function startAcceptor(worker: Worker): Promise<Role> {
   const intake = new Intake({ store, handOn, filters, log, jobDone: () => worker.jobDone() });
   const state = makeState(worker, store, handOn);
   const servers: FarmServer[] = [];
+  const keys = socketKeys(config.listen.map(({ address }) => address));
   for (const [index, listener] of config.listen.entries()) {
-    const fd = worker.fd(`listen:${index}`);
+    const fd = worker.fd(`listen:${keys[index]}`);
     if (fd === undefined) {
-      log.error('no-socket', {
-        listener: listener.address,
-        why: 'the supervisor has lost its socket, see socket-lost',
-      });
+      // The configuration is newer than the fork: the reload that brought it replaces this worker.
+      log.warn('no-socket', { listener: listener.address, why: 'it came with a reload after this worker was forked' });
       continue;
     }
     const server = makeServer(listener, { worker, state, intake });

@@ -13,7 +13,7 @@ export interface Identity {
   readonly name: string;
   /** As `acceptor-3-mi5x8k2a`: unique for the life of the queue. Letters, digits and `-` only, at most 40. */
   readonly instance: string;
-  /** Inherited listening descriptors by name: `farm`, and `listen:0`, `listen:1`, … of the acceptors. */
+  /** Inherited listening descriptors by name: `farm`, and `listen:KEY` of the acceptors (socket-keys.ts). */
   readonly fds: Readonly<Record<string, number>>;
 }
 

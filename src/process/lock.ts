@@ -9,6 +9,7 @@ import { spawnSync } from 'node:child_process';
 import { closeSync, constants, ftruncateSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
 import { pause } from '../base/deadline.ts';
 import { errorCode } from '../base/text.ts';
+import { asOwner, type Owner } from './as-owner.ts';
 
 export type Locked =
   | { readonly kind: 'locked'; readonly fd: number }
@@ -23,13 +24,17 @@ export interface LockOptions {
   readonly waitMs: number;
   /** Called once when there is something to wait for. */
   readonly onWait?: (pid: number) => void;
+  /** Whose file it is, where we are root: commands take it too, as the user of the workers, while no farm runs. */
+  readonly owner?: Owner | undefined;
 }
 
 const POLL_MS = 100;
 
 /** Takes the lock on `path`, which is made when missing. Throws what the disk throws. */
 export async function takeLock(path: string, options: LockOptions): Promise<Locked> {
-  const fd = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
+  const fd = asOwner(options.owner, () =>
+    openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600),
+  );
   const until = performance.now() + options.waitMs;
   for (let waited = false; ; waited = true) {
     const got = tryLock(fd);

@@ -23,7 +23,7 @@ export interface Worker {
   readonly farm: FarmName;
   readonly config: Config;
   readonly log: Logger;
-  /** Inherited listening descriptors by name: the farm's own socket is `farm`, those of clients `listen:0`, `listen:1`, … */
+  /** Inherited listening descriptors by name: the farm's own socket is `farm`, those of clients `listen:KEY` (socket-keys.ts). */
   fd(name: string): number | undefined;
   /** Counts finished jobs; the supervisor recycles the worker after farms.X.jobs of them. */
   jobDone(n?: number): void;

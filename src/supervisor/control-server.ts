@@ -4,11 +4,12 @@
  *
  * Hostile until decoded: few connections, short lines, little time; nonsense gets an answer and ends its connection.
  */
-import { chmodSync, existsSync, lchownSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, rmSync } from 'node:fs';
 import net, { type Server, type Socket } from 'node:net';
 import { errorText, oneLine } from '../base/text.ts';
 import { FARM_NAMES, type FarmName } from '../config/config.ts';
 import { withDeadline } from '../base/deadline.ts';
+import { asOwner, type Owner } from '../process/as-owner.ts';
 import {
   KILL_SIGNALS,
   MAX_CONTROL_LINE,
@@ -21,7 +22,7 @@ export interface ControlServerOptions {
   readonly path: string;
   readonly answer: (request: ControlRequest) => Promise<ControlAnswer>;
   /** Whom commands become when root runs them. */
-  readonly owner?: { readonly uid: number; readonly gid: number } | undefined;
+  readonly owner?: Owner | undefined;
   readonly onError: (why: string) => void;
 }
 
@@ -49,17 +50,21 @@ export async function keepControl(options: ControlServerOptions): Promise<void> 
 
 /** Resolves when it listens. Removes a stale socket first: only call it under the lock. */
 export function serveControl(options: ControlServerOptions): Promise<Server> {
-  rmSync(options.path, { force: true });
+  const { path, owner, onError } = options;
   const server = net.createServer((socket) => serve(socket, options));
   server.maxConnections = MAX_CONNECTIONS;
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen(options.path, () => {
-      chmodSync(options.path, 0o600);
-      if (options.owner !== undefined) lchownSync(options.path, options.owner.uid, options.owner.gid);
+    server.once('listening', () => {
       server.off('error', reject);
-      server.on('error', (error) => options.onError(error.message));
+      server.on('error', (error) => onError(error.message));
       resolve(server);
+    });
+    asOwner(owner, () => {
+      rmSync(path, { force: true });
+      // It is bound when this returns, or an error follows.
+      server.listen(path);
+      if (server.listening) chmodSync(path, 0o600);
     });
   });
 }

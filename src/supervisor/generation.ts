@@ -5,12 +5,16 @@
  */
 import { readFileSync } from 'node:fs';
 import { errorCode } from '../base/text.ts';
+import type { Owner } from '../process/as-owner.ts';
 import { replaceFile } from '../process/replace-file.ts';
 
 /** Makes and stores the next generation. Call it under the lock. */
-export function nextGeneration(file: string, now = Date.now()): string {
+export function nextGeneration(
+  file: string,
+  { owner, now = Date.now() }: { readonly owner?: Owner | undefined; readonly now?: number } = {},
+): string {
   const next = Math.max(now, readLast(file) + 1).toString(36);
-  replaceFile(file, `${next}\n`);
+  replaceFile(file, `${next}\n`, owner);
   return next;
 }
 

@@ -1,12 +1,7 @@
 /** Keeps run/live.json in step with the workers that run, also over a disk that was full for a while. */
 import { errorText } from '../base/text.ts';
+import type { Owner } from '../process/as-owner.ts';
 import { writeLive } from '../process/live.ts';
-
-/** Whom the file belongs to when we are root. */
-interface Owner {
-  readonly uid: number;
-  readonly gid: number;
-}
 
 const RETRY_MS = 1000;
 

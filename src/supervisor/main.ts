@@ -28,6 +28,10 @@ const ENDING = path.extname(import.meta.filename);
 
 process.umask(0o077);
 process.title = 'mailfarm: supervisor';
+// A reload that is asked for before there is anything to reload must not end us, and is done then.
+let reloadAsked = false;
+const askReload = (): void => void (reloadAsked = true);
+process.on('SIGHUP', askReload);
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 await main();
 
@@ -82,6 +86,7 @@ async function run(prepared: Prepared, options: Options): Promise<void> {
     onError: (why) => log.warn('control', { why }),
   });
   supervisor.start();
+  if (reloadAsked) void reloadAloud(desk);
   if (options.drain) {
     await untilQueueEmpty({
       address: config.farms.scheduler.socket,
@@ -96,6 +101,7 @@ async function run(prepared: Prepared, options: Options): Promise<void> {
 function watchSignals(desk: Desk): void {
   process.on('SIGTERM', () => desk.stop());
   process.on('SIGINT', () => desk.stop());
+  process.off('SIGHUP', askReload);
   process.on('SIGHUP', () => void reloadAloud(desk));
   // SIGUSR1 would open Node's debugger, SIGUSR2 would end us.
   for (const signal of ['SIGUSR1', 'SIGUSR2', 'SIGQUIT'] as const) process.on(signal, () => {});

@@ -2,12 +2,12 @@
  * All bound sockets: one of each farm, and those of the listeners. A new configuration is bound as a whole or not at
  * all, and a socket whose address stays the same is kept, so that no port closes on a reload.
  */
-import { accessSync, constants, lstatSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { errorText } from '../base/text.ts';
+import { lstatSync } from 'node:fs';
 import type { Config, FarmName } from '../config/config.ts';
+import type { Owner } from '../process/as-owner.ts';
 import { FARMS } from '../process/farms.ts';
-import { bindSocket, type Bound, type Owner } from './sockets.ts';
+import { socketKeys } from '../process/socket-keys.ts';
+import { bindSocket, type Bound } from './sockets.ts';
 
 export interface SocketOptions {
   /** Bind the listeners too; `mailfarmd --drain` does not. */
@@ -32,8 +32,6 @@ interface Wish {
 export class SocketTable {
   readonly #options: SocketOptions;
   #bound = new Map<string, Bound>();
-  /** Bound once, and closed since, because their files were gone: nobody can inherit these. */
-  readonly #lost = new Set<Bound>();
   #farms = new Map<FarmName, string>();
   #listeners: string[] = [];
 
@@ -49,10 +47,10 @@ export class SocketTable {
     for (const wish of [...farms.values(), ...listeners]) {
       const problem = this.#bind(wish, next);
       if (problem === undefined) continue;
-      for (const [key, bound] of next) if (this.#bound.get(key) !== bound) bound.close();
+      for (const [key, bound] of next) if (!this.#bound.has(key)) bound.close();
       return problem;
     }
-    for (const [key, bound] of this.#bound) if (next.get(key) !== bound) this.#close(bound);
+    for (const [key, bound] of this.#bound) if (!next.has(key)) bound.close();
     this.#bound = next;
     this.#farms = new Map([...farms].map(([name, wish]) => [name, wish.key]));
     this.#listeners = listeners.map((wish) => wish.key);
@@ -64,39 +62,15 @@ export class SocketTable {
     const restored = new Set<FarmName>();
     const problems: string[] = [];
     for (const [key, bound] of this.#bound) {
-      if (bound.path === undefined) continue;
-      const there = this.#lost.has(bound) ? 'nothing' : lookFor(bound.path);
-      if (there === 'socket') continue;
-      const problem = there === 'nothing' ? this.#rebind(key, bound, bound.path) : there.why;
-      if (problem === undefined) restored.add(this.#farmOf(key));
-      else problems.push(`${bound.address}: ${problem}`);
+      if (bound.path === undefined || isSocket(bound.path)) continue;
+      const result = bindSocket(bound.address, this.#options.owner);
+      if (result.ok) {
+        this.#bound.set(key, result.bound);
+        bound.close();
+        restored.add(this.#farmOf(key));
+      } else problems.push(`${bound.address}: ${result.why}`);
     }
     return { restored, problems };
-  }
-
-  #rebind(key: string, old: Bound, path: string): string | undefined {
-    try {
-      // The old one goes first, as its end removes the file; so only where there will be a new one.
-      accessSync(dirname(path), constants.W_OK);
-    } catch (error) {
-      return errorText(error);
-    }
-    this.#close(old);
-    this.#lost.add(old);
-    const result = bindSocket(old.address, this.#options.owner);
-    if (!result.ok) return result.why;
-    this.#lost.delete(old);
-    this.#bound.set(key, result.bound);
-    return undefined;
-  }
-
-  #close(bound: Bound): void {
-    if (!this.#lost.delete(bound)) bound.close();
-  }
-
-  #usable(key: string | undefined): Bound | undefined {
-    const bound = this.#bound.get(key ?? '');
-    return bound === undefined || this.#lost.has(bound) ? undefined : bound;
   }
 
   #farmOf(key: string): FarmName {
@@ -104,12 +78,13 @@ export class SocketTable {
     return 'acceptor';
   }
 
-  /** Descriptors for a worker of a farm, by the names that it knows; none of a socket that is lost. */
+  /** Descriptors for a worker of a farm, by the names that it knows. */
   forFarm(name: FarmName): Map<string, number> {
     const fds = new Map<string, number>();
-    const own = this.#usable(this.#farms.get(name));
+    const own = this.#bound.get(this.#farms.get(name) ?? '');
     if (own !== undefined) fds.set('farm', own.fd);
-    if (FARMS[name].listens) for (const [index, bound] of this.#listening()) fds.set(`listen:${index}`, bound.fd);
+    // By address, never by place: a worker may read a newer configuration than that of its fork.
+    if (FARMS[name].listens) for (const [key, bound] of this.#listening()) fds.set(`listen:${key}`, bound.fd);
     return fds;
   }
 
@@ -118,34 +93,30 @@ export class SocketTable {
     return this.#listening().map(([, bound]) => bound.actual);
   }
 
-  #listening(): [number, Bound][] {
-    return this.#listeners.flatMap((key, index) => {
-      const bound = this.#usable(key);
-      return bound === undefined ? [] : [[index, bound] as [number, Bound]];
+  #listening(): [string, Bound][] {
+    return this.#listeners.flatMap((key) => {
+      const bound = this.#bound.get(key);
+      return bound === undefined ? [] : [[key, bound] as [string, Bound]];
     });
   }
 
+  #remedy(result: { readonly code: string; readonly why: string }, wish: Wish): string {
+    const port = portOf(wish.address);
+    const ours = [...this.#bound.values()].find(({ actual }) => port !== undefined && portOf(actual) === port);
+    if (result.code !== 'EADDRINUSE' || ours === undefined) return remedy(result, wish);
+    return `this farm listens at ${ours.actual}, which is a part of it: stop the farm and start it, as a reload closes no port first`;
+  }
+
   #bind(wish: Wish, next: Map<string, Bound>): BindProblem | undefined {
-    const kept = this.#usable(wish.key);
+    const kept = this.#bound.get(wish.key);
     if (kept !== undefined) {
       next.set(wish.key, kept);
       return undefined;
     }
     const result = bindSocket(wish.address, this.#options.owner);
-    if (!result.ok) return { code: result.code, text: `${wish.place}: ${wish.address}: ${remedy(result, wish)}` };
+    if (!result.ok) return { code: result.code, text: `${wish.place}: ${wish.address}: ${this.#remedy(result, wish)}` };
     next.set(wish.key, result.bound);
     return undefined;
-  }
-}
-
-/** What there is in the place of a socket's file. */
-function lookFor(path: string): 'socket' | 'nothing' | { readonly why: string } {
-  try {
-    const found = lstatSync(path, { throwIfNoEntry: false });
-    if (found === undefined) return 'nothing';
-    return found.isSocket() ? 'socket' : { why: `${path} is there and is no socket` };
-  } catch (error) {
-    return { why: errorText(error) };
   }
 }
 
@@ -160,13 +131,25 @@ function farmWishes(config: Config): Map<FarmName, Wish> {
 }
 
 function listenerWishes(config: Config): Wish[] {
-  const seen = new Map<string, number>();
-  return config.listen.map(({ address }, index) => {
-    const nth = seen.get(address) ?? 0;
-    seen.set(address, nth + 1);
-    // The same fixed address twice is bound twice, and the system's answer names the second.
-    return { key: `${address} ${nth}`, address, place: `listen.${index}.address` };
-  });
+  const addresses = config.listen.map(({ address }) => address);
+  return socketKeys(addresses).map((key, index) => ({
+    key,
+    address: addresses[index] ?? '',
+    place: `listen.${index}.address`,
+  }));
+}
+
+function isSocket(path: string): boolean {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false })?.isSocket() ?? false;
+  } catch {
+    // Binding says why.
+    return false;
+  }
+}
+
+function portOf(address: string): string | undefined {
+  return /:(\d+)$/.exec(address)?.[1];
 }
 
 function remedy({ code, why }: { readonly code: string; readonly why: string }, { address }: Wish): string {

@@ -5,11 +5,12 @@
  * descriptor for its whole life, and each worker inherits it and listens on it; so a port stays open while workers come and
  * go, and the kernel picks the worker.
  */
-import { chmodSync, chownSync, lstatSync, unlinkSync } from 'node:fs';
+import { chmodSync, lstatSync, renameSync, rmSync, unlinkSync } from 'node:fs';
 import net from 'node:net';
 import { getSystemErrorName } from 'node:util';
 import { errorCode, errorText } from '../base/text.ts';
 import { parseListen, type ListenAddress } from '../config/listen-address.ts';
+import { asOwner, type Owner } from '../process/as-owner.ts';
 
 /** A bound socket. */
 export interface Bound {
@@ -20,6 +21,7 @@ export interface Bound {
   readonly fd: number;
   /** File of a Unix socket. */
   readonly path?: string;
+  /** Removes the file of a Unix socket, unless another one has its name by now. */
   close(): void;
 }
 
@@ -35,15 +37,9 @@ interface Handle {
 }
 type CreateHandle = (address: string, port: number, type: number, fd?: number, flags?: number) => Handle | number;
 
-/** Whose a Unix socket is to be. */
-export interface Owner {
-  readonly uid: number;
-  readonly gid: number;
-}
-
 /**
- * Binds `host:port`, `[v6]:port`, `unix:PATH` or `tls://host:port`; a Unix socket is for its owner alone: `owner`, or us. Only call
- * it under the lock: it removes stale socket files.
+ * Binds `host:port`, `[v6]:port`, `unix:PATH` or `tls://host:port`. A Unix socket is for its owner alone: `owner` where we are root,
+ * or us. Only call it under the lock: it replaces stale socket files.
  */
 export function bindSocket(address: string, owner?: Owner): BindResult {
   const target = parse(address);
@@ -72,31 +68,41 @@ function bindTcp(address: string, host: string, port: number): BindResult {
   return { ok: true, bound: { address, actual, fd: handle.fd, close: () => handle.close() } };
 }
 
+/** Bound under another name first: a handle that libuv closes removes the name that it was bound to, whatever that is by then. */
 function bindUnix(address: string, path: string, owner: Owner | undefined): BindResult {
-  const stale = removeStale(path);
-  if (stale !== undefined) return stale;
-  const handle = createHandle(path, -1, -1);
-  if (typeof handle === 'number') return failed(handle);
+  const temporary = `${path}.new`;
+  let handle: Handle | number | undefined;
   try {
-    chmodSync(path, 0o600);
-    if (owner !== undefined) chownSync(path, owner.uid, owner.gid);
+    return asOwner(owner, () => {
+      // Anything but a socket in its place is somebody's file: left alone.
+      if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() === false) {
+        return { ok: false, code: 'EEXIST', why: `${path} is there and is no socket` };
+      }
+      rmSync(temporary, { force: true });
+      handle = createHandle(temporary, -1, -1);
+      if (typeof handle === 'number') return failed(handle);
+      chmodSync(temporary, 0o600);
+      renameSync(temporary, path);
+      return { ok: true, bound: { address, actual: address, fd: handle.fd, path, close: closer(handle, path, owner) } };
+    });
   } catch (error) {
-    handle.close();
+    if (typeof handle === 'object') handle.close();
     return { ok: false, code: errorCode(error) ?? 'EIO', why: errorText(error) };
   }
-  return { ok: true, bound: { address, actual: address, fd: handle.fd, path, close: () => handle.close() } };
 }
 
-/** Anything but a socket in its place is somebody's file: left alone. */
-function removeStale(path: string): BindResult | undefined {
-  try {
-    if (!lstatSync(path).isSocket()) return { ok: false, code: 'EEXIST', why: `${path} is there and is no socket` };
-    unlinkSync(path);
-    return undefined;
-  } catch (error) {
-    const code = errorCode(error) ?? 'EIO';
-    return code === 'ENOENT' ? undefined : { ok: false, code, why: errorText(error) };
-  }
+function closer(handle: Handle, path: string, owner: Owner | undefined): () => void {
+  const { ino } = lstatSync(path);
+  return () => {
+    asOwner(owner, () => {
+      handle.close();
+      try {
+        if (lstatSync(path).ino === ino) unlinkSync(path);
+      } catch {
+        // It is gone, or the disk does not let us: the next one to bind it replaces it.
+      }
+    });
+  };
 }
 
 function createHandle(address: string, port: number, type: number): Handle | number {

@@ -9,6 +9,9 @@ import {
   chmodSync,
   chownSync,
   closeSync,
+  constants,
+  fchownSync,
+  fstatSync,
   fsyncSync,
   lchownSync,
   lstatSync,
@@ -19,11 +22,10 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { errorCode, errorText } from '../base/text.ts';
+import { asOwner, type Owner } from '../process/as-owner.ts';
 
-export interface Owner {
+export interface NamedOwner extends Owner {
   readonly name: string;
-  readonly uid: number;
-  readonly gid: number;
 }
 
 const FOLDERS = ['run', 'log', 'queue', 'mail'] as const;
@@ -31,10 +33,10 @@ const NO_LINKS: ReadonlySet<string> = new Set(['run', 'queue']);
 const OWN_NAMES: ReadonlySet<string> = new Set([...FOLDERS, 'README.md', 'lock', '.gitignore']);
 
 /** Prepares var. Returns what is wrong and what to do about it, or undefined. `owner` only when we are root. */
-export function prepareVar(varDir: string, owner?: Owner): string | undefined {
+export function prepareVar(varDir: string, owner?: NamedOwner): string | undefined {
   try {
     makeDurably(path.resolve(varDir));
-    if (owner !== undefined && lstatSync(varDir).uid === 0 && holdsOnlyOurs(varDir)) chown(varDir, owner);
+    if (owner !== undefined && lstatSync(varDir).uid === 0 && holdsOnlyOurs(varDir)) giveVar(varDir, owner);
     for (const name of FOLDERS) {
       const problem = prepareFolder(path.join(varDir, name), NO_LINKS.has(name), owner);
       if (problem !== undefined) return problem;
@@ -65,19 +67,34 @@ function holdsOnlyOurs(dir: string): boolean {
   return readdirSync(dir).every((name) => OWN_NAMES.has(name));
 }
 
-function prepareFolder(dir: string, noLink: boolean, owner: Owner | undefined): string | undefined {
+/** Root made the lock, if there was a start before. */
+function giveVar(varDir: string, owner: Owner): void {
+  const lock = path.join(varDir, 'lock');
+  const stat = statOf(lock);
+  if (stat?.isFile() === true && stat.nlink === 1) lchownSync(lock, owner.uid, owner.gid);
+  chown(varDir, owner);
+}
+
+function prepareFolder(dir: string, noLink: boolean, owner: NamedOwner | undefined): string | undefined {
   const stat = statOf(dir);
   if (stat === undefined) {
-    mkdirSync(dir, { mode: 0o700 });
-    if (owner !== undefined) chown(dir, owner);
+    makeFolder(dir, owner);
     return undefined;
   }
   if (stat.isSymbolicLink()) return noLink ? `${dir} is a symbolic link: make it a directory` : undefined;
   if (!stat.isDirectory()) return `${dir} is no directory`;
-  return checkOwner(dir, stat, owner) ?? tighten(dir, stat);
+  return checkOwner(dir, stat, owner) ?? tighten(dir, stat, owner);
 }
 
-function checkOwner(dir: string, stat: Stats, owner: Owner | undefined): string | undefined {
+/** Whoever owns var may put something else in the folder's place at any time. */
+function makeFolder(dir: string, owner: Owner | undefined): void {
+  const make = (): void => mkdirSync(dir, { mode: 0o700 });
+  if (owner === undefined || lstatSync(path.dirname(dir)).uid === owner.uid) return asOwner(owner, make);
+  make();
+  chown(dir, owner);
+}
+
+function checkOwner(dir: string, stat: Stats, owner: NamedOwner | undefined): string | undefined {
   const wanted = owner?.uid ?? process.getuid?.() ?? stat.uid;
   if (stat.uid === wanted) return undefined;
   if (owner !== undefined && stat.uid === 0 && (stat.mode & 0o022) === 0) {
@@ -88,18 +105,28 @@ function checkOwner(dir: string, stat: Stats, owner: Owner | undefined): string 
   return `${dir} belongs to uid ${stat.uid}, and the workers run as ${name}: chown -R ${name} ${dir}`;
 }
 
-function tighten(dir: string, stat: Stats): undefined {
-  if ((stat.mode & 0o077) !== 0) chmodSync(dir, 0o700);
+function tighten(dir: string, stat: Stats, owner: Owner | undefined): undefined {
+  if ((stat.mode & 0o077) !== 0) asOwner(owner, () => chmodSync(dir, 0o700));
 }
 
-/** From the bottom up: until the top is given away, nobody else can reach inside. */
+/**
+ * From the bottom up: until the top is given away, nobody else can reach inside. By descriptor: whoever owns the folder above may put
+ * a link to another one in its place meanwhile.
+ */
 function giveTree(dir: string, owner: Owner): void {
-  for (const entry of readdirSync(dir, { withFileTypes: true })) {
-    const file = path.join(dir, entry.name);
-    if (entry.isDirectory()) giveTree(file, owner);
-    else if (lstatSync(file).nlink === 1) lchownSync(file, owner.uid, owner.gid);
+  const fd = openSync(dir, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  try {
+    if (fstatSync(fd).uid !== 0) return;
+    const held = `/proc/self/fd/${fd}`;
+    for (const entry of readdirSync(held, { withFileTypes: true })) {
+      const file = `${held}/${entry.name}`;
+      if (entry.isDirectory()) giveTree(file, owner);
+      else if (lstatSync(file).nlink === 1) lchownSync(file, owner.uid, owner.gid);
+    }
+    fchownSync(fd, owner.uid, owner.gid);
+  } finally {
+    closeSync(fd);
   }
-  chown(dir, owner);
 }
 
 function chown(dir: string, owner: Owner): void {

@@ -3,13 +3,14 @@
  * Each step that fails says what is wrong and what to do about it, and has its exit status. Root is given up by none
  * of them: every worker starts unprivileged instead.
  */
-import { fchownSync } from 'node:fs';
+import net from 'node:net';
 import path from 'node:path';
 import { EX } from '../base/sysexits.ts';
 import { errorCode, errorText } from '../base/text.ts';
 import type { Config } from '../config/config.ts';
 import { loadConfig } from '../config/load.ts';
 import { formatProblem } from '../config/problem.ts';
+import { CONTROL_SOCKET } from '../process/control.ts';
 import { takeLock } from '../process/lock.ts';
 import { replaceFile } from '../process/replace-file.ts';
 import { readAliases, writeAliases } from './alias-copy.ts';
@@ -36,6 +37,8 @@ export interface Prepared {
 
 /** How long a start waits for the workers of a supervisor that died. */
 const LOCK_MS = 30_000;
+/** For the answer of another instance. */
+const CONNECT_MS = 2000;
 const CONFIG_FILE = 'run/config.json';
 
 /** Reads the configuration; the problems as lines of text. */
@@ -62,10 +65,10 @@ export async function prepare(
   const unfit = prepareVar(options.varDir, user);
   if (unfit !== undefined) return { status: EX.CANTCREAT, lines: [unfit] };
   process.chdir(options.varDir);
-  const lockFd = await lock(options, say);
+  const lockFd = await lock(options, user, say);
   if (typeof lockFd !== 'number') return lockFd;
-  // Commands take it too, as the user of the workers, while no farm runs.
-  if (user) fchownSync(lockFd, user.uid, user.gid);
+  // Somebody may have removed the lock of a farm that runs: then ours is another file.
+  if (await isAnswered(CONTROL_SOCKET)) return refuseUnlocked(options);
   const sockets = new SocketTable({ listen: !options.drain, owner: user });
   const unbound = sockets.adopt(config);
   if (unbound !== undefined) {
@@ -74,8 +77,12 @@ export async function prepare(
   const aliases = readAliases(config);
   if (aliases.text === undefined) return { status: EX.CONFIG, lines: aliases.problems };
   for (const problem of aliases.problems) say(problem);
-  writeConfig(config, user, aliases);
-  return { config, user, lockFd, sockets, generation: nextGeneration('run/generation') };
+  try {
+    writeConfig(config, user, aliases);
+    return { config, user, lockFd, sockets, generation: nextGeneration('run/generation', { owner: user }) };
+  } catch (error) {
+    return { status: EX.CANTCREAT, lines: [`${path.join(options.varDir, 'run')}: ${errorText(error)}`] };
+  }
 }
 
 /** As load(), for a farm that runs: a mistake in the alias file is one more reason to keep what there is. */
@@ -98,17 +105,34 @@ export function cacheOf(user: User | undefined): string | undefined {
   return user === undefined ? undefined : path.join('run', 'cache');
 }
 
-async function lock(options: Options, say: (line: string) => void): Promise<number | Refusal> {
+async function lock(options: Options, user: User | undefined, say: (line: string) => void): Promise<number | Refusal> {
   const onWait = (pid: number): void => say(`waiting for the last workers of the instance that was pid ${pid}`);
   try {
-    const locked = await takeLock('lock', { waitMs: LOCK_MS, onWait });
+    const locked = await takeLock('lock', { waitMs: LOCK_MS, onWait, owner: user });
     if (locked.kind === 'locked') return locked.fd;
     if (locked.kind === 'unable') return { status: EX.UNAVAILABLE, lines: [locked.why] };
     return refuseSecond(locked.kind, locked.pid, options);
   } catch (error) {
     const status = errorCode(error) === 'EACCES' ? EX.NOPERM : EX.CANTCREAT;
-    return { status, lines: [`${path.join(options.varDir, 'lock')}: ${errorText(error)}`] };
+    const remedy = status === EX.NOPERM && user ? `: chown ${user.name} it` : '';
+    return { status, lines: [`${path.join(options.varDir, 'lock')}: ${errorText(error)}${remedy}`] };
   }
+}
+
+/** Whether somebody listens there. */
+function isAnswered(socket: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const client = net.connect(socket);
+    client.setTimeout(CONNECT_MS, () => client.destroy());
+    client.once('connect', () => (resolve(true), client.destroy()));
+    client.once('error', () => resolve(false));
+    client.once('close', () => resolve(false));
+  });
+}
+
+function refuseUnlocked({ varDir, drain }: Options): Refusal {
+  const line = `another instance runs on ${varDir}, whose lock somebody removed: stop it before you start one (mailfarm status tells its pid)`;
+  return { status: drain ? EX.OK : EX.TEMPFAIL, lines: [line] };
 }
 
 function refuseSecond(kind: 'running' | 'finishing', pid: number, options: Options): Refusal {

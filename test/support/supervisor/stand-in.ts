@@ -8,6 +8,7 @@ import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import net from 'node:net';
 import type { Config } from '../../../src/config/config.ts';
 import { readLive } from '../../../src/process/live.ts';
+import { socketKeys } from '../../../src/process/socket-keys.ts';
 import { runWorker, type Role, type Worker } from '../../../src/process/worker.ts';
 
 runWorker(start);
@@ -20,7 +21,8 @@ async function start(worker: Worker): Promise<Role> {
   if (behaviour === 'silent') await new Promise(() => setInterval(() => {}, 1000));
   const state = { busy: 0, config: worker.config };
   const servers: net.Server[] = [];
-  for (const name of ['farm', 'listen:0', 'listen:1']) {
+  const keys = socketKeys(worker.config.listen.map(({ address }) => address));
+  for (const name of ['farm', ...keys.map((key) => `listen:${key}`)]) {
     const fd = worker.fd(name);
     if (fd === undefined) continue;
     const server = net.createServer((socket) => serve(socket, worker, state));

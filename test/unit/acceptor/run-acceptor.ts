@@ -18,6 +18,7 @@ import type { Logger } from '../../../src/log/logger.ts';
 import type { Role, Worker } from '../../../src/process/worker.ts';
 import { openStore } from '../../../src/queue/open-store.ts';
 import type { Handle } from '../../../src/queue/store.ts';
+import { socketKeys } from '../../../src/process/socket-keys.ts';
 import { bindSocket } from '../../../src/supervisor/sockets.ts';
 
 export interface LogLine {
@@ -78,6 +79,7 @@ export async function runAcceptor(options: RunOptions): Promise<RunningAcceptor>
     keep.push(result.bound);
     return result.bound;
   });
+  const keys = socketKeys(config.listen.map(({ address }) => address));
   const running = { accepted: [] as Accepted[], segments: [] as SegmentClosed[], log: [] as LogLine[] };
   const marks = { killed: [] as { pid: number; why: string }[], woken: [] as string[], figures: { jobs: 0 } };
   const stages = await startStages(config, options, running);
@@ -90,7 +92,7 @@ export async function runAcceptor(options: RunOptions): Promise<RunningAcceptor>
       ...recordLog(running.log),
       ...(options.logAnswers === false && { flush: async (ms = 1000) => (await pause(ms), false) }),
     },
-    fd: (name) => (name.startsWith('listen:') ? bound[Number(name.slice(7))]?.fd : undefined),
+    fd: (name) => (name.startsWith('listen:') ? bound[keys.indexOf(name.slice(7))]?.fd : undefined),
     jobDone: (n = 1) => void (marks.figures.jobs += n),
     wake: (farm) => void marks.woken.push(farm),
     kill: (pid, why) => void marks.killed.push({ pid, why }),

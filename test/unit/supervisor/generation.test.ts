@@ -8,7 +8,7 @@ import { makeTemp } from '../../support/temp.ts';
 describe('nextGeneration', () => {
   it('never gives the same twice, also when the clock goes back or stands still', () => {
     const file = join(makeTemp(), 'generation');
-    const given = [1000, 1000, 500, 2000, 0].map((now) => nextGeneration(file, now));
+    const given = [1000, 1000, 500, 2000, 0].map((now) => nextGeneration(file, { now }));
     assert.equal(new Set(given).size, given.length);
     const numbers = given.map((text) => Number.parseInt(text, 36));
     assert.deepEqual(
@@ -24,7 +24,7 @@ describe('nextGeneration', () => {
   it('goes on from the clock when the file is nonsense', () => {
     const file = join(makeTemp(), 'generation');
     writeFileSync(file, '../../etc/passwd\n'.repeat(100));
-    assert.equal(nextGeneration(file, 36 ** 3), '1000');
+    assert.equal(nextGeneration(file, { now: 36 ** 3 }), '1000');
   });
 
   it('writes through no link', () => {

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
-import { cpSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { join, relative } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -75,6 +77,15 @@ describe('mailfarmd, before it starts anything', () => {
     const ran = await run('bin/mailfarmd', ['--etc', etc, '--var', varDir]);
     assert.equal(ran.status, 73);
     assert.match(ran.stderr, /symbolic link/);
+  });
+
+  it('says which folder it cannot write its files into', async () => {
+    const { etc, var: varDir } = makeFolders();
+    // The name under which the file is made is taken.
+    mkdirSync(join(varDir, 'run/config.json.new'), { recursive: true });
+    const ran = await run('bin/mailfarmd', ['--etc', etc, '--var', varDir, '--set', 'listen.0.address=127.0.0.1:0']);
+    assert.equal(ran.status, 73, ran.stderr);
+    assert.match(ran.stderr, /^mailfarmd: \S+\/run: .*config\.json\.new/);
   });
 
   it('refuses a user that is not there', { skip: AS_ROOT ? false : 'not root' }, async () => {
@@ -194,6 +205,38 @@ describe('a running farm', () => {
     const ran = await run('bin/mailfarmd', ['--drain', '--etc', farm.etc, '--var', farm.var]);
     assert.equal(ran.status, 0, ran.stderr);
     assert.match(ran.stdout, /^mailfarmd: ready .*listen= /);
+  });
+});
+
+describe('a farm whose lock somebody removed', () => {
+  it('stays the only one on its var', async () => {
+    await using farm = await startFarm();
+    rmSync(join(farm.var, 'lock'));
+    const second = await run('bin/mailfarmd', ['--etc', farm.etc, '--var', farm.var]);
+    assert.equal(second.status, 75);
+    assert.match(second.stderr, /another instance runs on .*, whose lock somebody removed: stop it/);
+    assert.equal((JSON.parse(await control(farm.var, '{"verb":"status"}')) as { pid: number }).pid, farm.pid);
+  });
+});
+
+describe('a SIGHUP while mailfarmd still waits for its turn', () => {
+  it('ends nothing, and is a reload as soon as it has it', async () => {
+    const { etc, var: varDir } = makeFolders();
+    const holder = spawn('flock', [join(varDir, 'lock'), 'sleep', '60'], { detached: true, stdio: 'ignore' });
+    const args = ['--etc', etc, '--var', varDir, '--set', 'listen.0.address=127.0.0.1:0'];
+    await waitFor(() => existsSync(join(varDir, 'lock')), { what: 'the lock' });
+    const child = spawn(`${ROOT}bin/mailfarmd`, args, { stdio: 'pipe' });
+    let text = '';
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (text += String(chunk)));
+    const ended = once(child, 'exit');
+    await waitFor(() => text.includes('waiting for the last workers'), { what: () => text });
+    child.kill('SIGHUP');
+    if (holder.pid) process.kill(-holder.pid, 'SIGKILL');
+    const log = join(varDir, 'log/mailfarm.log');
+    const isReloaded = (): boolean => existsSync(log) && readFileSync(log, 'utf8').includes('"event":"reloaded"');
+    await waitFor(() => text.includes('mailfarmd: ready') && isReloaded(), { what: () => text });
+    child.kill('SIGTERM');
+    assert.deepEqual(await ended, [0, null]);
   });
 });
 
