@@ -104,6 +104,20 @@ const SHAPES: Readonly<Record<FrameType, Check>> = {
     bins: list(bin),
     counts: (v) => typeof v === 'object' && v !== null,
   }),
+  'where?': shape({ n: count, ids: texts }),
+  where: shape({
+    n: count,
+    parts: list(
+      shape({
+        id: text,
+        hop,
+        to: texts,
+        inDelivery: optional(flag),
+        until: optional(count),
+        trouble: optional(reply),
+      }),
+    ),
+  }),
 };
 
 const CHECKS = new Map<unknown, Check>(Object.entries(SHAPES));

@@ -270,6 +270,33 @@ export interface Stats {
   readonly counts: Readonly<Record<string, number>>;
 }
 
+/** Command to scheduler: what do these messages wait for? Answered by Where. */
+export interface WhereRequest {
+  readonly t: 'where?';
+  readonly n: number;
+  readonly ids: readonly string[];
+}
+
+/** Recipients of a message in the scheduler's hands that wait for the same. */
+export interface WherePart {
+  readonly id: string;
+  readonly hop: Hop;
+  readonly to: readonly string[];
+  /** With a worker at this moment. */
+  readonly inDelivery?: boolean;
+  /** Not before, milliseconds since 1970: its own time, or that of its bin where that is later. */
+  readonly until?: number;
+  /** Why its bin waits as a whole. */
+  readonly trouble?: Reply;
+}
+
+export interface Where {
+  readonly t: 'where';
+  readonly n: number;
+  /** Some 10,000 recipients at most: of what is too much, nothing is said. */
+  readonly parts: readonly WherePart[];
+}
+
 export type Frame =
   | Hello
   | Accepted
@@ -294,6 +321,8 @@ export type Frame =
   | Claimed
   | Forget
   | StatsRequest
-  | Stats;
+  | Stats
+  | WhereRequest
+  | Where;
 
 export type FrameType = Frame['t'];

@@ -179,6 +179,7 @@ const ANSWERS: ReadonlySet<string> = new Set([
   'gone',
   'claimed',
   'stats',
+  'where',
 ]);
 
 /** Frames that come together, after a reconnect above all, may be more than the other end takes as one line. */

@@ -103,6 +103,11 @@ export class Bins {
     return this.#bins.get(key);
   }
 
+  /** The bin of a hop, if there is one. */
+  find(hop: Hop): Bin | undefined {
+    return this.byKey(binKey(binHop(hop)));
+  }
+
   /** Forgets a bin with nothing in it, so that the table does not grow with every domain ever seen. */
   tidy(bin: Bin): void {
     if (bin.empty) this.#bins.delete(bin.key);

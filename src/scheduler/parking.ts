@@ -88,6 +88,11 @@ export class Parking {
     });
   }
 
+  /** What of a message waits in the index, which keeps it, with the tick that each part waits for; 0: for its bin. */
+  rowsOf(id: string): { readonly facts: PartFacts; readonly due: number }[] {
+    return this.#options.index.rowsOfId(id).map(({ data, due }) => ({ facts: (JSON.parse(data) as RowData).p, due }));
+  }
+
   /** What of a message waits in the index, which keeps it. */
   waitingOf(message: Message): PartFacts[] {
     if (!message.parked) return [];

@@ -6,6 +6,7 @@ import type { Claims } from './claims.ts';
 import type { Conductor } from './conductor.ts';
 import type { FinishedBefore } from './finished-before.ts';
 import type { Segments } from './segments.ts';
+import { whereAre } from './where.ts';
 
 export interface RequestsOptions {
   readonly conductor: Conductor;
@@ -71,6 +72,7 @@ export function serveRequests(peer: Peer, options: RequestsOptions): void {
       peer.send({ t: 'taken', n: frame.n });
     },
     'stats?': (frame) => peer.send(collectStats(frame.n, options)),
+    'where?': (frame) => peer.send({ t: 'where', n: frame.n, parts: whereAre(frame.ids, conductor) }),
   };
   peer.onFrame = (frame) => {
     const answer = answers[frame.t] as ((frame: Frame) => void) | undefined;

@@ -125,8 +125,15 @@ async function readWith(
 ): Promise<number> {
   const selector = await selectorOf(context, args);
   if (!selector) return EX.USAGE;
-  return withQueue(context, args, ({ config }) =>
-    read({ context, source: { split: config.queue.split }, selector, json: args.json, limit: args.limit ?? Infinity }),
+  return withQueue(context, args, ({ config, live }) =>
+    read({
+      context,
+      farm: live ? config : undefined,
+      source: { split: config.queue.split },
+      selector,
+      json: args.json,
+      limit: args.limit ?? Infinity,
+    }),
   );
 }
 
@@ -166,14 +173,14 @@ async function show(context: Context, args: CommonArgs & ShowArgs): Promise<numb
   const selector = await selectorOf(context, { ...args, id: [args.id], limit: undefined });
   if (!selector) return EX.USAGE;
   const part: ShowPart = args.raw ? 'raw' : args.body ? 'body' : args.headers ? 'headers' : 'all';
-  return withQueue(context, args, ({ config }) => showMessage({ context, config, selector, part, json: args.json }));
+  return withQueue(context, args, ({ config, live }) =>
+    showMessage({ context, config, live, selector, part, json: args.json }),
+  );
 }
 
 /** `queue trace` and `mailfarm trace`. */
 export function runTrace(context: Context, args: CommonArgs, id: string): Promise<number> {
-  return withQueue(context, args, ({ config }) =>
-    traceMessage({ context, source: { split: config.queue.split }, id, json: args.json }),
-  );
+  return withQueue(context, args, ({ config, live }) => traceMessage({ context, config, live, id, json: args.json }));
 }
 
 /** Enters var and reads the settings; trouble with either is told, as is what the disk refuses. */

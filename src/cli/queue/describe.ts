@@ -41,7 +41,7 @@ export function describeState(message: QueuedMessage): string {
 }
 
 function nextAttempt(message: QueuedMessage, now: number): string {
-  const times = message.recipients.filter((one) => one.state === 'deferred').map((one) => one.until ?? now);
+  const times = message.recipients.flatMap((one) => one.until ?? (one.state === 'deferred' ? now : []));
   return times.length === 0 ? '-' : formatUntil(Math.min(...times), now);
 }
 

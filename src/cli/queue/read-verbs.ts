@@ -3,13 +3,17 @@ import { EX } from '../../base/sysexits.ts';
 import type { QueuedMessage } from '../../queue/queued-message.ts';
 import type { Context } from '../common/context.ts';
 import { printTable } from '../common/table.ts';
+import type { Config } from '../../config/config.ts';
 import { describeState, listColumns, messageJson } from './describe.ts';
+import { seenByFarm } from './farm-view.ts';
 import type { Selector } from './selectors.ts';
 import { findMessages, type QueueSource } from './source.ts';
 
 /** What a reading verb works on. */
 export interface Reading {
   readonly context: Context;
+  /** The configuration of the farm that runs, if one does. */
+  readonly farm: Config | undefined;
   readonly source: QueueSource;
   readonly selector: Selector;
   readonly json: boolean;
@@ -20,7 +24,7 @@ export interface Reading {
 export async function listMessages(reading: Reading): Promise<number> {
   const { context, selector } = reading;
   const now = Date.now();
-  const messages = findMessages(reading.source, selector, reading.limit);
+  const messages = seenByFarm(findMessages(reading.source, selector, reading.limit), reading.farm);
   const printed = reading.json
     ? await printJson(context, messages, now)
     : await printTable(context.out, listColumns(now), messages);

@@ -14,6 +14,7 @@ import type { Context } from '../common/context.ts';
 import { formatPairs, printTable } from '../common/table.ts';
 import { formatAge, formatTime } from '../common/units.ts';
 import { describeState, messageJson, recipientColumns } from './describe.ts';
+import { seenByFarm } from './farm-view.ts';
 import { safeText, splitAtBody } from './safe-text.ts';
 import { findMessages } from './source.ts';
 import type { Selector } from './selectors.ts';
@@ -23,6 +24,8 @@ export type ShowPart = 'all' | 'headers' | 'body' | 'raw';
 export interface Showing {
   readonly context: Context;
   readonly config: Config;
+  /** A farm runs. */
+  readonly live: boolean;
   /** Of one id. */
   readonly selector: Selector;
   readonly part: ShowPart;
@@ -34,7 +37,7 @@ export async function showMessage(showing: Showing): Promise<number> {
   const { context, config, selector, part, json } = showing;
   const source = { split: config.queue.split };
   const message =
-    (await firstOf(findMessages(source, selector, 1))) ??
+    (await firstOf(seenByFarm(findMessages(source, selector, 1), showing.live ? config : undefined))) ??
     (await firstOf(findMessages(source, { ...selector, deleted: true }, 1)));
   if (!message) {
     await context.err.line('queue: no such message in the queue, nor in the deleted queue; queue trace may know it');

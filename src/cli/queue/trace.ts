@@ -3,23 +3,27 @@
  */
 import { EX } from '../../base/sysexits.ts';
 import { formatPlain } from '../../log/plain.ts';
+import type { Config } from '../../config/config.ts';
 import type { Context } from '../common/context.ts';
 import { printTable } from '../common/table.ts';
 import { formatTime } from '../common/units.ts';
 import { describeState, messageJson, recipientColumns } from './describe.ts';
 import { readLogLines } from './log-lines.ts';
+import { seenByFarm } from './farm-view.ts';
 import { parseSelector } from './selectors.ts';
-import { findMessages, type QueueSource } from './source.ts';
+import { findMessages } from './source.ts';
 
 export interface Tracing {
   readonly context: Context;
-  readonly source: QueueSource;
+  readonly config: Config;
+  /** A farm runs. */
+  readonly live: boolean;
   readonly id: string;
   readonly json: boolean;
 }
 
 /** `queue trace ID` and `mailfarm trace ID`. */
-export async function traceMessage({ context, source, id, json }: Tracing): Promise<number> {
+export async function traceMessage({ context, config, live, id, json }: Tracing): Promise<number> {
   const parsed = parseSelector({ id: [id], sender: [], recipient: [], domain: [], age: [], state: [] });
   if (!parsed.ok) {
     await context.err.line(`queue: ${parsed.why}`);
@@ -30,7 +34,7 @@ export async function traceMessage({ context, source, id, json }: Tracing): Prom
     if (!(await context.out.line(json ? text : `${dayOf(time)} ${formatPlain(text, { colour: false })}`))) return EX.OK;
   }
   if (cut) await context.err.line('queue: there are more lines; look into the log folder');
-  const queued = await printQueued({ context, source, id, json }, parsed.selector);
+  const queued = await printQueued({ context, config, live, id, json }, parsed.selector);
   if (lines.length > 0 || queued) return EX.OK;
   await context.err.line('queue: neither the queue nor the log knows this message');
   return EX.NOINPUT;
@@ -42,11 +46,12 @@ function dayOf(time: string): string {
 }
 
 async function printQueued(
-  { context, source, json }: Tracing,
+  { context, config, live, json }: Tracing,
   selector: Parameters<typeof findMessages>[1],
 ): Promise<boolean> {
   for (const deleted of [false, true]) {
-    for await (const message of findMessages(source, { ...selector, deleted }, 1)) {
+    const found = findMessages({ split: config.queue.split }, { ...selector, deleted }, 1);
+    for await (const message of seenByFarm(found, live ? config : undefined)) {
       if (json) await context.out.json({ event: 'in-queue', ...messageJson(message, Date.now()) });
       else {
         await context.out.line(`now ${deleted ? 'in the deleted queue' : 'in the queue'}: ${describeState(message)}`);

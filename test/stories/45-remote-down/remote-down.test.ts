@@ -44,6 +44,11 @@ function troubles(farm: Farm): number {
   return farm.logLines().filter((line) => line.event === 'bin-waits').length;
 }
 
+async function idOf(farm: Farm, recipient: string): Promise<string> {
+  const { stdout } = await farm.queueCli(['list', '--recipient', recipient, '--json']);
+  return (JSON.parse(stdout.split('\n')[0] ?? '') as { id: string }).id;
+}
+
 describe('a next hop that is down for days', () => {
   it('costs the sender one warning and one bounce', async () => {
     await using dead = await startDeadHost();
@@ -75,6 +80,32 @@ describe('a next hop that is down for days', () => {
     await farm.drained();
     assert.ok(dead.connects <= 60, `${dead.connects} connections in five days`);
     assert.equal(mailToSender(farm).length, 2);
+  });
+
+  it('is the reason that queue tells for all its mail, also for what was never tried', async () => {
+    await using dead = await startDeadHost();
+    await using farm = await startFarm({
+      set: [`routes=[{match: far.example, via: "smtp:[127.0.0.1]:${dead.port}"}]`, 'retry.times=[1h]'],
+    });
+    await sendMail({ port: farm.port, to: ['first@far.example'] });
+    await waitFor(() => troubles(farm) > 0, { what: () => `a first attempt\n${farm.tail()}` });
+    await sendMail({ port: farm.port, to: ['second@far.example'] });
+    const lineOf = async (verb: string): Promise<string> => {
+      const { stdout } = await farm.queueCli(
+        verb === 'list' ? ['list'] : [verb, await idOf(farm, 'second@far.example')],
+      );
+      return stdout.split('\n').find((line) => line.includes('second@far.example') && line.includes('waiting')) ?? '';
+    };
+    await waitFor(async () => (await lineOf('list')).includes('in '), { what: () => `its next time\n${farm.tail()}` });
+    for (const verb of ['list', 'show', 'trace']) {
+      assert.match(await lineOf(verb), /waiting .*in (?:59m|1h).*127\.0\.0\.1\]:\d+/, verb);
+    }
+    const [json] = (await farm.queueCli(['list', '--recipient', 'second@far.example', '--json'])).stdout.split('\n');
+    const { recipients } = JSON.parse(json ?? '') as {
+      recipients: { hop: { next: string }; reply: { code: number } }[];
+    };
+    assert.equal(recipients[0]?.hop.next, `[127.0.0.1]:${dead.port}`);
+    assert.ok((recipients[0]?.reply.code ?? 0) >= 400);
   });
 
   it(`costs few connections, though ${WAITING} messages wait for it, and holds up nobody else`, async () => {

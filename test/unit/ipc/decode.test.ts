@@ -86,6 +86,8 @@ const EVERY: { readonly [T in FrameType]: Extract<Frame, { t: T }> } = {
     bins: [{ hop, waiting: 1, lanes: 1, inDelivery: 1, until: 9, trouble: reply }],
     counts: { taken: 1 },
   },
+  'where?': { t: 'where?', n: 1, ids: ['x'] },
+  where: { t: 'where', n: 1, parts: [{ id: 'x', hop, to: ['a@x'], inDelivery: true, until: 9, trouble: reply }] },
 };
 
 /** None of these is right for any field. */

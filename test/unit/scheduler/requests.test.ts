@@ -8,7 +8,7 @@ import { Claims } from '../../../src/scheduler/claims.ts';
 import { serveRequests } from '../../../src/scheduler/requests.ts';
 import { makeTemp } from '../../support/temp.ts';
 import { waitFor } from '../../support/wait.ts';
-import { delivered, openRig, routed, SEGMENT, type Rig, type RigOptions } from './support.ts';
+import { delivered, HOP, openRig, routed, SEGMENT, type Rig, type RigOptions } from './support.ts';
 
 interface Served extends AsyncDisposable {
   readonly rig: Rig;
@@ -126,6 +126,38 @@ describe('requests to the scheduler', () => {
     served.rig.pass(60_001);
     assert.equal(segments.wantsSettling(), true);
     other.close();
+  });
+
+  it('tell what a message waits for: its time, its bin, or a worker', async () => {
+    await using served = await serve();
+    const { conductor } = served.rig;
+    const peer = await served.connect();
+    const where = async (id: string) => {
+      const answer = await peer.request({ t: 'where?', ids: [id, 'nobody'] }, 60_000);
+      assert.ok(answer.t === 'where');
+      return answer.parts;
+    };
+    const hop = { channel: 'smtp', next: 'dead' } as const;
+    const trouble = { code: 451, status: '4.4.1', text: 'connection refused' };
+    conductor.trouble(conductor.bins.of(hop), trouble, 3_600_000);
+    const behind = routed([hop]);
+    conductor.take(behind);
+    const [part] = await where(behind.id);
+    assert.deepEqual([part?.hop, part?.to, part?.trouble], [hop, ['to-0@example.org'], trouble]);
+    assert.ok((part?.until ?? 0) > Date.now() + 3_000_000, 'the time of its bin');
+    const until = Date.now() + 1e6;
+    const later = routed([], { parts: [{ hop: HOP, to: ['b@x'], attempts: 1, until }] });
+    conductor.take(later);
+    const [own] = await where(later.id);
+    assert.ok(Math.abs((own?.until ?? 0) - until) < 1000 && own?.trouble === undefined, 'its own time');
+    const given = routed();
+    conductor.take(given);
+    await waitFor(() => served.rig.jobs.length === 1);
+    assert.deepEqual(
+      (await where(given.id)).map(({ inDelivery }) => inDelivery),
+      [true],
+    );
+    peer.close();
   });
 
   it('tell figures, and whether the injector walks', async () => {
