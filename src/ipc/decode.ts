@@ -37,6 +37,17 @@ const bin = shape({
   trouble: optional(reply),
 });
 
+const routed = {
+  handle: text,
+  sender: text,
+  received: count,
+  tenant: text,
+  size: count,
+  parts: list(part),
+  stays: optional(flag),
+  probe: optional(flag),
+};
+
 const SHAPES: Readonly<Record<FrameType, Check>> = {
   hello: shape({ v: count, farm: text, worker: text, pid: count }),
   accepted: shape({
@@ -49,17 +60,7 @@ const SHAPES: Readonly<Record<FrameType, Check>> = {
     size: optional(count),
     probe: optional(flag),
   }),
-  routed: shape({
-    n: count,
-    handle: text,
-    sender: text,
-    received: count,
-    tenant: text,
-    size: count,
-    parts: list(part),
-    stays: optional(flag),
-    probe: optional(flag),
-  }),
+  routed: shape({ n: count, ...routed }),
   taken: shape({ n: count }),
   refused: shape({ n: count, why: text }),
   open: shape({ lane: text, hop }),
@@ -93,7 +94,13 @@ const SHAPES: Readonly<Record<FrameType, Check>> = {
   walk: shape({ n: count, phase: oneOf('begin', 'at', 'end'), id: optional(text), injected: optional(count) }),
   claim: shape({ n: count, ids: texts }),
   claimed: shape({ n: count, ids: texts, busy: texts, unknown: texts }),
-  forget: shape({ n: count, ids: texts, probe: optional(flag) }),
+  forget: shape({
+    n: count,
+    ids: texts,
+    probe: optional(flag),
+    resumed: optional(shape({ t: oneOf('routed'), ...routed })),
+    routing: optional(flag),
+  }),
   'stats?': shape({ n: count }),
   stats: shape({
     n: count,

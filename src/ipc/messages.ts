@@ -8,7 +8,7 @@ import type { Envelope } from '../mail/envelope.ts';
 import type { Hop, Outcome, Reply } from '../mail/outcome.ts';
 
 /** Raised whenever a frame changes shape; both ends compare it at hello. */
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
 export interface Hello {
   readonly t: 'hello';
@@ -233,13 +233,20 @@ export interface Claimed {
   readonly unknown: readonly string[];
 }
 
-/** Command to scheduler: forget claimed messages: they are held, deleted, or handed on afresh. Answered by Taken. */
+/**
+ * Command to scheduler: forget claimed messages: they are held, deleted, or go on as they are now. Answered by Taken. What goes on
+ * is never without an owner, at whatever moment the command ends.
+ */
 export interface Forget {
   readonly t: 'forget';
   readonly n: number;
   readonly ids: readonly string[];
-  /** They are handed on afresh to be tried now: bins of theirs that wait as a whole are probed. */
+  /** They go on to be tried now: bins of theirs that wait as a whole are probed. */
   readonly probe?: boolean;
+  /** What is left to do of the one message: the scheduler takes it in the same step. */
+  readonly resumed?: Omit<Routed, 'n'>;
+  /** They come back by a router: until then the claims stay, and the end of this connection gives them back. */
+  readonly routing?: boolean;
 }
 
 export interface StatsRequest {

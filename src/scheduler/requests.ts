@@ -27,12 +27,13 @@ export function serveRequests(peer: Peer, options: RequestsOptions): void {
   /** A plan was given out here of which the settler did not show that it went through all of it, by asking for more. */
   let planned = false;
   peer.onClose = (why) => {
-    claims.giveBack([...claimedHere]);
+    claims.giveBack([...claimedHere], peer);
     if (planned) segments.planLost();
     if (why.startsWith('bad frame')) onEvent('bad-frame', { from: peer.hello.worker, why });
   };
   const answers: { [T in Frame['t']]?: (frame: Extract<Frame, { t: T }>) => void } = {
     routed: (frame) => {
+      claims.arrives(frame.handle);
       const left = peer.hello.farm === 'router' && before ? before.strip(frame, idOfHandle(frame.handle)) : frame;
       if (left) conductor.take(left);
       peer.send({ t: 'taken', n: frame.n });
@@ -67,8 +68,14 @@ export function serveRequests(peer: Peer, options: RequestsOptions): void {
       peer.send({ t: 'claimed', n: frame.n, ...claimed });
     },
     forget: (frame) => {
-      const mine = frame.ids.filter((id) => claimedHere.delete(id));
-      claims.forget(mine, frame.probe === true);
+      const mine = frame.ids.filter((id) => claimedHere.has(id));
+      if (frame.routing) claims.expect(mine);
+      else {
+        for (const id of mine) claimedHere.delete(id);
+        claims.forget(mine, frame.probe === true);
+      }
+      // In this turn, so that there is no moment in which nobody has it. What was in the deleted queue was claimed by nobody.
+      if (frame.resumed) conductor.take(frame.resumed);
       peer.send({ t: 'taken', n: frame.n });
     },
     'stats?': (frame) => peer.send(collectStats(frame.n, options)),

@@ -2,8 +2,8 @@
  * Working on messages while a farm runs: take them out of the scheduler's hands, and give them back.
  *
  * One owner (rule 4): a message is worked on only while the scheduler has lent it to us, or when it has all its
- * recipients held, which nobody works on. Should this process die in between, the closed connection gives back what was
- * not worked on, and the injector finds the rest.
+ * recipients held, which nobody works on. Should this process die in between, the closed connection gives back what we had
+ * claimed, as it was. What goes on is never let go of before somebody else has it.
  */
 import { pause } from '../../base/deadline.ts';
 import type { Config } from '../../config/config.ts';
@@ -30,7 +30,7 @@ export interface Taken {
 /** The farm, from the point of view of a command that works on its queue. */
 export interface Farm {
   take(messages: readonly QueuedMessage[]): Promise<Taken>;
-  /** The scheduler forgets the message; what is left to do of it is handed on afresh, with `probe` even where its bin waits. */
+  /** The scheduler takes the message as it is now, or forgets it; with `probe` it is tried even where its bin waits. */
   giveBack(id: string, now: QueuedMessage | undefined, probe: boolean): Promise<void>;
   /** Whoever lent us the messages ended: others may work on them. */
   readonly gone: boolean;
@@ -51,21 +51,17 @@ export async function connectFarm(config: Config): Promise<Farm> {
   const self = makeHello({ farm: 'cli', worker: `queue-${process.pid}` });
   const tls = readIpcTls(config);
   const scheduler = await connectPeer({ address: config.farms.scheduler.socket, self, tls, deadlineMs: REQUEST_MS });
-  const ways = {
-    scheduler: openHandOn({ address: config.farms.scheduler.socket, self, tls }),
-    router: openHandOn({ address: config.farms.router.socket, self, tls }),
-  };
-  return new RunningFarm(scheduler, ways);
+  return new RunningFarm(scheduler, openHandOn({ address: config.farms.router.socket, self, tls }));
 }
 
 class RunningFarm implements Farm {
   readonly #scheduler: Peer;
-  readonly #ways: { readonly scheduler: HandOn; readonly router: HandOn };
+  readonly #router: HandOn;
   #closed = false;
 
-  constructor(scheduler: Peer, ways: { readonly scheduler: HandOn; readonly router: HandOn }) {
+  constructor(scheduler: Peer, router: HandOn) {
     this.#scheduler = scheduler;
-    this.#ways = ways;
+    this.#router = router;
   }
 
   get gone(): boolean {
@@ -91,20 +87,21 @@ class RunningFarm implements Farm {
   }
 
   async giveBack(id: string, now: QueuedMessage | undefined, probe: boolean): Promise<void> {
-    await this.#scheduler.request({ t: 'forget', ids: [id], probe }, REQUEST_MS);
-    const resumed = now && resumeFrame(now);
-    // It is in the queue whatever happens; close() waits for the answers.
-    if (resumed) void this.#ways[resumed.to].send(probe ? { ...resumed.frame, probe } : resumed.frame);
+    const frame = now && resumeFrame(now)?.frame;
+    const resumed = frame && probe ? { ...frame, probe } : frame;
+    const toRouter = resumed?.t === 'accepted';
+    const goesOn = toRouter ? { routing: true } : { ...(resumed && { resumed }) };
+    await this.#scheduler.request({ t: 'forget', ids: [id], probe, ...goesOn }, REQUEST_MS);
+    // It is claimed until the router handed it on; close() waits for that.
+    if (toRouter) void this.#router.send(resumed);
   }
 
   async close(): Promise<string | undefined> {
     if (this.#closed) return undefined;
     this.#closed = true;
-    const deadline = Date.now() + REQUEST_MS;
-    const ways = [this.#ways.router, this.#ways.scheduler];
-    await Promise.all(ways.map((way) => waitForTaken(way, deadline)));
-    const left = ways.reduce((sum, way) => sum + way.outstanding, 0);
-    await Promise.all(ways.map((way) => way.close(0)));
+    await waitForTaken(this.#router, Date.now() + REQUEST_MS);
+    const left = this.#router.outstanding;
+    await this.#router.close(0);
     this.#scheduler.close();
     return left > 0 ? `the farm did not take ${left} messages up: they leave when it is started anew` : undefined;
   }

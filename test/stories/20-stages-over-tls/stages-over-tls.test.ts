@@ -4,6 +4,7 @@ import net from 'node:net';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import tls from 'node:tls';
+import { PROTOCOL_VERSION } from '../../../src/ipc/messages.ts';
 import { makeFolders, startFarm, type Farm } from '../../support/farm.ts';
 import { countMaildir } from '../../support/maildir.ts';
 import { sendMail } from '../../support/send-mail.ts';
@@ -14,7 +15,7 @@ import { makeCertificate, readCertificate, type Certificate } from '../../suppor
 import { findFreePorts } from '../support/free-ports.ts';
 
 const MOVED = ['router', 'scheduler', 'filter', 'smtp', 'bounce'] as const;
-const HELLO = `${JSON.stringify([{ t: 'hello', v: 1, farm: 'cli', worker: 'stranger', pid: 1 }])}\n`;
+const HELLO = `${JSON.stringify([{ t: 'hello', v: PROTOCOL_VERSION, farm: 'cli', worker: 'stranger', pid: 1 }])}\n`;
 
 /** What a stage says to a client that greets it as a worker would; empty when it hangs up without a word. */
 function greet(socket: net.Socket): Promise<string> {

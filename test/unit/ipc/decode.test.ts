@@ -74,7 +74,14 @@ const EVERY: { readonly [T in FrameType]: Extract<Frame, { t: T }> } = {
   walk: { t: 'walk', n: 1, phase: 'end', injected: 4 },
   claim: { t: 'claim', n: 1, ids: ['x'] },
   claimed: { t: 'claimed', n: 1, ids: ['x'], busy: ['y'], unknown: ['z'] },
-  forget: { t: 'forget', n: 1, ids: ['x'] },
+  forget: {
+    t: 'forget',
+    n: 1,
+    ids: ['x'],
+    probe: true,
+    resumed: { t: 'routed', handle: 'h', sender: 's', received: 1, tenant: 'd', size: 2, parts: [{ hop, to: ['x'] }] },
+    routing: true,
+  },
   'stats?': { t: 'stats?', n: 1 },
   stats: {
     t: 'stats',

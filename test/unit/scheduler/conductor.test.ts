@@ -291,7 +291,9 @@ describe('claims', () => {
     assert.deepEqual(claims.claim([id], one).unknown, [id], 'it may ask again');
     claims.forget([id]);
     assert.deepEqual(claims.claim([id], other).unknown, [id]);
-    claims.giveBack([id]);
+    claims.giveBack([id], one);
+    assert.deepEqual(claims.claim([id], one).busy, [id], 'another that ends changes nothing');
+    claims.giveBack([id], other);
     assert.deepEqual(claims.claim([id], one).unknown, [id]);
     rig.conductor.take(message);
     await waitFor(() => rig.jobs.length === 1);

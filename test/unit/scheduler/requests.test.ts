@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { connectPeer } from '../../../src/ipc/connect.ts';
 import { makeHello } from '../../../src/ipc/hello.ts';
 import { listenForPeers } from '../../../src/ipc/listen.ts';
+import type { Part } from '../../../src/ipc/messages.ts';
 import type { Peer } from '../../../src/ipc/peer.ts';
 import { Claims } from '../../../src/scheduler/claims.ts';
 import { serveRequests } from '../../../src/scheduler/requests.ts';
@@ -36,6 +37,11 @@ async function serve(options: RigOptions = {}): Promise<Served> {
       await rig[Symbol.asyncDispose]();
     },
   };
+}
+
+/** A message whose time has not come. */
+function waiting(): ReturnType<typeof routed> {
+  return routed([], { parts: [{ hop: { channel: 'smtp', next: 'x' }, to: ['a@x'], until: Date.now() + 1e6 }] });
 }
 
 describe('requests to the scheduler', () => {
@@ -86,6 +92,79 @@ describe('requests to the scheduler', () => {
     assert.equal(served.rig.conductor.ledger.claimed.has(message.id), false);
     mine.close();
     other.close();
+  });
+
+  it('take a message as a command left it in the step in which they forget it, so that it may end at any moment', async () => {
+    await using served = await serve();
+    const { index, conductor } = served.rig;
+    const [soon, late] = [Date.now() + 1e6, Date.now() + 2e6];
+    const parts = (until: number): Part[] => [{ hop: { channel: 'smtp', next: 'x' }, to: ['a@x'], until }];
+    const { id, ...message } = routed([], { parts: parts(soon) });
+    conductor.take(message);
+    const peer = await served.connect();
+    await peer.request({ t: 'claim', ids: [id] }, 60_000);
+    // No answer is waited for: the command is gone with its last word.
+    peer.send({ t: 'forget', n: 1, ids: [id], resumed: { ...message, handle: id, parts: parts(late) } });
+    peer.close();
+    await waitFor(() => !conductor.ledger.claimed.has(id));
+    assert.deepEqual(
+      index.rowsOfId(id).map(({ data }) => (JSON.parse(data) as { m: { handle: string } }).m.handle),
+      [id],
+      'at work, and known by its file',
+    );
+  });
+
+  it('take what a command restored, and nobody had claimed', async () => {
+    await using served = await serve();
+    const { id, ...message } = routed();
+    const peer = await served.connect();
+    await peer.request({ t: 'forget', ids: [id], resumed: { ...message, handle: id } }, 60_000);
+    assert.equal(served.rig.conductor.counts.taken, 1);
+    peer.close();
+  });
+
+  it('keep what goes by a router claimed until it comes from there', async () => {
+    await using served = await serve();
+    const { conductor, index } = served.rig;
+    const { id, ...message } = waiting();
+    conductor.take(message);
+    const [command, other, router] = [await served.connect(), await served.connect(), await served.connect()];
+    await command.request({ t: 'claim', ids: [id] }, 60_000);
+    await command.request({ t: 'forget', ids: [id], routing: true }, 60_000);
+    const claim = async (): Promise<readonly string[]> => {
+      const claimed = await other.request({ t: 'claim', ids: [id] }, 60_000);
+      return claimed.t === 'claimed' ? claimed.busy : [];
+    };
+    assert.deepEqual(await claim(), [id]);
+    await router.request(message, 60_000);
+    assert.equal(index.size, 0, 'the handle of its record is of a time before the command');
+    await router.request({ ...message, handle: id }, 60_000);
+    assert.equal(index.size, 1);
+    assert.deepEqual(await claim(), []);
+    command.close();
+    const stats = await router.request({ t: 'stats?' }, 60_000);
+    assert.equal(
+      stats.t === 'stats' && stats.parked,
+      0,
+      'the end of the command gives nothing back that another claimed',
+    );
+    for (const peer of [other, router]) peer.close();
+  });
+
+  it('put to work what was to come by a router, when the command is gone before', async () => {
+    await using served = await serve();
+    const { conductor, index } = served.rig;
+    const { id, ...message } = waiting();
+    conductor.take(message);
+    const command = await served.connect();
+    await command.request({ t: 'claim', ids: [id] }, 60_000);
+    await command.request({ t: 'forget', ids: [id], routing: true }, 60_000);
+    command.close();
+    await waitFor(() => index.size === 1);
+    const router = await served.connect();
+    await router.request({ ...message, handle: id }, 60_000);
+    assert.deepEqual([index.size, conductor.counts.known], [1, 1], 'it may come all the same');
+    router.close();
   });
 
   it('give out a plan once more when the settler that had it is gone', async () => {
