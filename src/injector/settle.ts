@@ -11,10 +11,9 @@ import { createDisk, isUnreadable, type Disk } from '../queue/disk.ts';
 import { idOfHandle, journalHandle } from '../queue/handle.ts';
 import { readSegment, type SegmentFiles } from '../queue/known-outcomes.ts';
 import { bucketFolder, type Layout } from '../queue/layout.ts';
+import { appendWhereItIs } from '../queue/own-file.ts';
 import { outcomeLines } from '../queue/record.ts';
 import type { Handle, QueueId, Store } from '../queue/store.ts';
-import { appendState } from '../queue/tree.ts';
-import { QueueWalk } from '../queue/walk.ts';
 
 export interface Settling {
   readonly scheduler: Peer;
@@ -165,11 +164,9 @@ async function foldBatch(
   batch: ReadonlyMap<QueueId, readonly Outcome[]>,
   folders: Set<string>,
 ): Promise<void> {
-  const walk = new QueueWalk({ dir: layout.root, split: layout.split });
   for (const [id, outcomes] of batch) {
-    const where = walk.fileOf(id);
-    if (where === undefined) folders.add(bucketFolder(layout, id));
-    else await appendState({ disk, layout, where }, id, outcomeLines(id, outcomes));
+    if (await appendWhereItIs({ disk, layout }, id, outcomeLines(id, outcomes))) continue;
+    folders.add(bucketFolder(layout, id));
   }
 }
 

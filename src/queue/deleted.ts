@@ -2,12 +2,15 @@
  * The way into the deleted queue and back. Names appear in the new folder, durably, before they leave the old one: a rename from
  * one folder to another is two changes on the disk, and a crash that keeps only the second leaves no name at all. A message that
  * a crash left in both is in the tree: there it has its outcomes.
+ *
+ * The settler folds outcomes into companions at any moment, and owns no message: it writes where the message is, and looks once more
+ * whether it still is there (own-file.ts). So a companion is brought along once more when the message is gone from its old place.
  */
 import { errorCode } from '../base/text.ts';
-import { exists, type Disk } from './disk.ts';
+import { exists, isSameFile, type Disk } from './disk.ts';
 import { bucketFolder, deletedPath, folder, messagePath, statePath, type Layout } from './layout.ts';
 import type { QueueId } from './store.ts';
-import { withFolder, type TreeOptions } from './tree.ts';
+import { appendLines, withFolder, type TreeOptions } from './tree.ts';
 
 /** Moves message and companion into the deleted queue, durably. */
 export async function moveToDeleted(options: TreeOptions, id: QueueId): Promise<void> {
@@ -18,6 +21,9 @@ export async function moveToDeleted(options: TreeOptions, id: QueueId): Promise<
   await disk.unlink(messagePath(layout, id));
   // The message first, also on the disk: it must not be in the tree without the outcomes it had.
   await disk.syncFolder(bucketFolder(layout, id));
+  // From here on nobody writes to it.
+  if (await joinCompanion(disk, statePath(layout, id), deletedPath(layout, id, true)))
+    await disk.syncFolder(folder(layout, 'deleted'));
   await disk.unlink(statePath(layout, id));
 }
 
@@ -32,6 +38,8 @@ export async function restoreFromDeleted(options: TreeOptions, id: QueueId): Pro
   await disk.syncFolder(bucketFolder(layout, id));
   await disk.unlink(deletedPath(layout, id));
   await disk.syncFolder(folder(layout, 'deleted'));
+  if (await joinCompanion(disk, deletedPath(layout, id, true), statePath(layout, id)))
+    await disk.syncFolder(bucketFolder(layout, id));
   await disk.unlink(deletedPath(layout, id, true));
 }
 
@@ -61,5 +69,24 @@ async function nameCompanion(disk: Disk, from: string, to: string): Promise<bool
   if (!(await exists(from))) return false;
   await disk.unlink(to);
   await disk.link(from, to);
+  return true;
+}
+
+/** Afterwards `to` says what `from` says, if there is one, also where each has lines of its own. True when `to` changed. */
+async function joinCompanion(disk: Disk, from: string, to: string): Promise<boolean> {
+  if (!(await exists(from)) || (await isSameFile(from, to))) return false;
+  try {
+    await disk.link(from, to);
+    return true;
+  } catch (error) {
+    if (errorCode(error) !== 'EEXIST') throw error;
+  }
+  const file = await disk.open(from);
+  try {
+    const lines = await file.readFile();
+    await appendLines(disk, await disk.append(to), [lines]);
+  } finally {
+    await file.close();
+  }
   return true;
 }

@@ -178,7 +178,18 @@ export async function exists(path: string): Promise<boolean> {
   }
 }
 
-/** The same at once, for whoever asks of very many: a turn of the thread pool costs twenty times as much. */
+/** Two names of one file. A name that is missing is none of its. */
+export async function isSameFile(one: string, other: string): Promise<boolean> {
+  try {
+    const [a, b] = await Promise.all([fs.lstat(one), fs.lstat(other)]);
+    return a.ino === b.ino && a.dev === b.dev;
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+/** As exists(), at once, for whoever asks of very many: a turn of the thread pool costs twenty times as much. */
 export function isThere(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false }) !== undefined;
 }

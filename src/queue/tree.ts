@@ -3,6 +3,7 @@
  * never replaces a file, and counts once its folder is synced.
  */
 import fs from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { errorCode } from '../base/text.ts';
 import { exists, isThere, type Disk } from './disk.ts';
 import { bucketFolder, deletedPath, folder, messagePath, statePath, type Layout } from './layout.ts';
@@ -48,7 +49,12 @@ export async function appendState(
 ): Promise<void> {
   const { disk, layout, where = 'tree' } = options;
   const path = where === 'tree' ? statePath(layout, id) : deletedPath(layout, id, true);
-  const file = await withFolder(options, id, () => disk.append(path));
+  await appendLines(disk, await withFolder(options, id, () => disk.append(path)), lines);
+  await disk.syncFolder(where === 'tree' ? bucketFolder(layout, id) : folder(layout, 'deleted'));
+}
+
+/** Appends lines to an open companion, durably but for its name, and closes it. */
+export async function appendLines(disk: Disk, file: FileHandle, lines: readonly Buffer[]): Promise<void> {
   try {
     const { size } = await file.stat();
     // A line that a crash or a full disk tore must not swallow the next one.
@@ -58,7 +64,6 @@ export async function appendState(
   } finally {
     await file.close();
   }
-  await disk.syncFolder(where === 'tree' ? bucketFolder(layout, id) : folder(layout, 'deleted'));
 }
 
 /**

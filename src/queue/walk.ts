@@ -9,6 +9,7 @@ import { createDisk, fileStat, isForeign, isThere, type Disk } from './disk.ts';
 import { treeHandle } from './handle.ts';
 import { deletedPath, folder, messagePath, segmentPath, statePath, type Layout } from './layout.ts';
 import { listSegments, tellUnreadable, type SegmentFiles } from './known-outcomes.ts';
+import { fileOf } from './own-file.ts';
 import { OutcomeLookup } from './outcome-lookup.ts';
 import { isQueueId } from './queue-id.ts';
 import { isUnfinished, makeMessage, type QueuedMessage } from './queued-message.ts';
@@ -97,13 +98,9 @@ export class QueueWalk {
     }
   }
 
-  /**
-   * Where the message has a file of its own, if it has: its record in a journal counts no more then. Asked for each of very many,
-   * so without a turn of the thread pool, which costs twenty times as much.
-   */
+  /** Where the message has a file of its own, if it has: its record in a journal counts no more then. */
   fileOf(id: QueueId): 'tree' | 'deleted' | undefined {
-    if (isThere(messagePath(this.layout, id))) return 'tree';
-    return isThere(deletedPath(this.layout, id)) ? 'deleted' : undefined;
+    return fileOf(this.layout, id);
   }
 
   /** One message of the tree, or undefined when it is gone or unreadable. */
