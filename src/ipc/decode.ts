@@ -55,6 +55,7 @@ const SHAPES: Readonly<Record<FrameType, Check>> = {
     handle: text,
     envelope: isEnvelope,
     only: optional(texts),
+    warned: optional(texts),
     parts: optional(list(part)),
     stays: optional(flag),
     size: optional(count),

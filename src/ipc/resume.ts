@@ -21,10 +21,13 @@ export function resumeFrame(message: QueuedMessage): Resumed | undefined {
   const active = message.recipients.filter((recipient) => recipient.state !== 'held');
   if (active.length === 0) return undefined;
   const stays = active.length < message.recipients.length ? { stays: true } : {};
-  const only = active.filter((recipient) => hopOf(recipient) === undefined).map((recipient) => recipient.address);
+  const unrouted = active.filter((recipient) => hopOf(recipient) === undefined);
+  const only = unrouted.map((recipient) => recipient.address);
+  const told = unrouted.filter((recipient) => recipient.warned).map((recipient) => recipient.address);
   const parts = gather(active);
   if (only.length > 0) {
-    return { to: 'router', frame: { t: 'accepted', handle, envelope, only, parts, size, ...stays } };
+    const warned = told.length > 0 ? { warned: told } : {};
+    return { to: 'router', frame: { t: 'accepted', handle, envelope, only, ...warned, parts, size, ...stays } };
   }
   const { sender, received, tenant } = envelope;
   return { to: 'scheduler', frame: { t: 'routed', handle, sender, received, tenant, size, parts, ...stays } };

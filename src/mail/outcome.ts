@@ -65,6 +65,8 @@ export interface Outcome {
   readonly until?: number;
   /** For deferred: where it was tried, so that the injector can skip the router. */
   readonly hop?: Hop;
+  /** For deferred, by an operator's wish: it is routed anew, and its retry times begin again. */
+  readonly afresh?: boolean;
   readonly reply?: Reply;
   /** For expanded. */
   readonly into?: readonly string[];

@@ -83,6 +83,7 @@ export const isOutcome: Check = shape({
   attempts: optional(count),
   until: optional(count),
   hop: optional(hop),
+  afresh: optional(flag),
   reply: optional(reply),
   into: optional(texts),
   why: optional(text),

@@ -60,7 +60,8 @@ function apply(before: RecipientState, outcome: Outcome): RecipientState {
       return hold(before, outcome.why);
     default: {
       const state = outcome.state === 'failed' ? 'failed' : 'deferred';
-      return { ...withoutHold(before), state, ...details(outcome) };
+      const known = outcome.afresh === true ? withoutHop(before) : before;
+      return { ...withoutHold(known), state, ...details(outcome) };
     }
   }
 }
@@ -76,6 +77,10 @@ function withoutHold({
   heldFrom: _from,
   ...rest
 }: RecipientState): Omit<RecipientState, 'why' | 'heldFrom'> {
+  return rest;
+}
+
+function withoutHop({ hop: _hop, ...rest }: RecipientState): RecipientState {
   return rest;
 }
 

@@ -36,20 +36,14 @@ export class QueueOperator {
     return this.#mark(message, 'released', {}, 'held');
   }
 
-  /** Deferred recipients are tried at once. */
+  /** Deferred recipients are tried at once, by the routes of today, as if for the first time. */
   async retry(message: QueuedMessage): Promise<QueuedMessage> {
-    const { handle } = await this.#intoTree(message);
+    await this.#intoTree(message);
     const deferred = message.recipients.filter((recipient) => recipient.state === 'deferred');
+    const recipients = deferred.map((recipient) => recipient.address);
     const at = Date.now();
-    const outcomes: Outcome[] = deferred.map(({ address, attempts, hop }) => ({
-      state: 'deferred',
-      recipients: [address],
-      at,
-      until: at,
-      attempts,
-      ...(hop ? { hop } : {}),
-    }));
-    return { ...(await this.#append(message, outcomes)), handle };
+    const afresh: Outcome = { state: 'deferred', recipients, at, until: at, attempts: 0, afresh: true };
+    return this.#append(message, recipients.length > 0 ? [afresh] : []);
   }
 
   /** All recipients count as failed with this reply: the sender gets a bounce. */
@@ -92,9 +86,8 @@ export class QueueOperator {
   }
 
   /** States live beside the message in the tree, so it goes there first. */
-  async #intoTree(message: QueuedMessage): Promise<{ handle: QueuedMessage['handle'] }> {
+  async #intoTree(message: QueuedMessage): Promise<void> {
     if (message.where === 'journal') await this.#store.moveToTree(message.handle);
-    return { handle: treeHandle(message.id) };
   }
 
   async #reread(message: QueuedMessage): Promise<QueuedMessage> {

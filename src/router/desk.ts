@@ -6,7 +6,7 @@
  * bounded; when full it stops reading, which the senders feel as back-pressure.
  */
 import type { HandedOn, HandOn } from '../ipc/hand-on.ts';
-import type { Accepted, Frame } from '../ipc/messages.ts';
+import type { Accepted, Frame, Part } from '../ipc/messages.ts';
 import type { Peer } from '../ipc/peer.ts';
 import type { Logger } from '../log/logger.ts';
 import type { Outcome } from '../mail/outcome.ts';
@@ -130,7 +130,7 @@ export class Desk {
       received: envelope.received,
       tenant: envelope.tenant,
       size: frame.size ?? handle.journal?.length ?? 0,
-      parts: frame.parts === undefined ? plan.parts : [...frame.parts, ...plan.parts],
+      parts: frame.parts === undefined ? plan.parts : [...frame.parts, ...markWarned(plan.parts, frame.warned)],
       ...(frame.stays === true ? { stays: true } : {}),
       ...(frame.probe === true ? { probe: true } : {}),
     };
@@ -168,4 +168,14 @@ export class Desk {
     this.#paused = false;
     for (const peer of this.#peers) peer.resume();
   }
+}
+
+/** Those of whose delay the sender was told already are parts of their own: he is told once. */
+function markWarned(parts: Plan['parts'], warned: readonly string[] = []): readonly Part[] {
+  if (warned.length === 0) return parts;
+  const told = new Set(warned);
+  return parts.flatMap((part) => {
+    const groups = [false, true].map((is) => ({ is, to: part.to.filter((address) => told.has(address) === is) }));
+    return groups.flatMap(({ is, to }) => (to.length > 0 ? [{ ...part, to, ...(is ? { warned: true } : {}) }] : []));
+  });
 }

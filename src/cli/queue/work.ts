@@ -11,7 +11,7 @@ export type WorkingVerb = (typeof WORKING_VERBS)[number];
 
 /** How a verb is told when it is done. */
 export const PAST: Readonly<Record<WorkingVerb, string>> = {
-  retry: 'to be tried now',
+  retry: 'put back to work',
   hold: 'held',
   release: 'released',
   bounce: 'bounced',

@@ -7,6 +7,7 @@ import { startFarm, type Farm } from '../../support/farm.ts';
 import { emptyLedger, sendMail, type SenderLedger } from '../../support/send-mail.ts';
 import { startSink, type Sink } from '../../support/sink.ts';
 import { waitFor } from '../../support/wait.ts';
+import { findFreePorts } from '../support/free-ports.ts';
 
 /** Sends until told to stop; resolves when all is delivered. */
 function keepSending(farm: Farm): { readonly ledger: SenderLedger; stop(): Promise<void> } {
@@ -126,5 +127,30 @@ describe('a bad configuration', () => {
     const ran = await farm.command('mailfarmd', ['--check']);
     assert.equal(ran.status, 78);
     assert.match(`${ran.stdout}${ran.stderr}`, /mailfarm\.yaml:2\b.*lokal/);
+  });
+});
+
+describe('a route that was wrong', () => {
+  it('is mended for the mail that waits, too, when it is retried', async () => {
+    await using sink = await startSink();
+    // Nobody listens there.
+    const [closed = 0] = await findFreePorts(1);
+    await using farm = await startFarm();
+    const routeTo = async (port: number): Promise<void> => {
+      writeFileSync(join(farm.etc, 'mailfarm.yaml'), `routes: [{match: "*", via: "smtp:[127.0.0.1]:${port}"}]\n`);
+      assert.equal((await farm.command('mailfarm', ['reload'])).status, 0);
+      const count = (): number => farm.logLines().filter(({ event }) => event === 'ready').length;
+      const before = farm.workers('router').map(({ pid }) => pid);
+      await waitFor(() => farm.workers('router').every(({ pid }) => !before.includes(pid)) && count() > 0, {
+        what: () => `a new router\n${farm.tail()}`,
+      });
+    };
+    await routeTo(closed);
+    const { accepted } = await sendMail({ port: farm.port, to: ['bob@far.example'] });
+    await farm.waitForLog(({ event, ...line }) => event === 'attempt' && line['state'] === 'deferred');
+    await routeTo(sink.port);
+    assert.match((await farm.queueCli(['retry', '--all'])).stdout, /put back to work/);
+    await farm.drained();
+    assert.deepEqual([...sink.counts()], [[accepted[0], 1]]);
   });
 });

@@ -29,6 +29,17 @@ describe('putting a message back to work', () => {
     assert.deepEqual(resumed.frame.parts, [{ hop, to: ['b'], attempts: 2, until: 9, warned: true }]);
   });
 
+  it('tells the router of whose delay the sender knows', () => {
+    const resumed = resumeFrame(
+      message([
+        { address: 'a', state: 'deferred', attempts: 0, until: 9, warned: true },
+        { address: 'b', state: 'deferred', attempts: 0, until: 9 },
+      ]),
+    );
+    assert.ok(resumed?.frame.t === 'accepted');
+    assert.deepEqual([resumed.frame.only, resumed.frame.warned], [['a', 'b'], ['a']]);
+  });
+
   it('goes straight to the scheduler when every recipient has a hop', () => {
     const resumed = resumeFrame(
       message([

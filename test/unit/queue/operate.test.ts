@@ -73,7 +73,12 @@ for (const [where, content] of [
       const before = Date.now();
       const [retried] = (await operator.retry(await look())).recipients;
       assert.ok((retried?.until ?? 9e12) >= before && (retried?.until ?? 9e12) <= Date.now());
-      assert.deepEqual([retried?.attempts, retried?.hop], [2, hop]);
+      assert.deepEqual(
+        [retried?.attempts, retried?.hop],
+        [0, undefined],
+        'as if for the first time, by the routes of today',
+      );
+      assert.deepEqual((await look()).recipients[0], retried, 'durably');
       await operator.bounce(await look(), reply);
       const { recipients } = await look();
       assert.deepEqual(

@@ -152,6 +152,19 @@ describe('Desk', () => {
     });
   });
 
+  it('keeps apart those of whose delay the sender was told', async () => {
+    const bench = await setUp(rules());
+    bench.take();
+    const [one, two] = ['a@x.example', 'b@x.example'];
+    const frame = { ...accepted(one, two), only: [one, two], warned: [two], parts: [] };
+    await bench.client.request(frame, DEADLINE);
+    const parts = bench.routed[0]?.parts.map(({ to, warned }) => [to, warned]);
+    assert.deepEqual(parts, [
+      [[one], undefined],
+      [[two], true],
+    ]);
+  });
+
   it('records an expansion before the scheduler hears of it', async () => {
     const bench = await setUp(rules('team: anna, bob@x.example'));
     bench.take();

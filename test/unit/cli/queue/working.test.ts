@@ -35,7 +35,7 @@ test('a reason of any length, in any characters, holds what it is given for', as
   assert.match(after.recipients[0]?.why ?? '', /^two lines x+…$/);
 });
 
-test('retry makes deferred recipients due', async () => {
+test('retry makes deferred recipients due, as if for the first time', async () => {
   const queue = makeQueue();
   const until = Date.now() + 3_600_000;
   const id = await queue.plant({
@@ -45,7 +45,7 @@ test('retry makes deferred recipients due', async () => {
   assert.equal((await queue.queue('retry', '--domain', 'example.net')).status, EX.OK);
   const { stdout } = await queue.queue('list', id);
   assert.match(stdout, /deferred +now/);
-  assert.equal((await stateOf(queue, id))?.recipients[0]?.attempts, 2);
+  assert.equal((await stateOf(queue, id))?.recipients[0]?.attempts, 0);
 });
 
 test('bounce makes recipients failed, with the reason', async () => {
