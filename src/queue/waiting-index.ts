@@ -43,7 +43,7 @@ export class WaitingIndex {
   readonly #ofBin: Database.Statement;
   readonly #ofId: Database.Statement;
   readonly #next: Database.Statement;
-  readonly #delete: Database.Statement;
+  readonly #delete: (rows: readonly Row[]) => void;
   #size = 0;
 
   /** Opens an empty index at `path`, or in memory with ':memory:'. */
@@ -62,7 +62,11 @@ export class WaitingIndex {
     this.#ofBin = this.#db.prepare('SELECT * FROM waiting WHERE due = 0 AND bin = ? ORDER BY seq LIMIT ?');
     this.#ofId = this.#db.prepare('SELECT * FROM waiting WHERE id = ?');
     this.#next = this.#db.prepare('SELECT min(due) AS due FROM waiting WHERE due > 0');
-    this.#delete = this.#db.prepare('DELETE FROM waiting WHERE seq = ?');
+    const remove = this.#db.prepare('DELETE FROM waiting WHERE seq = ?');
+    // All or none: what fails midway must not take rows away that nobody gets.
+    this.#delete = this.#db.transaction((rows: readonly Row[]) => {
+      for (const { seq } of rows) remove.run(seq);
+    });
   }
 
   /** Rows that wait. */
@@ -110,7 +114,7 @@ export class WaitingIndex {
   }
 
   #take(rows: Row[]): WaitingRow[] {
-    for (const { seq } of rows) this.#delete.run(seq);
+    if (rows.length > 0) this.#delete(rows);
     this.#size -= rows.length;
     return rows;
   }

@@ -122,21 +122,23 @@ export class Lane<B extends LaneBin> {
   }
 
   async #open(): Promise<void> {
+    let peer: Peer;
     try {
-      const peer = await this.#owner.connect(this.bin);
-      if (this.#closed) return peer.close();
-      this.#peer = peer;
-      peer.onClose = (why) => this.#lost(why, peer.hello);
-      peer.onFrame = (frame) => {
-        if (frame.t === 'done') this.#reported(frame);
-        if (frame.t === 'leaving') this.#leaving = true;
-        if (frame.t === 'refused') this.#returned(frame.n);
-      };
-      peer.send({ t: 'open', lane: this.name, hop: this.bin.hop });
-      this.#owner.opened(this);
+      peer = await this.#owner.connect(this.bin);
     } catch (error) {
-      this.#lost(errorText(error));
+      return this.#lost(errorText(error));
     }
+    // What throws from here on is no loss of the lane: its worker has it still, with all that it was given. It ends this process.
+    if (this.#closed) return peer.close();
+    this.#peer = peer;
+    peer.onClose = (why) => this.#lost(why, peer.hello);
+    peer.onFrame = (frame) => {
+      if (frame.t === 'done') this.#reported(frame);
+      if (frame.t === 'leaving') this.#leaving = true;
+      if (frame.t === 'refused') this.#returned(frame.n);
+    };
+    peer.send({ t: 'open', lane: this.name, hop: this.bin.hop });
+    this.#owner.opened(this);
   }
 
   #reported(done: Done): void {

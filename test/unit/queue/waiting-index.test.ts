@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdirSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { WaitingIndex } from '../../../src/queue/waiting-index.ts';
 import { makeTemp } from '../../support/temp.ts';
@@ -42,4 +42,34 @@ describe('the index of what waits', () => {
     second.close();
     assert.deepEqual(readdirSync(path.slice(0, path.lastIndexOf('/'))), ['index.db']);
   });
+
+  it('takes all rows or none, where the disk gives a part of them back only', () => {
+    const path = `${makeTemp('index')}/index.db`;
+    const index = new WaitingIndex(path);
+    // More than it keeps in memory, so that it asks the disk again.
+    for (let n = 0; n < ROWS; n += 1) index.add({ id: idOf(n), bin: 'b', due: 0, data: 'x'.repeat(10_000) });
+    spoilPageWith(path, idOf(ROWS / 2));
+    assert.throws(() => index.takeOfBin('b', ROWS), /malformed/);
+    assert.equal(index.size, ROWS);
+    assert.deepEqual(ids(index.takeOfBin('b', 2)), [idOf(0), idOf(1)]);
+    index.close();
+  });
 });
+
+const ROWS = 3000;
+const PAGE = 4096;
+/** First byte of a page that holds the end of an index. */
+const INDEX_LEAF = 0x0a;
+
+const idOf = (n: number): string => `id-${String(n).padStart(16, '0')}`;
+
+/** The page of the index by id: the rows can be read, but not deleted. */
+function spoilPageWith(path: string, id: string): void {
+  const bytes = readFileSync(path);
+  const file = openSync(path, 'r+');
+  for (let at = 0; at < bytes.length; at += PAGE) {
+    const page = bytes.subarray(at, at + PAGE);
+    if (page[0] === INDEX_LEAF && page.includes(id)) writeSync(file, Buffer.alloc(PAGE, 0xff), 0, PAGE, at);
+  }
+  closeSync(file);
+}
