@@ -80,7 +80,10 @@ export class LostLanes {
     const given = Math.min(flight.given, Date.now() - (performance.now() - flight.since));
     const mine = new Set(part.to);
     const found = (recorded.get(part.message.id) ?? []).filter(
-      (outcome) => outcome.at >= given - SLACK_MS && outcome.recipients.some((address) => mine.has(address)),
+      (outcome) =>
+        outcome.at >= given - SLACK_MS &&
+        isOfKind(part, outcome) &&
+        outcome.recipients.some((address) => mine.has(address)),
     );
     const conductor = this.#options.conductor();
     conductor.ledger.doubt(part.message.facts.handle);
@@ -113,4 +116,9 @@ export class LostLanes {
       }
     }
   }
+}
+
+/** A warning and the report of a failure may follow each other within a moment, by one worker: neither stands for the other. */
+function isOfKind(part: WorkPart, { state }: Outcome): boolean {
+  return (part.kind === 'delayed') === (state === 'warned');
 }

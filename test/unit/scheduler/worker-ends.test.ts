@@ -8,8 +8,9 @@ import { openStore } from '../../../src/queue/open-store.ts';
 import type { Handle } from '../../../src/queue/store.ts';
 import { recordedBy } from '../../../src/scheduler/recorded-by.ts';
 import { makeTemp } from '../../support/temp.ts';
-import { delivered, openRig, routed, RULES, type GivenJob } from './support.ts';
+import { deferred, delivered, HOP, openRig, routed, RULES, type GivenJob } from './support.ts';
 
+const BOUNCE: Hop = { channel: 'bounce', next: '' };
 const ONE_LANE = { ...RULES.lanes, perBin: 1 };
 
 describe('a worker that ends in order', () => {
@@ -121,7 +122,7 @@ describe('a worker that dies', () => {
 describe('a bounce worker that dies', () => {
   it('between its report and the outcome has made the report, which is kept with what it reports', async () => {
     await using rig = await openRig();
-    const message = routed([{ channel: 'bounce', next: '' }]);
+    const message = routed([BOUNCE]);
     const bounced = [{ state: 'bounced', recipients: ['to-0@example.org'], at: Date.now() + 1000 }] as const;
     rig.recorded.set(message.id, bounced);
     rig.conductor.take(message);
@@ -132,12 +133,54 @@ describe('a bounce worker that dies', () => {
     assert.deepEqual([rig.jobs.length, rig.removed], [1, [message.id]]);
   });
 
+  it('left word of a warning, which is no report of the failure that it had in hand then', async () => {
+    const work = (given: GivenJob): void => {
+      const { to: recipients } = given.job;
+      if (rig.jobs.length === 1) given.peer.close();
+      else given.done([{ state: 'bounced', recipients, at: Date.now() }]);
+    };
+    await using rig = await openRig({ work });
+    const message = routed([BOUNCE]);
+    const [to = ''] = message.parts[0]?.to ?? [];
+    rig.recorded.set(message.id, [{ state: 'warned', recipients: [to], at: Date.now() + 1000 }]);
+    rig.conductor.take(message);
+    await waitFor(() => rig.conductor.counts.finished === 1);
+    assert.deepEqual(
+      rig.jobs.map(({ job }) => job.kind),
+      ['failed', 'failed'],
+    );
+    assert.equal(rig.kept.size, 0);
+  });
+
+  it('had a warning in hand: word of that counts, and of nothing else', async () => {
+    for (const [state, redone] of [
+      ['warned', 0],
+      ['bounced', 1],
+    ] as const) {
+      await using rig = await openRig({
+        rules: { retry: { ...RULES.retry, warnAfter: 1 } },
+        work(given) {
+          const { to: recipients, kind } = given.job;
+          if (kind === undefined) return deferred(given, Date.now() + 1e6);
+          if (rig.jobs.length === 2) return given.peer.close();
+          given.done([{ state: 'warned', recipients, at: Date.now() }]);
+        },
+      });
+      const message = routed([HOP], { received: Date.now() - 10_000 });
+      const [to = ''] = message.parts[0]?.to ?? [];
+      rig.recorded.set(message.id, [{ state, recipients: [to], at: Date.now() + 1000 }]);
+      rig.conductor.take(message);
+      await waitFor(() => rig.jobs.length === 2 + redone && rig.conductor.active === 0);
+      assert.deepEqual([rig.conductor.counts.redone, rig.kept.size, rig.index.size], [redone, 1 - redone, 1]);
+    }
+  });
+
   it('left an outcome of an earlier attempt, which says nothing of this one', async () => {
     const work = (given: GivenJob): void => (rig.jobs.length === 1 ? given.peer.close() : delivered(given));
     await using rig = await openRig({ work });
     const message = routed();
     const [to = ''] = message.parts[0]?.to ?? [];
-    rig.recorded.set(message.id, [{ state: 'warned', recipients: [to], at: Date.now() - 60_000 }]);
+    rig.recorded.set(message.id, [{ state: 'deferred', recipients: [to], at: Date.now() - 60_000 }]);
     rig.conductor.take(message);
     await waitFor(() => rig.conductor.counts.finished === 1);
     assert.equal(rig.jobs.length, 2);
