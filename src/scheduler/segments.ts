@@ -19,7 +19,10 @@ export interface SegmentsOptions {
   readonly exists: (name: string) => boolean;
   /** When the segment was begun, ms since 1970, told from its name. */
   readonly begunAt: (name: string) => number;
+  /** The same clock's time now. */
   readonly now?: () => number;
+  /** Milliseconds of a clock that nobody sets: what waits goes by it (base/steady-clock.ts). */
+  readonly ticks?: () => number;
 }
 
 interface MessageSegment {
@@ -27,19 +30,23 @@ interface MessageSegment {
   readonly finished: BitSet;
   /** They may have a file in the tree, or get one at any moment. */
   readonly doubtful: BitSet;
-  /** When some were given to the settler last. */
+  /** The tick at which some were given to the settler last. */
   plannedAt: number;
   total: number | undefined;
+  /** The tick at which we heard first that it is closed: it is told of again at each look. */
   closedAt: number;
   /** Its place in the order in which we heard of segments. */
   readonly order: number;
 }
 
 interface OutcomeSegment {
+  /** As a tick. */
   readonly closedAt: number;
+  /** The same, ms since 1970, to be compared with the names of message segments. */
+  readonly endedAt: number;
   readonly order: number;
   folded: boolean;
-  /** When it was given to the settler to be folded. */
+  /** The tick at which it was given to the settler to be folded. */
   plannedAt: number;
 }
 
@@ -61,6 +68,7 @@ const MAX_RECORDS = 1 << 24;
 export class Segments {
   readonly #options: SegmentsOptions;
   readonly #now: () => number;
+  readonly #ticks: () => number;
   readonly #messages = new Map<string, MessageSegment>();
   readonly #outcomes = new Map<string, OutcomeSegment>();
   /** Removed of late: a message of theirs that is handed on once more was finished. */
@@ -76,6 +84,7 @@ export class Segments {
   constructor(options: SegmentsOptions) {
     this.#options = options;
     this.#now = options.now ?? Date.now;
+    this.#ticks = options.ticks ?? (() => performance.now());
   }
 
   get size(): number {
@@ -139,8 +148,13 @@ export class Segments {
       // It gets no more records, so what was told first holds: the injector tells of all that it finds.
       if (this.#outcomes.has(name)) return this.releaseOutcomes();
       this.#order += 1;
-      const [closedAt, folded] = [this.#now(), total === 0];
-      this.#outcomes.set(name, { closedAt, order: this.#order, folded, plannedAt: -Infinity });
+      this.#outcomes.set(name, {
+        closedAt: this.#ticks(),
+        endedAt: this.#now(),
+        order: this.#order,
+        folded: total === 0,
+        plannedAt: -Infinity,
+      });
       return this.releaseOutcomes();
     }
     const entry = this.#segment(name);
@@ -151,8 +165,8 @@ export class Segments {
       entry.finished.add(ordinal);
     }
     if (total > 0 && total <= MAX_RECORDS) {
+      if (entry.total === undefined) entry.closedAt = this.#ticks();
       entry.total = Math.max(entry.total ?? 0, total);
-      entry.closedAt = this.#now();
     }
     this.#release(name, entry);
   }
@@ -160,7 +174,7 @@ export class Segments {
   /** What the settler should do now; empty lists when nothing lingers. */
   plan(): SegmentPlan {
     const plan = this.#lingering();
-    const now = this.#now();
+    const now = this.#ticks();
     for (const { segment, ordinals } of plan.segments) {
       const entry = this.#messages.get(segment);
       if (!entry) continue;
@@ -182,7 +196,7 @@ export class Segments {
 
   /** What was planned and not answered (it could not be read) waits its time once more. */
   #lingering(): SegmentPlan {
-    const due = this.#now() - this.#options.linger;
+    const due = this.#ticks() - this.#options.linger;
     const segments: SegmentPlan['segments'] = [];
     let room = PLAN_ORDINALS;
     for (const [segment, { total, closedAt, finished, doubtful, plannedAt }] of this.#messages) {
@@ -272,10 +286,10 @@ export class Segments {
   /** No message segment that began before this one ended is left, and late notices had time to come in. */
   #unneeded(outcome: OutcomeSegment): boolean {
     if (this.#walking) return false;
-    if (outcome.closedAt > this.#now() - this.#options.linger) return false;
+    if (outcome.closedAt > this.#ticks() - this.#options.linger) return false;
     for (const [name, { order }] of this.#messages) {
       // One that we know for longer began before, also when the clock was set back since.
-      if (order < outcome.order || this.#options.begunAt(name) <= outcome.closedAt) return false;
+      if (order < outcome.order || this.#options.begunAt(name) <= outcome.endedAt) return false;
     }
     return true;
   }

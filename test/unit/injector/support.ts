@@ -39,7 +39,7 @@ export async function openFarm(now: () => number = Date.now): Promise<Farm> {
     remove: (name) => void removed.push(name),
     exists: () => true,
     begunAt: timeOfId,
-    now,
+    ticks: now,
   });
   segments.walking = false;
   const ledger = new Ledger({

@@ -8,6 +8,8 @@ interface Books {
   readonly segments: Segments;
   readonly removed: string[];
   readonly at: (time: number) => void;
+  /** Sets the clock, and no time passes. */
+  readonly setClock: (time: number) => void;
   /** Segments whose files are not there. */
   readonly missing: Set<string>;
 }
@@ -16,16 +18,24 @@ interface Books {
 function open(walking = false): Books {
   const removed: string[] = [];
   const missing = new Set<string>();
-  let now = 1_000_000;
+  let passed = 0;
+  let clock = 1_000_000;
   const segments = new Segments({
     linger: LINGER,
     remove: (segment) => void removed.push(segment),
     exists: (name) => !missing.has(name),
     begunAt: Number,
-    now: () => now,
+    now: () => clock + passed,
+    ticks: () => passed,
   });
   if (!walking) segments.walking = false;
-  return { segments, removed, missing, at: (time) => (now = 1_000_000 + time) };
+  return {
+    segments,
+    removed,
+    missing,
+    at: (time) => void (passed = time),
+    setClock: (time) => void (clock = time - passed),
+  };
 }
 
 describe('accounts of journal segments', () => {
@@ -126,6 +136,39 @@ describe('accounts of journal segments', () => {
     at(LINGER);
     assert.equal(segments.wantsSettling(), true);
     assert.deepEqual(segments.plan().segments, [{ segment: '1', ordinals: [0, 2] }]);
+  });
+
+  it('plan what lingers although each look tells of it again', () => {
+    const { segments, at } = open();
+    segments.note('1', 0);
+    for (const time of [0, LINGER / 2, LINGER]) {
+      at(time);
+      segments.close('journal/1', 1, []);
+    }
+    assert.deepEqual(segments.plan().segments, [{ segment: '1', ordinals: [0] }]);
+  });
+
+  it('plan what lingers wherever the clock is set meanwhile, and fold no later', () => {
+    for (const time of [10, 1_000_000_000]) {
+      const { segments, removed, at, setClock } = open();
+      for (const name of ['1', '2']) {
+        segments.note(name, 0);
+        segments.close(`journal/${name}`, 1, []);
+      }
+      segments.finish('2', 0);
+      segments.close('outcome/3', 1, []);
+      setClock(time);
+      assert.equal(segments.wantsSettling(), false);
+      at(LINGER);
+      assert.deepEqual(segments.plan(), { segments: [{ segment: '1', ordinals: [0] }], outcomes: [] });
+      setClock(20);
+      at(2 * LINGER + 1);
+      assert.deepEqual(segments.plan().segments, [{ segment: '1', ordinals: [0] }]);
+      segments.settled('1', [0]);
+      assert.deepEqual(segments.plan().outcomes, ['3']);
+      segments.folded(['3']);
+      assert.deepEqual(removed, ['journal/2', 'journal/1', 'outcome/3']);
+    }
   });
 });
 

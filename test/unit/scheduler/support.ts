@@ -85,7 +85,7 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
     remove: (name) => void removed.push(name),
     exists: () => true,
     begunAt: timeOfId,
-    now: () => Date.now() + passed,
+    ticks: () => performance.now() + passed,
   });
   const self = makeHello({ farm: 'scheduler', worker: 'scheduler-1-test' });
   const lost = new LostLanes({
