@@ -15,6 +15,8 @@ export interface LedgerOptions {
   readonly index: WaitingIndex;
   /** Removes the files of a finished message from the tree. */
   readonly remove: (id: string) => void;
+  /** The message has a file in the tree. One look at the disk: asked only while the injector walks. */
+  readonly inTree: (id: string) => boolean;
   readonly onFinished: (message: Message) => void;
 }
 
@@ -174,6 +176,14 @@ export class Ledger {
     return trace;
   }
 
+  /**
+   * After a restart a router may hand a record on before the injector told that its message was moved. The walk reads that file, and
+   * the outcome of what is delivered meanwhile it may have missed.
+   */
+  #hasFileUnknown(id: string): boolean {
+    return this.#walking && this.#options.inTree(id);
+  }
+
   #add(message: Message): Message {
     this.#messages.set(message.id, message);
     return message;
@@ -186,7 +196,7 @@ export class Ledger {
     if (!message.vanished) onFinished(message);
     // Without outcomes nothing is known to be finished: if there is a file after all, the next injector hands it on.
     const trace = this.#leaveJournal(message.facts.handle, !message.vanished);
-    if (trace === 'journal' || message.vanished) return;
+    if (message.vanished || (trace === 'journal' && !this.#hasFileUnknown(message.id))) return;
     const doubt = this.#inDoubt.get(message.id);
     if (doubt) doubt.ended = true;
     else this.#finishedInTree.add(message.id);

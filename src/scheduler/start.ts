@@ -7,12 +7,12 @@ import { pause } from '../base/deadline.ts';
 import { listenTls, readIpcTls } from '../process/ipc-tls.ts';
 import type { Role, Worker } from '../process/worker.ts';
 import { Housekeeping } from '../queue/housekeeping.ts';
-import { createDisk } from '../queue/disk.ts';
-import type { Layout } from '../queue/layout.ts';
+import { createDisk, isThere } from '../queue/disk.ts';
+import { messagePath, type Layout } from '../queue/layout.ts';
 import { openStore } from '../queue/open-store.ts';
 import { holdRecipients, keepOutcomes } from '../queue/operate.ts';
 import { timeOfId } from '../queue/queue-id.ts';
-import type { Handle } from '../queue/store.ts';
+import type { Handle, QueueId } from '../queue/store.ts';
 import { openWaitingIndex } from '../queue/waiting-index.ts';
 import type { Bin } from './bins.ts';
 import { Claims } from './claims.ts';
@@ -60,6 +60,7 @@ export async function startScheduler(worker: Worker): Promise<Role> {
     index,
     segments,
     remove: (id) => housekeeping.removeMessage(id),
+    inTree: (id) => mayBeThere(messagePath(layout, id as QueueId)),
     onEvent,
     owner: {
       connect: ({ hop: { channel } }: Bin) =>
@@ -82,8 +83,7 @@ export async function startScheduler(worker: Worker): Promise<Role> {
     onPeer: (peer) => serveRequests(peer, { conductor, claims, segments, before, parked: () => index.size, onEvent }),
     onRefused: (why) => log.warn('bad-frame', { why }),
   });
-  const chores = setInterval(() => doChores(worker, { segments, conductor }), CHORES_MS);
-  chores.unref();
+  const chores = setInterval(() => doChores(worker, { segments, conductor }), CHORES_MS).unref();
   return {
     async drain(deadline) {
       clearInterval(chores);
@@ -99,6 +99,15 @@ export async function startScheduler(worker: Worker): Promise<Role> {
     reload: (fresh) => void (config = fresh),
     stats: () => ({ active: conductor.active, parked: index.size, ...conductor.counts, busy: inFlight(conductor) }),
   };
+}
+
+/** Also where the disk does not say: to remove what is not there costs nothing. */
+function mayBeThere(path: string): boolean {
+  try {
+    return isThere(path);
+  } catch {
+    return true;
+  }
 }
 
 /** Removes, settles, and looks for stuck workers. */

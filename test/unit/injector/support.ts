@@ -46,6 +46,7 @@ export async function openFarm(now: () => number = Date.now): Promise<Farm> {
     segments,
     index: new WaitingIndex(':memory:'),
     remove: (id) => void removed.push(id),
+    inTree: () => false,
     onFinished: () => undefined,
   });
   let [open, most] = [0, 0];

@@ -14,7 +14,20 @@ const facts = (handle: string): MessageFacts => ({ handle, sender: '', received:
 const inJournal = (ordinal: number): string =>
   journalHandle(next(), { segment: SEGMENT, ordinal, offset: 0, length: 1 });
 
-function open(exists = true): { ledger: Ledger; segments: Segments; index: WaitingIndex; removed: string[] } {
+interface Books {
+  readonly ledger: Ledger;
+  readonly segments: Segments;
+  readonly index: WaitingIndex;
+  readonly removed: string[];
+  /** Ids of files of which nobody told. */
+  readonly tree: Set<string>;
+  /** What the tree was asked for. */
+  readonly asked: string[];
+}
+
+function open(exists = true): Books {
+  const tree = new Set<string>();
+  const asked: string[] = [];
   const removed: string[] = [];
   const index = new WaitingIndex(':memory:');
   const segments = new Segments({
@@ -25,8 +38,9 @@ function open(exists = true): { ledger: Ledger; segments: Segments; index: Waiti
   });
   const remove = (id: string): void => void removed.push(id);
   const onFinished = (): void => undefined;
-  const ledger = new Ledger({ segments, index, remove, onFinished });
-  return { ledger, segments, index, removed };
+  const inTree = (id: string): boolean => (asked.push(id), tree.has(id));
+  const ledger = new Ledger({ segments, index, remove, inTree, onFinished });
+  return { ledger, segments, index, removed, tree, asked };
 }
 
 function finish(ledger: Ledger, message: Message): void {
@@ -197,6 +211,20 @@ describe('the ledger', () => {
     ledger.noteInTree(handle);
     finish(ledger, message);
     assert.deepEqual(removed, [message.id]);
+  });
+
+  it('removes the file of a message that was handed on from its record before the injector told of the file', () => {
+    const { ledger, removed, tree, asked } = open();
+    ledger.walkBegins();
+    const [moved, other] = [0, 1].map((ordinal) => ledger.admit(facts(inJournal(ordinal)), false)!);
+    tree.add(moved!.id);
+    for (const message of [moved!, other!]) finish(ledger, message);
+    assert.deepEqual(removed, [moved!.id]);
+    assert.equal(ledger.admit(facts(moved!.id), false), undefined, 'the walk read it as unfinished');
+    assert.equal(asked.length, 2);
+    ledger.walkEnds();
+    finish(ledger, ledger.admit(facts(inJournal(2)), false)!);
+    assert.equal(asked.length, 2, 'costs nothing without a walk');
   });
 
   it('removes the file of a message that a worker may have made before it died', () => {

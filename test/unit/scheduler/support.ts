@@ -104,6 +104,7 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
     index,
     segments,
     remove: (id) => void removed.push(id),
+    inTree: () => false,
     onEvent: () => undefined,
     owner: {
       connect: () => connectPeer({ address: path, self, deadlineMs: 60_000 }),
