@@ -98,7 +98,7 @@ export class Claims {
     if (ledger.claimed.has(id)) return 'busy';
     const active = ledger.get(id);
     if (active && [...active.parts].some((part) => part.inFlight)) return 'busy';
-    const before = active ? [...active.parts].map((part) => ({ facts: stripPart(part), due: 0 })) : [];
+    const before = active ? [...active.parts].map((part) => ({ facts: stripPart(part), due: part.due ?? 0 })) : [];
     if (active) this.#conductor.withdraw(active);
     const parked = parking.takeOfMessage(id);
     const message = parked[0]?.part.message ?? active;

@@ -190,7 +190,7 @@ export class Conductor {
 
   /** The parts of a message in memory leave play without being finished: a command owns them now. */
   withdraw(message: Message): void {
-    for (const part of message.parts) this.#active -= weightOf(part);
+    for (const part of message.parts) if (part.due === undefined) this.#active -= weightOf(part);
     this.ledger.release(message);
   }
 

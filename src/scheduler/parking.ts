@@ -64,8 +64,10 @@ export class Parking {
   /** The disk is full: the part stays in memory meanwhile. */
   #parkLater(part: WorkPart, how: { bin: Bin; due: number; why: string }): void {
     this.#options.onTrouble(how.why);
+    part.due = how.due;
     setTimeout(() => {
       if (part.gone) return;
+      part.due = undefined;
       if (how.due > 0) this.park(part, how.bin, how.due);
       // Its bin may wait for nothing by now, and would never ask for it.
       else this.#options.onDue(part);

@@ -45,6 +45,8 @@ export interface WorkPart {
   inFlight: boolean;
   /** Taken out of play (claimed, parked): whoever finds it in a bin passes it over. */
   gone: boolean;
+  /** The index had no room for it: it waits in no bin, and counts for nothing, until this tick; 0: for its bin. */
+  due?: number | undefined;
 }
 
 /** A part without its message: what the index stores, and what a new part is made of. */
@@ -92,6 +94,6 @@ export function weightOf(part: Pick<WorkPart, 'to'>): number {
 
 /** Everything of a part but its message, as plain JSON. */
 export function stripPart(part: WorkPart): PartFacts {
-  const { message: _message, gone: _gone, inFlight: _inFlight, ...facts } = part;
+  const { message: _message, gone: _gone, inFlight: _inFlight, due: _due, ...facts } = part;
   return facts;
 }

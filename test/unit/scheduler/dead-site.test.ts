@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { WaitingIndex, type WaitingRow } from '../../../src/queue/waiting-index.ts';
+import { Claims } from '../../../src/scheduler/claims.ts';
 import { waitFor } from '../../support/wait.ts';
 import { delivered, HOP, openRig, routed, RULES, type GivenJob } from './support.ts';
 
@@ -12,6 +13,19 @@ function refuse(given: GivenJob): void {
   const { to, attempts } = given.job;
   const outcome = { state: 'deferred', recipients: to, at: Date.now(), attempts: attempts + 1 } as const;
   given.done([{ ...outcome, until: Date.now() + 1e6 }], { trouble });
+}
+
+class FullIndex extends WaitingIndex {
+  full = true;
+
+  constructor() {
+    super(':memory:');
+  }
+
+  override add(row: WaitingRow): void {
+    if (this.full) throw new Error('database or disk is full');
+    super.add(row);
+  }
 }
 
 const overdue = (): ReturnType<typeof routed> =>
@@ -69,13 +83,7 @@ describe('a dead site', () => {
   });
 
   it('lets nothing lie that could not be put into the index, when it is well again', async () => {
-    const disk = { full: true };
-    const index = new (class extends WaitingIndex {
-      override add(row: WaitingRow): void {
-        if (disk.full) throw new Error('database or disk is full');
-        super.add(row);
-      }
-    })(':memory:');
+    const index = new FullIndex();
     let down = true;
     await using rig = await openRig({
       index,
@@ -84,8 +92,32 @@ describe('a dead site', () => {
     });
     for (let i = 0; i < 10; i += 1) rig.conductor.take(routed());
     await waitFor(() => rig.conductor.counts.troubles === 1);
-    [down, disk.full] = [false, false];
+    [down, index.full] = [false, false];
     await waitFor(() => rig.conductor.counts.finished === 9);
     assert.deepEqual([rig.conductor.active, rig.index.size], [0, 1], 'the one that was tried waits for its time');
+  });
+});
+
+describe('what waits for room in the index', () => {
+  it('is claimed like what is there: once, and to wait for its time when it is given back', async () => {
+    const index = new FullIndex();
+    await using rig = await openRig({ index, work: delivered });
+    const { conductor } = rig;
+    const message = routed([], { parts: [{ hop: HOP, to: ['b@x'], attempts: 1, until: Date.now() + 1e6 }] });
+    conductor.take(message);
+    const claims = new Claims(conductor);
+    assert.deepEqual(claims.claim([message.id]).ids, [message.id]);
+    assert.equal(conductor.active, 0);
+    index.full = false;
+    claims.giveBack([message.id]);
+    assert.deepEqual([index.size, conductor.active, rig.jobs.length], [1, 0, 0]);
+    assert.ok((index.nextDue() ?? 0) > conductor.clock.tickIn(1e5), 'it waits');
+    assert.deepEqual(Object.keys(JSON.parse(index.takeOfId(message.id)[0]?.data ?? '').p).toSorted(), [
+      'attempts',
+      'blame',
+      'hop',
+      'to',
+      'warned',
+    ]);
   });
 });
