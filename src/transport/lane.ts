@@ -46,6 +46,8 @@ export class Lane {
   readonly #commits = new Set<Promise<void>>();
   #hop: Hop | undefined;
   #deliverer: Deliverer | undefined;
+  /** The deadline of its end passed: what is under way was told so. */
+  #late = false;
   /** Jobs at work. */
   readonly #underWay = new Set<Promise<void>>();
   #working: Promise<void> | undefined;
@@ -166,6 +168,8 @@ export class Lane {
     const { log, times } = this.#options;
     const lane = this.#hop;
     if (lane === undefined) return;
+    // It was still being read when the others were cut short: nobody would do that to it.
+    if (this.#late) return this.#refuse(job);
     const hop = job.next === undefined ? lane : { ...lane, next: job.next };
     const started = Date.now();
     const result = await this.#attempt(job, { message, hop, next });
@@ -242,7 +246,11 @@ export class Lane {
 
   async #finishWork(deadline: number): Promise<void> {
     if (this.#working === undefined && this.#underWay.size === 0) return;
-    const timer = setTimeout(() => void this.#deliverer?.close(), Math.max(0, deadline - Date.now()));
+    const cutShort = (): void => {
+      this.#late = true;
+      void this.#deliverer?.close();
+    };
+    const timer = setTimeout(cutShort, Math.max(0, deadline - Date.now()));
     await this.#working;
     await Promise.all(this.#underWay);
     clearTimeout(timer);

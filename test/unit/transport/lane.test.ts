@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Done, Frame, Job } from '../../../src/ipc/messages.ts';
 import type { Hop, Outcome } from '../../../src/mail/outcome.ts';
+import type { ReadResult } from '../../../src/queue/store.ts';
 import type { Deliverer, DeliveryResult } from '../../../src/transport/deliverer.ts';
 import { Lane, type LaneOptions } from '../../../src/transport/lane.ts';
 import { reply, verdictOf } from '../../../src/transport/replies.ts';
@@ -329,6 +330,31 @@ describe('the end of a lane', () => {
     assert.equal(done()[0]?.outcomes[0]?.state, 'deferred');
     assert.ok(peer.closed);
     await base.lane.stop(FAR());
+  });
+
+  it('gives back what was still being read at the deadline: nothing would cut that short', async () => {
+    let found = (_result: ReadResult): void => {};
+    const { peer, open, events, sent, recorded, lane } = setUp({
+      deliver: () => new Promise(() => undefined),
+      store: {
+        read: () => new Promise((resolve) => (found = resolve)),
+        record: async () => undefined,
+        moveToTree: async () => true,
+      },
+    });
+    open();
+    peer.onFrame(makeJob(['a@b.test']));
+    const ended = lane.stop(Date.now());
+    // Behind the timer of the deadline.
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    found({ kind: 'found', message: makeMessage('') });
+    await waitFor(() => peer.closed || events.includes('deliver 1'));
+    assert.deepEqual(
+      sent.map(({ t }) => t),
+      ['leaving', 'refused'],
+    );
+    await ended;
+    assert.equal(recorded.length, 0);
   });
 
   it('comes at once where nothing is at work', async () => {
