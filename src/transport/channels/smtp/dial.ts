@@ -15,6 +15,8 @@ export interface Target {
 
 /** Resolves with the connected socket or with the reason why there is none. */
 export function dial(target: Target, timeoutMs: number, signal: AbortSignal): Promise<Socket | Error> {
+  // One that was given before is told to no listener.
+  if (signal.aborted) return Promise.resolve(new Error('closing'));
   return new Promise((resolve) => {
     const { address, port } = target;
     const socket = port === undefined ? connect({ path: address }) : connect({ host: address, port });

@@ -41,6 +41,8 @@ export interface OpenOptions {
 export async function openSession(options: OpenOptions): Promise<Session | Reply> {
   const first = await tryOpen(options, options.settings.tls === 'opportunistic' && options.target.port !== undefined);
   if (!('tlsFailed' in first)) return first;
+  // It may have failed because we cut it short.
+  if (options.signal.aborted) return first.tlsFailed;
   const second = await tryOpen(options, false);
   return 'tlsFailed' in second ? second.tlsFailed : second;
 }
@@ -200,6 +202,8 @@ function greet(
     // The listener stays: an 'error' nobody listens to would end the process. Later ones come by transact() as well.
     connection.on('error', finish);
     connection.once('end', onEnd);
+    // One that was given before is told to no listener.
+    if (signal.aborted) return onAbort();
     signal.addEventListener('abort', onAbort);
     connection.connect(finish);
   });

@@ -3,7 +3,9 @@ import type { AddressInfo } from 'node:net';
 import { describe, it } from 'node:test';
 import { SMTPServer } from 'smtp-server';
 import { CLOSE, startScriptedServer, type ScriptedAnswer } from '../../../../support/scripted-smtp-server.ts';
-import { makeJob, makeMessage, makeSessionDeliverer, summarise } from '../../support.ts';
+import { openSession, Session } from '../../../../../src/transport/channels/smtp/session.ts';
+import { waitFor } from '../../../../support/wait.ts';
+import { makeJob, makeMessage, makeSessionDeliverer, SETTINGS, summarise } from '../../support.ts';
 
 const CONTENT = 'Subject: x\r\n\r\nhello\r\n';
 const OFFER = '250-x\r\n250-PIPELINING\r\n250 STARTTLS';
@@ -69,4 +71,18 @@ describe('opportunistic TLS', () => {
       assert.equal(server.sessions.at(-1)?.data.toString(), CONTENT);
     });
   }
+
+  it('that is cut short is no reason to go on in the clear', async () => {
+    await using server = await startScriptedServer({ EHLO: OFFER, STARTTLS: '220 go' });
+    const deliverer = makeSessionDeliverer(`[127.0.0.1]:${server.port}`);
+    const result = deliverer.deliver(makeJob(['a@b.test']), makeMessage(CONTENT));
+    await waitFor(() => server.sessions[0]?.lines.includes('STARTTLS'));
+    await deliverer.close();
+    assert.equal(summarise(await result)['a@b.test'], 'deferred 451 4.4.1');
+    // Nor is another connection made over a signal that was given before.
+    const target = { host: '127.0.0.1', address: '127.0.0.1', port: server.port };
+    const opened = await openSession({ target, lmtp: false, settings: SETTINGS, signal: AbortSignal.abort() });
+    assert.ok(!(opened instanceof Session) && opened.text === 'closing');
+    assert.equal(server.sessions.length, 1);
+  });
 });
