@@ -2,15 +2,15 @@
  * Delivers into Maildirs (https://cr.yp.to/proto/maildir.html). A full or unwritable disk is an outcome like any other: the
  * mail waits. Missing Maildirs are made: which users exist was decided by the router.
  */
-import { errorCode, errorText } from '../../../base/text.ts';
 import type { Job } from '../../../ipc/messages.ts';
 import type { Reply } from '../../../mail/outcome.ts';
 import type { StoredMessage } from '../../../queue/store.ts';
 import type { Deliverer, DeliveryResult, RecipientVerdict } from '../../deliverer.ts';
 import { mergeVerdicts, reply, verdictOf } from '../../replies.ts';
-import { ensureMaildir, NotADirectory, type DirectorySyncs } from './directories.ts';
+import { ensureMaildir, type DirectorySyncs } from './directories.ts';
 import { fileName, parseMailbox } from './names.ts';
 import { forgetPlacement, placeMessage } from './place.ts';
+import { judgeDisk } from './trouble.ts';
 
 export interface MaildirOptions {
   readonly root: string;
@@ -46,8 +46,8 @@ export class MaildirDeliverer implements Deliverer {
         placed.push({ maildir, name });
         verdicts.push(verdictOf([recipient], reply({ code: 250, status: '2.0.0', text: `delivered to ${next}` })));
       } catch (error) {
-        const answer = diskReply(error);
-        if (concernsAll(error)) trouble = answer;
+        const { answer, concernsAll } = await judgeDisk(error, root, message.size);
+        if (concernsAll) trouble = answer;
         verdicts.push(verdictOf([recipient], answer));
       }
     }
@@ -61,25 +61,4 @@ export class MaildirDeliverer implements Deliverer {
 
 async function forgetAll(placed: readonly { readonly maildir: string; readonly name: string }[]): Promise<void> {
   await Promise.all(placed.map(({ maildir, name }) => forgetPlacement(maildir, name)));
-}
-
-/** The disk's trouble and not one mailbox's: all mailboxes share a bin, and one must not hold up the others. */
-function concernsAll(error: unknown): boolean {
-  return ['ENOSPC', 'EFBIG', 'EROFS', 'EIO'].includes(errorCode(error) ?? '');
-}
-
-/** Every trouble with a disk is temporary: an operator can end it. Exact words go to log and sender alike, without paths. */
-function diskReply(error: unknown): Reply {
-  const code = errorCode(error);
-  if (code === 'EDQUOT') return reply({ code: 452, status: '4.2.2', text: 'mailbox is over its quota' });
-  if (code === 'ENOSPC' || code === 'EFBIG')
-    return reply({ code: 452, status: '4.3.1', text: 'no space left for the mailbox' });
-  if (error instanceof NotADirectory || code === 'ELOOP' || code === 'ENOTDIR') {
-    return reply({
-      code: 451,
-      status: '4.3.5',
-      text: 'mailbox is not a Maildir: a part of its path is a link or a file',
-    });
-  }
-  return reply({ code: 451, status: '4.3.0', text: `cannot write to the mailbox: ${code ?? errorText(error)}` });
 }
