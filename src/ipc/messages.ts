@@ -83,7 +83,10 @@ export interface Refused {
   readonly why: string;
 }
 
-/** Router to whoever hands on, from time to time while it has something in hand: it waits for others, and does not hang. */
+/**
+ * Router to whoever hands on, and transport to scheduler on a lane, from time to time while there is something in hand: the sender
+ * waits for others (a slow next hop, a full disk), and does not hang.
+ */
 export interface AtWork {
   readonly t: 'at-work';
 }

@@ -59,6 +59,8 @@ export class Lane<B extends LaneBin> {
   /** Average time of a job, ms; unknown at first. */
   #jobMs: number | undefined;
   #lastReport = 0;
+  /** When its worker said last that it is at work. */
+  #lastWord = 0;
   /** What was given last goes alone. */
   #alone = false;
 
@@ -94,10 +96,13 @@ export class Lane<B extends LaneBin> {
     return Math.min(most, Math.max(LEAST_DEPTH, quick));
   }
 
-  /** Since when it is at the job that it was given first, monotonic ms: that one waited for those before it. */
+  /**
+   * Since when it is at the job that it was given first, and nothing was heard of it; monotonic ms. That one waited for those
+   * before it.
+   */
   get busySince(): number | undefined {
     const oldest = this.#inFlight.values().next().value;
-    return oldest && Math.max(oldest.since, this.#lastReport);
+    return oldest && Math.max(oldest.since, this.#lastReport, this.#lastWord);
   }
 
   give(part: WorkPart): void {
@@ -134,6 +139,7 @@ export class Lane<B extends LaneBin> {
     peer.onClose = (why) => this.#lost(why, peer.hello);
     peer.onFrame = (frame) => {
       if (frame.t === 'done') this.#reported(frame);
+      if (frame.t === 'at-work') this.#lastWord = performance.now();
       if (frame.t === 'leaving') this.#leaving = true;
       if (frame.t === 'refused') this.#returned(frame.n);
     };

@@ -27,7 +27,7 @@ const QUEUE = 'queue';
 /** How long a lane waits for its farm's worker. */
 const CONNECT_MS = 30_000;
 const CHORES_MS = 5000;
-/** A worker that sits on a job for longer is taken for stuck: longer than every timeout of a transaction together. */
+/** A worker that sits on a job for longer and says nothing is taken for stuck: one that waits for others says so (AtWork). */
 const JOB_MS = 60 * 60_000;
 
 export async function startScheduler(worker: Worker): Promise<Role> {

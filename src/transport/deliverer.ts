@@ -28,6 +28,11 @@ export interface DeliveryResult {
 
 export interface Deliverer {
   /**
+   * What it does at this moment ends within limits of its own, however long they are: it is not stuck. False where it has none,
+   * as with a disk.
+   */
+  readonly bounded: boolean;
+  /**
    * Ends by itself within the channel's time limits. One call at a time, but for this: when it calls `next`, once at most, the
    * next call may come although this one's answer is still to come.
    */

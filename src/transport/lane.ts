@@ -17,6 +17,8 @@ import type { Deliverer, DeliveryResult } from './deliverer.ts';
 import { logFields, toOutcome } from './outcomes.ts';
 import { reply, verdictOf } from './replies.ts';
 
+/** How often the scheduler hears that a long job is no hung one, in ms: several times in the hour that it waits for a word. */
+const BEAT_MS = 5 * 60_000;
 /** Jobs that may wait: the most that lanes.depth may be. */
 const MAX_WAITING = 100;
 /** What a delivery under way gets when the scheduler is gone, in ms: a new one waits for our end. */
@@ -37,6 +39,7 @@ export interface LaneOptions {
   /** The disk broke in a way that this process had better not outlive. */
   readonly onBroken: (error: unknown) => void;
   readonly onEnd?: () => void;
+  readonly beatMs?: number;
 }
 
 export class Lane {
@@ -52,6 +55,7 @@ export class Lane {
   readonly #underWay = new Set<Promise<void>>();
   #working: Promise<void> | undefined;
   #ending: Promise<void> | undefined;
+  readonly #beat: NodeJS.Timeout;
 
   constructor(options: LaneOptions) {
     this.#options = options;
@@ -59,11 +63,20 @@ export class Lane {
     // After a bad frame the scheduler lives, and gives the jobs out again at once.
     peer.onClose = (why) => void this.stop(Date.now() + (why.startsWith('bad frame') ? 0 : ORPHAN_MS));
     peer.onFrame = (frame) => this.#receive(frame);
+    this.#beat = setInterval(() => this.#tellAtWork(), options.beatMs ?? BEAT_MS).unref();
   }
 
   /** A job is at work, or its outcome on the way to disk. */
   get busy(): boolean {
     return this.#working !== undefined || this.#underWay.size > 0 || this.#commits.size > 0;
+  }
+
+  /**
+   * Outcomes wait for a disk that takes them, for as long as that is full: what was delivered must not be taken for lost. Or the next
+   * hop is slow. A lane that waits for what has no limit says nothing.
+   */
+  #tellAtWork(): void {
+    if (this.#commits.size > 0 || this.#deliverer?.bounded === true) this.#options.peer.send({ t: 'at-work' });
   }
 
   /** Finishes the job at hand, at most until the deadline (ms since 1970), and ends the lane. */
@@ -236,6 +249,7 @@ export class Lane {
     await withDeadline(Promise.all(this.#commits), left, 'outcomes').catch((error: unknown) => {
       this.#options.log.error('unrecorded', { why: errorText(error) });
     });
+    clearInterval(this.#beat);
     this.#options.peer.close();
     this.#options.onEnd?.();
   }

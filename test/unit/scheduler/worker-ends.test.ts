@@ -237,4 +237,16 @@ describe('a lane with much in hand', () => {
     delivered(rig.jobs[1]!);
     await waitFor(() => lane?.busySince === undefined);
   });
+
+  it('is alive when its worker says that it is at work', async () => {
+    await using rig = await openRig();
+    rig.conductor.take(routed());
+    await waitFor(() => rig.jobs.length === 1);
+    const [lane] = rig.conductor.dispatcher.lanes;
+    const given = lane?.busySince ?? Infinity;
+    rig.jobs[0]?.peer.send({ t: 'at-work' });
+    await waitFor(() => (lane?.busySince ?? 0) > given);
+    delivered(rig.jobs[0]!);
+    await waitFor(() => lane?.busySince === undefined);
+  });
 });

@@ -17,7 +17,12 @@ const CORRUPT = '01m5111111111111111';
 const FAR = (): number => Date.now() + 60_000;
 
 /** A lane with the other end in hand: what stands for scheduler, store and channel is a list of what happened. */
-function setUp(changes: Partial<LaneOptions> & { readonly deliver?: (job: Job) => Promise<DeliveryResult> } = {}) {
+function setUp(
+  changes: Partial<LaneOptions> & {
+    readonly deliver?: (job: Job) => Promise<DeliveryResult>;
+    readonly bounded?: boolean;
+  } = {},
+) {
   const events: string[] = [];
   const sent: Frame[] = [];
   const recorded: Outcome[] = [];
@@ -38,6 +43,7 @@ function setUp(changes: Partial<LaneOptions> & { readonly deliver?: (job: Job) =
     },
   };
   const deliverer: Deliverer = {
+    bounded: changes.bounded ?? false,
     async deliver(job) {
       events.push(`deliver ${job.n}`);
       return (await changes.deliver?.(job)) ?? { verdicts: [verdictOf(job.to, OK)] };
@@ -251,6 +257,7 @@ describe('a lane that is sent much ahead', () => {
       makeDeliverer: () => {
         let cut = (_result: DeliveryResult): void => {};
         return {
+          bounded: true,
           deliver: () => new Promise((resolve) => (cut = resolve)),
           close: async () => {
             events.push(`cut, ${peer.closed ? 'closed' : 'open'}`);
@@ -266,6 +273,46 @@ describe('a lane that is sent much ahead', () => {
     await waitFor(() => peer.closed);
     assert.equal(recorded[0]?.state, 'deferred');
     assert.ok(events.includes('cut, open') && events.includes('sent done 1'), events.join());
+  });
+});
+
+describe('a lane that is long at work', () => {
+  const beats = (sent: readonly Frame[]): number => sent.filter(({ t }) => t === 'at-work').length;
+
+  it('says so while outcomes wait for the disk, and nothing when it is done', async () => {
+    let take = (): void => {};
+    const { peer, open, done, sent, lane } = setUp({
+      beatMs: 1,
+      store: {
+        read: async () => ({ kind: 'found', message: makeMessage('') }),
+        record: () => new Promise((resolve) => (take = resolve)),
+        moveToTree: async () => false,
+      },
+    });
+    open();
+    peer.onFrame(makeJob(['a@b.test']));
+    await waitFor(() => beats(sent) >= 2);
+    take();
+    await waitFor(() => done().length === 1);
+    const [told, other] = [beats(sent), setUp({ beatMs: 1, bounded: true, deliver: () => new Promise(() => {}) })];
+    other.open();
+    other.peer.onFrame(makeJob(['a@b.test']));
+    await waitFor(() => beats(other.sent) >= 2);
+    assert.equal(beats(sent), told);
+    await lane.stop(FAR());
+    void other.lane.stop(Date.now());
+  });
+
+  it('says so while limits of its channel run, and nothing where there are none', async () => {
+    const deliver = (): Promise<DeliveryResult> => new Promise(() => {});
+    const [hung, slow] = [false, true].map((bounded) => setUp({ beatMs: 1, bounded, deliver }));
+    for (const { peer, open } of [hung!, slow!]) {
+      open();
+      peer.onFrame(makeJob(['a@b.test']));
+    }
+    await waitFor(() => beats(slow!.sent) >= 3);
+    assert.equal(beats(hung!.sent), 0);
+    for (const { lane } of [hung!, slow!]) void lane.stop(Date.now());
   });
 });
 
@@ -319,6 +366,7 @@ describe('the end of a lane', () => {
     const base = setUp();
     const { peer, open, done, lane } = setUp({
       makeDeliverer: () => ({
+        bounded: true,
         deliver: () => new Promise((resolve) => (finish = resolve)),
         close: async () => finish({ verdicts: [verdictOf(['a@b.test'], LATER)] }),
       }),

@@ -47,6 +47,8 @@ interface Committed {
 }
 
 export class BounceDeliverer implements Deliverer {
+  /** A disk may hang, and has no limit; the router has one that is short. */
+  readonly bounded = false;
   readonly #options: BounceOptions;
   #lastSent: Promise<void> = Promise.resolve();
 

@@ -20,6 +20,8 @@ export interface MaildirOptions {
 }
 
 export class MaildirDeliverer implements Deliverer {
+  /** A disk may hang, and has no limit. */
+  readonly bounded = false;
   readonly #options: MaildirOptions;
 
   constructor(options: MaildirOptions) {

@@ -22,7 +22,7 @@ import type { Transcript } from './transcript.ts';
 
 /** Recipients of one transaction: what every server must take (RFC 5321 section 4.5.3.1.8). */
 const MAX_RECIPIENTS = 100;
-/** After this time in one job no further transaction is begun, in ms. The scheduler takes a worker for stuck after an hour. */
+/** After this time in one job no further transaction is begun, in ms: other mail has its turn. */
 const MAX_JOB_MS = 10 * 60_000;
 
 /** A session, or why there is none: `trouble` when that is so for the whole next hop. */
@@ -41,12 +41,18 @@ export class SessionDeliverer implements Deliverer {
   #session: Session | undefined;
   /** Jobs at work: two while the answer to the first is awaited. */
   #busy = 0;
+  /** Waits for the next hop, each of which ends in time. */
+  #waits = 0;
   #mayOverlap = true;
   readonly #closing = new AbortController();
   #idle: NodeJS.Timeout | undefined;
 
   constructor(options: SessionDelivererOptions) {
     this.#options = options;
+  }
+
+  get bounded(): boolean {
+    return this.#waits > 0;
   }
 
   async deliver(job: Job, message: StoredMessage, next?: () => void): Promise<DeliveryResult> {
@@ -115,6 +121,7 @@ export class SessionDeliverer implements Deliverer {
     const kept = session.used > 0;
     const overlapped = session.overlaps;
     let ahead = false;
+    this.#waits += 1;
     const transcript = await session.transact(
       { ...parametersOf(message, able), recipients: able, onWire: this.#options.onWire },
       (so) => {
@@ -122,6 +129,7 @@ export class SessionDeliverer implements Deliverer {
         if (ahead) next?.();
       },
     );
+    this.#waits -= 1;
     const spoilt = overlapped && (isStale(transcript) || isOutOfStep(transcript));
     if (spoilt || (ahead && transcript.final === undefined)) this.#mayOverlap = false;
     if (kept && !fresh && !this.#closing.signal.aborted && (spoilt || isStale(transcript))) {
@@ -135,7 +143,9 @@ export class SessionDeliverer implements Deliverer {
   async #openSession(): Promise<Opened> {
     if (this.#session?.usable === true || this.#session?.overlaps === true) return this.#session;
     this.#session?.quit();
+    this.#waits += 1;
     const opened = await this.#options.open(this.#closing.signal);
+    this.#waits -= 1;
     this.#session = 'reply' in opened ? undefined : opened;
     if (this.#closing.signal.aborted) this.#session?.abort();
     return opened;

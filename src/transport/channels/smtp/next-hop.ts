@@ -25,7 +25,7 @@ type NextHop =
 
 /** After so many times connectMs no second address of a host is tried, but of every host still one. */
 const PATIENCE = 4;
-/** After this time no further host is tried, in ms: with the transaction it must stay below the scheduler's hour for a stuck worker. */
+/** After this time no further host is tried, in ms: other mail has its turn. */
 const MOST_MS = 15 * 60_000;
 /** How many times connectMs a host may take from the connection to the reply to EHLO while others wait for their turn. */
 const GREETING_PATIENCE = 2;

@@ -22,7 +22,7 @@ const QUIT_MS = 2000;
 const MIN_RATE = 50;
 /**
  * For each recipient, in ms: a next hop may look each of them up somewhere. RFC 5321 section 4.5.3.2.3 allows 5 minutes, but a
- * hundred of those would outlast the hour after which the scheduler takes a worker for stuck.
+ * hundred of those would hold a lane for a working day.
  */
 const RCPT_MS = 15_000;
 const MOST_RCPTS_MS = 10 * 60_000;

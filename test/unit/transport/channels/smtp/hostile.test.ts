@@ -140,6 +140,34 @@ describe('a next hop that', () => {
   });
 });
 
+describe('a next hop that takes its time', () => {
+  it('has a limit at each step, by which a slow delivery is told from a hung one', async () => {
+    const steps: [string, boolean][] = [];
+    const answer =
+      (text: string) =>
+      (line: string): string => {
+        steps.push([line.split(/[ :]/)[0] ?? '', deliverer.bounded]);
+        return text;
+      };
+    await using server = await startScriptedServer({
+      EHLO: answer('250 x'),
+      MAIL: answer('250 ok'),
+      '.': answer('250 taken'),
+    });
+    const deliverer = makeSessionDeliverer(`[127.0.0.1]:${server.port}`);
+    assert.equal(deliverer.bounded, false);
+    const result = await deliverer.deliver(makeJob(['a@b.test']), makeMessage(CONTENT));
+    assert.equal(result.verdicts[0]?.state, 'delivered');
+    assert.equal(deliverer.bounded, false);
+    await deliverer.close();
+    assert.deepEqual(steps, [
+      ['EHLO', true],
+      ['MAIL', true],
+      ['.', true],
+    ]);
+  });
+});
+
 describe('a connection lost with one batch of recipients', () => {
   it('leaves the other batches for another time', async () => {
     await using server = await startScriptedServer({ '.': CLOSE });
