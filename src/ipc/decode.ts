@@ -46,6 +46,8 @@ const routed = {
   parts: list(part),
   stays: optional(flag),
   probe: optional(flag),
+  expanded: optional(count),
+  made: optional(count),
 };
 
 const SHAPES: Readonly<Record<FrameType, Check>> = {
@@ -111,6 +113,19 @@ const SHAPES: Readonly<Record<FrameType, Check>> = {
     segments: count,
     bins: list(bin),
     counts: (v) => typeof v === 'object' && v !== null,
+    books: shape({
+      since: count,
+      entered: count,
+      made: count,
+      delivered: count,
+      bounced: count,
+      dropped: count,
+      expanded: count,
+      held: count,
+      vanished: count,
+      commands: count,
+      queued: count,
+    }),
   }),
   'where?': shape({ n: count, ids: texts }),
   where: shape({

@@ -68,6 +68,9 @@ export interface Routed {
   readonly stays?: boolean;
   /** Somebody wants it tried at once: bins of its parts that wait as a whole are probed. */
   readonly probe?: boolean;
+  /** Aliases and lists that ended with this, and the recipients here that stand in their place. */
+  readonly expanded?: number;
+  readonly made?: number;
 }
 
 /** Answer to accepted and routed: the receiver took over. */
@@ -269,6 +272,28 @@ export interface BinStats {
   readonly trouble?: Reply;
 }
 
+/** In recipients, since the scheduler started: what became of all that came in. */
+export interface Books {
+  /** Milliseconds since 1970. */
+  readonly since: number;
+  /** Recipients of messages that were handed on to it. */
+  readonly entered: number;
+  /** Recipients that stand in the place of aliases and lists. */
+  readonly made: number;
+  readonly delivered: number;
+  readonly bounced: number;
+  readonly dropped: number;
+  /** Aliases and lists. */
+  readonly expanded: number;
+  readonly held: number;
+  /** A worker found no message: what there may be of it, the injector finds. */
+  readonly vanished: number;
+  /** Taken over by commands; what these hand on enters once more. */
+  readonly commands: number;
+  /** Still here: waiting, with a worker, or lent to a command. */
+  readonly queued: number;
+}
+
 export interface Stats {
   readonly t: 'stats';
   readonly n: number;
@@ -280,6 +305,7 @@ export interface Stats {
   /** The largest bins, at most 100. */
   readonly bins: readonly BinStats[];
   readonly counts: Readonly<Record<string, number>>;
+  readonly books: Books;
 }
 
 /** Command to scheduler: what do these messages wait for? Answered by Where. */

@@ -15,10 +15,13 @@ export interface WaitingRow {
   readonly due: number;
   /** What the scheduler wants back, opaque here. */
   readonly data: string;
+  /** Counted in `recipients`. */
+  readonly recipients: number;
 }
 
 const SCHEMA = `
-  CREATE TABLE waiting (seq INTEGER PRIMARY KEY, id TEXT NOT NULL, bin TEXT NOT NULL, due INTEGER NOT NULL, data TEXT NOT NULL);
+  CREATE TABLE waiting (seq INTEGER PRIMARY KEY, id TEXT NOT NULL, bin TEXT NOT NULL, due INTEGER NOT NULL, data TEXT NOT NULL,
+    recipients INTEGER NOT NULL);
   CREATE INDEX by_due ON waiting (due) WHERE due > 0;
   CREATE INDEX by_bin ON waiting (bin) WHERE due = 0;
   CREATE INDEX by_id ON waiting (id);
@@ -45,6 +48,7 @@ export class WaitingIndex {
   readonly #next: Database.Statement;
   readonly #delete: (rows: readonly Row[]) => void;
   #size = 0;
+  #recipients = 0;
 
   /** Opens an empty index at `path`, or in memory with ':memory:'. */
   constructor(path: string) {
@@ -57,7 +61,7 @@ export class WaitingIndex {
     this.#db.pragma('locking_mode = EXCLUSIVE');
     this.#db.pragma('cache_size = -8192');
     this.#db.exec(SCHEMA);
-    this.#insert = this.#db.prepare('INSERT INTO waiting (id, bin, due, data) VALUES (?, ?, ?, ?)');
+    this.#insert = this.#db.prepare('INSERT INTO waiting (id, bin, due, data, recipients) VALUES (?, ?, ?, ?, ?)');
     this.#due = this.#db.prepare('SELECT * FROM waiting WHERE due > 0 AND due <= ? ORDER BY due LIMIT ?');
     this.#ofBin = this.#db.prepare('SELECT * FROM waiting WHERE due = 0 AND bin = ? ORDER BY seq LIMIT ?');
     this.#ofId = this.#db.prepare('SELECT * FROM waiting WHERE id = ?');
@@ -74,9 +78,15 @@ export class WaitingIndex {
     return this.#size;
   }
 
+  /** Recipients in all rows. */
+  get recipients(): number {
+    return this.#recipients;
+  }
+
   add(row: WaitingRow): void {
-    this.#insert.run(row.id, row.bin, row.due, row.data);
+    this.#insert.run(row.id, row.bin, row.due, row.data, row.recipients);
     this.#size += 1;
+    this.#recipients += row.recipients;
   }
 
   /** Takes rows whose time has come, oldest first. */
@@ -116,6 +126,7 @@ export class WaitingIndex {
   #take(rows: Row[]): WaitingRow[] {
     if (rows.length > 0) this.#delete(rows);
     this.#size -= rows.length;
+    for (const { recipients } of rows) this.#recipients -= recipients;
     return rows;
   }
 }

@@ -133,6 +133,7 @@ export class Desk {
       parts: frame.parts === undefined ? plan.parts : [...frame.parts, ...markWarned(plan.parts, frame.warned)],
       ...(frame.stays === true ? { stays: true } : {}),
       ...(frame.probe === true ? { probe: true } : {}),
+      ...countExpansions(frame, plan),
     };
     // send() rejects never: it resolves when the scheduler took the message, or when it was held as poison.
     void this.#options.handOn.send(routed).then(() => {
@@ -178,4 +179,16 @@ function markWarned(parts: Plan['parts'], warned: readonly string[] = []): reado
     const groups = [false, true].map((is) => ({ is, to: part.to.filter((address) => told.has(address) === is) }));
     return groups.flatMap(({ is, to }) => (to.length > 0 ? [{ ...part, to, ...(is ? { warned: true } : {}) }] : []));
   });
+}
+
+/** For the scheduler's books: aliases end here, and others stand in their place. */
+function countExpansions(
+  { envelope, only }: Accepted,
+  { parts, expansions }: Plan,
+): Partial<Pick<HandedOn & { t: 'routed' }, 'expanded' | 'made'>> {
+  if (expansions.length === 0) return {};
+  const asked = (only ?? envelope.recipients).length;
+  const planned = parts.reduce((sum, { to }) => sum + to.length, 0);
+  // An address that is asked for twice is planned once.
+  return { expanded: expansions.length, made: Math.max(0, planned + expansions.length - asked) };
 }

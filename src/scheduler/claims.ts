@@ -6,7 +6,7 @@
 import type { Claimed } from '../ipc/messages.ts';
 import { hasOwnFile, idOfHandle } from '../queue/handle.ts';
 import type { Conductor } from './conductor.ts';
-import { newPart, stripPart, type Message, type PartFacts } from './work.ts';
+import { newPart, recipientsOf, stripPart, type Message, type PartFacts } from './work.ts';
 
 interface Claim {
   /** Whose it is: another's end does not touch it. */
@@ -29,6 +29,13 @@ export class Claims {
   constructor(conductor: Conductor, isDeleted: (id: string) => boolean = () => false) {
     this.#conductor = conductor;
     this.#isDeleted = isDeleted;
+  }
+
+  /** Recipients that commands have. */
+  get recipients(): number {
+    let sum = 0;
+    for (const claim of this.#claims.values()) sum += sizeOf(claim);
+    return sum;
   }
 
   /** `by`: who asks, and may ask again. */
@@ -54,6 +61,7 @@ export class Claims {
       ledger.claimed.delete(id);
       // Whatever a command does to a message, it moved it into the tree before.
       if (!claim) continue;
+      this.#conductor.books.ended('commands', sizeOf(claim));
       ledger.noteInTree(claim.message.facts.handle);
       if (probe) for (const { facts } of claim.parts) this.#conductor.probe(facts.hop);
     }
@@ -85,7 +93,10 @@ export class Claims {
     const { ledger } = this.#conductor;
     this.#claims.delete(id);
     ledger.claimed.delete(id);
-    if (this.#isDeleted(id)) return ledger.noteInTree(claim.message.facts.handle);
+    if (this.#isDeleted(id)) {
+      this.#conductor.books.ended('commands', sizeOf(claim));
+      return ledger.noteInTree(claim.message.facts.handle);
+    }
     ledger.doubt(claim.message.facts.handle);
     const message = ledger.revive(id, claim.message.facts, claim.message.stays);
     const parts = claim.parts.map(({ facts, due }) => ({ part: newPart(message, facts), due }));
@@ -109,4 +120,8 @@ export class Claims {
     this.#claims.set(id, { by, message, parts });
     return 'ids';
   }
+}
+
+function sizeOf({ parts }: Claim): number {
+  return parts.reduce((sum, { facts }) => sum + recipientsOf(facts), 0);
 }

@@ -7,7 +7,8 @@ import { SteadyClock } from '../base/steady-clock.ts';
 import type { Hop, Reply } from '../mail/outcome.ts';
 import { Bins, type Bin } from './bins.ts';
 import { Dispatcher, type LaneRules } from './dispatcher.ts';
-import { ageOut, decideFate, stillLate, type FollowUp, type RetryRules } from './fate.ts';
+import { Books, type End } from './books.ts';
+import { ageOut, decideFate, stillLate, type Fate, type FollowUp, type RetryRules } from './fate.ts';
 import type { InFlight, LaneOwner } from './lane.ts';
 import { Ledger, type LedgerOptions } from './ledger.ts';
 import { Parking } from './parking.ts';
@@ -46,6 +47,7 @@ export class Conductor {
   readonly ledger: Ledger;
   readonly parking: Parking;
   readonly dispatcher: Dispatcher;
+  readonly books = new Books();
   readonly counts = { taken: 0, known: 0, delivered: 0, finished: 0, redone: 0, troubles: 0 };
   readonly clock: SteadyClock;
   readonly #options: ConductorOptions;
@@ -108,6 +110,7 @@ export class Conductor {
     this.counts.taken += 1;
     // All parts exist before the first is given out, so that the message cannot be finished between two of them.
     const parts = frame.parts.map((part) => newPart(message, partFactsOf(part)));
+    this.books.took(sizeOf(frame.parts), frame);
     if (parts.length === 0) return this.ledger.release(message);
     // Before the first is placed, or the last would end the trouble that the first has met.
     if (frame.probe) for (const part of parts) this.#endTrouble(this.bins.of(part.hop));
@@ -139,10 +142,17 @@ export class Conductor {
       message.vanished = true;
       this.#options.onEvent('vanished', { id: message.id, to: part.to });
     }
-    this.counts.delivered += fate.delivered;
+    this.counts.delivered += fate.ended.delivered ?? 0;
+    // A warning is about recipients that go their own way.
+    if (part.kind !== 'delayed') this.#close(part, done, fate.ended);
     if (fate.well && bin.troubles > 0) this.#endTrouble(bin);
     if (done.trouble) this.trouble(bin, done.trouble);
     this.#follow(part, fate.followUps);
+  }
+
+  #close(part: WorkPart, done: Pick<Done, 'outcomes' | 'trouble'>, ended: Fate['ended']): void {
+    for (const [how, recipients] of Object.entries(ended)) this.books.ended(how as End, recipients);
+    if (done.outcomes.length === 0 && !done.trouble) this.books.ended('vanished', part.to.length);
   }
 
   /** Puts a job back that no worker finished. */
@@ -291,6 +301,12 @@ export class Conductor {
     this.counts.finished += 1;
     this.#options.onEvent('removed', { id: message.id });
   }
+}
+
+function sizeOf(parts: readonly { readonly to: readonly string[] }[]): number {
+  let sum = 0;
+  for (const { to } of parts) sum += to.length;
+  return sum;
 }
 
 /** What a bin's mail is told while its transport farm has no worker. */

@@ -4,6 +4,7 @@
  */
 import type { Done, Failure } from '../ipc/messages.ts';
 import type { Hop, Outcome, Reply } from '../mail/outcome.ts';
+import { isEnd, type End } from './books.ts';
 import type { PartFacts, WorkPart } from './work.ts';
 
 export interface RetryRules {
@@ -26,7 +27,8 @@ export interface Fate {
   readonly held: boolean;
   /** Recipients that the report says nothing of. */
   readonly untold: readonly string[];
-  readonly delivered: number;
+  /** Recipients that are done with, by how. */
+  readonly ended: Readonly<Partial<Record<End, number>>>;
   /** The next hop did its work: its bin's trouble, if it had any, is over. */
   readonly well: boolean;
 }
@@ -51,11 +53,11 @@ export function decideFate(
   const failures: Failure[] = [];
   const followUps: FollowUp[] = [];
   let held = false;
-  let delivered = 0;
+  const ended: Partial<Record<End, number>> = {};
   for (const outcome of done.outcomes) {
     const to = outcome.recipients.filter((address) => open.delete(address));
     if (to.length === 0) continue;
-    if (outcome.state === 'delivered') delivered += to.length;
+    if (isEnd(outcome.state)) ended[outcome.state] = (ended[outcome.state] ?? 0) + to.length;
     if (outcome.state === 'held') held = true;
     if (outcome.state === 'failed') failures.push({ to, reply: outcome.reply ?? UNKNOWN });
     if (outcome.state !== 'deferred') continue;
@@ -76,7 +78,7 @@ export function decideFate(
     followUps.push({ facts: deferredFacts(part, undefined, untold), wait: 0 });
   }
   const worked = done.outcomes.some(({ state }) => state === 'bounced' || state === 'warned');
-  return { followUps, held, untold, delivered, well: delivered > 0 || (worked && !done.trouble) };
+  return { followUps, held, untold, ended, well: (ended.delivered ?? 0) > 0 || (worked && !done.trouble) };
 }
 
 /** A warning without the recipients that are late no more; undefined when nobody is. `others`: all parts of the message. */

@@ -8,7 +8,7 @@
 import { parseHandle } from '../queue/handle.ts';
 import type { WaitingIndex } from '../queue/waiting-index.ts';
 import type { Segments, Trace } from './segments.ts';
-import type { Message, MessageFacts, WorkPart } from './work.ts';
+import { recipientsOf, type Message, type MessageFacts, type WorkPart } from './work.ts';
 
 export interface LedgerOptions {
   readonly segments: Segments;
@@ -48,6 +48,13 @@ export class Ledger {
 
   get size(): number {
     return this.#messages.size;
+  }
+
+  /** Recipients in memory. */
+  get recipients(): number {
+    let sum = 0;
+    for (const { parts } of this.#messages.values()) for (const part of parts) sum += recipientsOf(part);
+    return sum;
   }
 
   get walking(): boolean {

@@ -7,7 +7,15 @@ import { errorText } from '../base/text.ts';
 import type { WaitingIndex, WaitingRow } from '../queue/waiting-index.ts';
 import type { Bin, Bins } from './bins.ts';
 import type { Ledger } from './ledger.ts';
-import { newPart, stripPart, type Message, type MessageFacts, type PartFacts, type WorkPart } from './work.ts';
+import {
+  newPart,
+  recipientsOf,
+  stripPart,
+  type Message,
+  type MessageFacts,
+  type PartFacts,
+  type WorkPart,
+} from './work.ts';
 
 export interface ParkingOptions {
   readonly index: WaitingIndex;
@@ -50,7 +58,13 @@ export class Parking {
     const { message } = part;
     const data: RowData = { m: message.facts, p: stripPart(part), ...(message.stays ? { s: true } : {}) };
     try {
-      this.#options.index.add({ id: message.id, bin: bin.key, due, data: JSON.stringify(data) });
+      this.#options.index.add({
+        id: message.id,
+        bin: bin.key,
+        due,
+        data: JSON.stringify(data),
+        recipients: recipientsOf(part),
+      });
     } catch (error) {
       return this.#parkLater(part, { bin, due, why: errorText(error) });
     }

@@ -1,5 +1,5 @@
 /** What other processes ask of the scheduler, frame by frame. */
-import type { Frame, Stats } from '../ipc/messages.ts';
+import type { Books, Frame, Stats } from '../ipc/messages.ts';
 import type { Peer } from '../ipc/peer.ts';
 import { idOfHandle } from '../queue/handle.ts';
 import type { Claims } from './claims.ts';
@@ -15,6 +15,7 @@ export interface RequestsOptions {
   /** Absent: this is the first scheduler. */
   readonly before?: FinishedBefore;
   readonly parked: () => number;
+  readonly books: () => Books;
   readonly onEvent: (event: string, fields: Record<string, unknown>) => void;
 }
 
@@ -89,7 +90,7 @@ export function serveRequests(peer: Peer, options: RequestsOptions): void {
 }
 
 function collectStats(n: number, options: RequestsOptions): Stats {
-  const { conductor, segments, parked } = options;
+  const { conductor, segments, parked, books } = options;
   const bins = [...conductor.bins.all()].map((bin) => ({
     hop: bin.hop,
     waiting: bin.length + bin.parked,
@@ -108,5 +109,6 @@ function collectStats(n: number, options: RequestsOptions): Stats {
     segments: segments.size,
     bins: bins.slice(0, STATS_BINS),
     counts: { ...conductor.counts },
+    books: books(),
   };
 }

@@ -14,6 +14,7 @@ import { holdRecipients, keepOutcomes } from '../queue/operate.ts';
 import { timeOfId } from '../queue/queue-id.ts';
 import type { Handle, QueueId } from '../queue/store.ts';
 import { openWaitingIndex } from '../queue/waiting-index.ts';
+import { Audit } from './audit.ts';
 import type { Bin } from './bins.ts';
 import { Claims } from './claims.ts';
 import { Conductor, type ConductorRules } from './conductor.ts';
@@ -75,15 +76,31 @@ export async function startScheduler(worker: Worker): Promise<Role> {
     },
   });
   const claims = new Claims(conductor, (id) => housekeeping.isDeleted(id));
+  const audit = new Audit({
+    conductor,
+    claims,
+    index,
+    onChange: (missing, books) =>
+      log[missing === 0 ? 'info' : 'error']('imbalance', { stage: 'scheduler', missing, ...books }),
+  });
   const before = await readFinishedBefore({ disk: createDisk(), layout, onUnreadable });
   const server = await listenForPeers({
     ...listenOn(worker),
     self,
     ...listenTls(config, worker.farm),
-    onPeer: (peer) => serveRequests(peer, { conductor, claims, segments, before, parked: () => index.size, onEvent }),
+    onPeer: (peer) =>
+      serveRequests(peer, {
+        conductor,
+        claims,
+        segments,
+        before,
+        parked: () => index.size,
+        books: () => audit.books(),
+        onEvent,
+      }),
     onRefused: (why) => log.warn('bad-frame', { why }),
   });
-  const chores = setInterval(() => doChores(worker, { segments, conductor }), CHORES_MS).unref();
+  const chores = setInterval(() => doChores(worker, { segments, conductor, audit }), CHORES_MS).unref();
   return {
     async drain(deadline) {
       clearInterval(chores);
@@ -111,7 +128,8 @@ function mayBeThere(path: string): boolean {
 }
 
 /** Removes, settles, and looks for stuck workers. */
-function doChores(worker: Worker, parts: { segments: Segments; conductor: Conductor }): void {
+function doChores(worker: Worker, parts: { segments: Segments; conductor: Conductor; audit: Audit }): void {
+  parts.audit.look();
   parts.conductor.lookAtClock();
   parts.segments.releaseOutcomes();
   if (parts.segments.wantsSettling()) worker.settle();

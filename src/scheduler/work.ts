@@ -84,6 +84,11 @@ export function newPart(message: Message, facts: PartFacts): WorkPart {
   return part;
 }
 
+/** Recipients that a part is all there is of: those of a warning go their own way. */
+export function recipientsOf({ kind, to }: Pick<WorkPart, 'kind' | 'to'>): number {
+  return kind === 'delayed' ? 0 : to.length;
+}
+
 /** Recipients that take about as much memory as the rest of a part. */
 const LIGHT = 10;
 

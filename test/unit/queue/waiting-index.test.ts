@@ -9,7 +9,7 @@ const ids = (rows: readonly { id: string }[]): string[] => rows.map((row) => row
 describe('the index of what waits', () => {
   it('gives rows back when they are due, oldest first, once', () => {
     const index = new WaitingIndex(':memory:');
-    for (const due of [30, 10, 20, 40]) index.add({ id: `m${due}`, bin: 'b', due, data: `${due}` });
+    for (const due of [30, 10, 20, 40]) index.add({ id: `m${due}`, bin: 'b', due, data: `${due}`, recipients: 1 });
     assert.equal(index.nextDue(), 10);
     assert.deepEqual(ids(index.takeDue(30, 2)), ['m10', 'm20']);
     assert.deepEqual(ids(index.takeDue(30, 9)), ['m30']);
@@ -19,7 +19,8 @@ describe('the index of what waits', () => {
 
   it('gives what waits for a bin in the order in which it came, and never by time', () => {
     const index = new WaitingIndex(':memory:');
-    for (const id of ['x', 'y', 'z']) index.add({ id, bin: id === 'y' ? 'other' : 'b', due: 0, data: '' });
+    for (const id of ['x', 'y', 'z'])
+      index.add({ id, bin: id === 'y' ? 'other' : 'b', due: 0, data: '', recipients: 1 });
     assert.equal(index.nextDue(), undefined);
     assert.deepEqual(index.takeDue(1e15, 10), []);
     assert.deepEqual(ids(index.takeOfBin('b', 10)), ['x', 'z']);
@@ -33,9 +34,9 @@ describe('the index of what waits', () => {
     writeFileSync(path, 'this is no database');
     writeFileSync(`${path}-journal`, 'nor this a journal');
     const first = new WaitingIndex(path);
-    first.add({ id: 'x', bin: 'b', due: 0, data: "'; DROP TABLE waiting; --" });
+    first.add({ id: 'x', bin: 'b', due: 0, data: "'; DROP TABLE waiting; --", recipients: 1 });
     assert.equal(first.takeOfBin('b', 1)[0]?.data, "'; DROP TABLE waiting; --");
-    first.add({ id: 'x', bin: 'b', due: 0, data: '' });
+    first.add({ id: 'x', bin: 'b', due: 0, data: '', recipients: 1 });
     first.close();
     const second = new WaitingIndex(path);
     assert.equal(second.hasId('x'), false);
@@ -47,7 +48,8 @@ describe('the index of what waits', () => {
     const path = `${makeTemp('index')}/index.db`;
     const index = new WaitingIndex(path);
     // More than it keeps in memory, so that it asks the disk again.
-    for (let n = 0; n < ROWS; n += 1) index.add({ id: idOf(n), bin: 'b', due: 0, data: 'x'.repeat(10_000) });
+    for (let n = 0; n < ROWS; n += 1)
+      index.add({ id: idOf(n), bin: 'b', due: 0, data: 'x'.repeat(10_000), recipients: 1 });
     spoilPageWith(path, idOf(ROWS / 2));
     assert.throws(() => index.takeOfBin('b', ROWS), /malformed/);
     assert.equal(index.size, ROWS);

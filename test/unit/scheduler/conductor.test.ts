@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Hop } from '../../../src/mail/outcome.ts';
-import { Claims } from '../../../src/scheduler/claims.ts';
 import { waitFor } from '../../support/wait.ts';
 import { deferred, delivered, HOP, openRig, routed, RULES, type GivenJob } from './support.ts';
 
@@ -241,7 +240,7 @@ describe('the conductor', () => {
     const [a, b, c] = [routed([HOP]), routed([OTHER]), routed([third])];
     for (const message of [a, b, c]) rig.conductor.take(message);
     await waitFor(() => rig.jobs.length === 1);
-    assert.deepEqual(new Claims(rig.conductor).claim([b.id]).ids, [b.id]);
+    assert.deepEqual(rig.claims.claim([b.id]).ids, [b.id]);
     delivered(rig.jobs[0]!);
     await waitFor(() => rig.jobs.length === 2);
     assert.equal(rig.jobs[1]?.lane.hop.next, third.next);
@@ -253,7 +252,7 @@ describe('the conductor', () => {
 describe('claims', () => {
   it('take a message out of play wherever it waits, and give it back as it was', async () => {
     await using rig = await openRig();
-    const claims = new Claims(rig.conductor);
+    const claims = rig.claims;
     const deferredPart = { hop: OTHER, to: ['b@x'], attempts: 2, until: Date.now() + 1e6 };
     const message = routed([], { parts: [deferredPart] });
     rig.conductor.take(message);
@@ -282,7 +281,7 @@ describe('claims', () => {
 
   it('give what is not known here, as it is held, to one command at a time, and keep it from no worker', async () => {
     await using rig = await openRig();
-    const claims = new Claims(rig.conductor);
+    const claims = rig.claims;
     const [one, other] = [{}, {}];
     const message = routed();
     const { id } = message;
@@ -310,7 +309,7 @@ describe('claims', () => {
     await waitFor(() => rig.conductor.counts.troubles === 1);
     const bin = rig.conductor.bins.of(HOP);
     const before = [bin.until, bin.troubles];
-    const claims = new Claims(rig.conductor);
+    const claims = rig.claims;
     const due = Date.now() + 20;
     const [fresh, late] = [routed(), routed([], { parts: [{ hop: HOP, to: ['b@x'], attempts: 2, until: due }] })];
     for (const { id, ...frame } of [fresh, late]) {
@@ -332,7 +331,7 @@ describe('claims', () => {
     rig.conductor.take(message);
     await waitFor(() => rig.jobs.length === 2);
     const answers: string[] = [];
-    const claims = new Claims(rig.conductor);
+    const claims = rig.claims;
     const mine = rig.jobs.find(({ lane }) => lane.hop.next === HOP.next);
     const lane = [...rig.conductor.dispatcher.lanes].find((one) => one.bin.hop.next === HOP.next);
     mine?.peer.close();

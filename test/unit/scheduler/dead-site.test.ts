@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { WaitingIndex, type WaitingRow } from '../../../src/queue/waiting-index.ts';
-import { Claims } from '../../../src/scheduler/claims.ts';
 import { waitFor } from '../../support/wait.ts';
 import { delivered, HOP, openRig, routed, RULES, type GivenJob } from './support.ts';
 
@@ -105,14 +104,14 @@ describe('what waits for room in the index', () => {
     const { conductor } = rig;
     const message = routed([], { parts: [{ hop: HOP, to: ['b@x'], attempts: 1, until: Date.now() + 1e6 }] });
     conductor.take(message);
-    const claims = new Claims(conductor);
+    const { claims } = rig;
     assert.deepEqual(claims.claim([message.id]).ids, [message.id]);
     assert.equal(conductor.active, 0);
     index.full = false;
     claims.giveBack([message.id]);
     assert.deepEqual([index.size, conductor.active, rig.jobs.length], [1, 0, 0]);
     assert.ok((index.nextDue() ?? 0) > conductor.clock.tickIn(1e5), 'it waits');
-    assert.deepEqual(Object.keys(JSON.parse(index.takeOfId(message.id)[0]?.data ?? '').p).toSorted(), [
+    assert.deepEqual(Object.keys(JSON.parse(index.rowsOfId(message.id)[0]?.data ?? '').p).toSorted(), [
       'attempts',
       'blame',
       'hop',

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Claims } from '../../../src/scheduler/claims.ts';
 import { waitFor } from '../../support/wait.ts';
 import { delivered, openRig, routed, type GivenJob } from './support.ts';
 
@@ -49,7 +48,7 @@ describe('a message that may have a file in the tree without a word', () => {
     const message = routed(undefined, { parts: [] });
     const until = Date.now() + 1e6;
     rig.conductor.take({ ...message, parts: [{ hop: { channel: 'smtp', next: 'x' }, to: ['a@x'], until }] });
-    const claims = new Claims(rig.conductor);
+    const claims = rig.claims;
     claims.claim([message.id]);
     claims.giveBack([message.id]);
     assert.equal(rig.segments.doubts, 1);
@@ -57,11 +56,11 @@ describe('a message that may have a file in the tree without a word', () => {
   });
 
   it('is left alone where the command brought it into the deleted queue', async () => {
-    await using rig = await openRig({ work: delivered });
     const message = routed();
+    await using rig = await openRig({ work: delivered, isDeleted: (id) => id === message.id });
     const until = Date.now() + 1e6;
     rig.conductor.take({ ...message, parts: [{ hop: { channel: 'smtp', next: 'x' }, to: ['a@x'], until }] });
-    const claims = new Claims(rig.conductor, (id) => id === message.id);
+    const { claims } = rig;
     claims.claim([message.id]);
     claims.giveBack([message.id]);
     assert.deepEqual([rig.index.size, rig.conductor.ledger.size, rig.removed], [0, 0, []]);
@@ -80,7 +79,7 @@ describe('a message over which worker after worker died', () => {
     const message = routed();
     rig.conductor.take(message);
     await waitFor(() => tries >= 2);
-    assert.deepEqual(new Claims(rig.conductor).claim([message.id]).busy, [message.id]);
+    assert.deepEqual(rig.claims.claim([message.id]).busy, [message.id]);
     full = false;
     await waitFor(() => rig.held.length === 1);
     await waitFor(() => rig.conductor.active === 0);

@@ -24,8 +24,8 @@ const fate = (one: WorkPart, outcomes: readonly Outcome[], now = 10): ReturnType
 
 describe('the fate of recipients', () => {
   it('is nothing more for those that are finished', () => {
-    const { followUps, delivered } = fate(part(), [outcome('delivered', ['a']), outcome('dropped', ['b'])]);
-    assert.deepEqual([followUps, delivered], [[], 1]);
+    const { followUps, ended } = fate(part(), [outcome('delivered', ['a']), outcome('dropped', ['b'])]);
+    assert.deepEqual([followUps, ended], [[], { delivered: 1, dropped: 1 }]);
   });
 
   it('is another try for the deferred, when and where their outcome says', () => {
@@ -144,8 +144,8 @@ describe('the fate of recipients', () => {
   });
 
   it('counts an address once, though two outcomes speak of it', () => {
-    const { followUps, delivered } = fate(part(), [outcome('delivered', ['a', 'b']), outcome('failed', ['a', 'b'])]);
-    assert.deepEqual([followUps, delivered], [[], 2]);
+    const { followUps, ended } = fate(part(), [outcome('delivered', ['a', 'b']), outcome('failed', ['a', 'b'])]);
+    assert.deepEqual([followUps, ended], [[], { delivered: 2 }]);
   });
 
   it('knows that held recipients keep the message', () => {

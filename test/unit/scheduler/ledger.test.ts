@@ -100,7 +100,7 @@ describe('the ledger', () => {
     const { ledger, index } = open();
     const [here, parked, claimed] = [next(), next(), next()];
     assert.ok(ledger.admit(facts(here), false));
-    index.add({ id: parked, bin: 'b', due: 1, data: '{}' });
+    index.add({ id: parked, bin: 'b', due: 1, data: '{}', recipients: 1 });
     ledger.claimed.add(claimed);
     for (const id of [here, parked, claimed]) assert.equal(ledger.admit(facts(id), false), undefined);
   });
@@ -189,7 +189,7 @@ describe('the ledger', () => {
     const message = ledger.admit(facts(id), false)!;
     const part = { hop: { channel: 'smtp' as const, next: 'x' }, to: [], attempts: 0, warned: false };
     const parts = [newPart(message, part), newPart(message, part)];
-    index.add({ id, bin: 'b', due: 1, data: '{}' });
+    index.add({ id, bin: 'b', due: 1, data: '{}', recipients: 1 });
     message.parked = true;
     for (const one of parts) ledger.dropPart(one);
     assert.deepEqual(removed, []);

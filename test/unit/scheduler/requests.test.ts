@@ -5,7 +5,6 @@ import { makeHello } from '../../../src/ipc/hello.ts';
 import { listenForPeers } from '../../../src/ipc/listen.ts';
 import type { Part } from '../../../src/ipc/messages.ts';
 import type { Peer } from '../../../src/ipc/peer.ts';
-import { Claims } from '../../../src/scheduler/claims.ts';
 import { serveRequests } from '../../../src/scheduler/requests.ts';
 import { makeTemp } from '../../support/temp.ts';
 import { waitFor } from '../../support/wait.ts';
@@ -18,15 +17,14 @@ interface Served extends AsyncDisposable {
 
 async function serve(options: RigOptions = {}): Promise<Served> {
   const rig = await openRig(options);
-  const { conductor, segments, index } = rig;
-  const claims = new Claims(conductor);
+  const { conductor, segments, index, claims, books } = rig;
   const path = `${makeTemp('requests')}/x.sock`;
   const parked = (): number => index.size;
   const onEvent = (): void => undefined;
   const server = await listenForPeers({
     path,
     self: makeHello({ farm: 'scheduler', worker: 'scheduler-1-test' }),
-    onPeer: (peer) => serveRequests(peer, { conductor, claims, segments, parked, onEvent }),
+    onPeer: (peer) => serveRequests(peer, { conductor, claims, segments, parked, books, onEvent }),
   });
   const self = makeHello({ farm: 'cli', worker: 'cli-1-test' });
   return {

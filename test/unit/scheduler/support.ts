@@ -1,5 +1,6 @@
 /** A conductor with real sockets, and a transport worker that does what a test says. */
-import type { Done, Frame, Job, OpenLane, Routed } from '../../../src/ipc/messages.ts';
+import assert from 'node:assert/strict';
+import type { Books, Done, Frame, Job, OpenLane, Routed } from '../../../src/ipc/messages.ts';
 import type { Hop, Outcome } from '../../../src/mail/outcome.ts';
 import { connectPeer } from '../../../src/ipc/connect.ts';
 import { makeHello } from '../../../src/ipc/hello.ts';
@@ -9,6 +10,8 @@ import { journalHandle } from '../../../src/queue/handle.ts';
 import { createIdSource, timeOfId } from '../../../src/queue/queue-id.ts';
 import type { QueueId } from '../../../src/queue/store.ts';
 import { WaitingIndex } from '../../../src/queue/waiting-index.ts';
+import { imbalanceOf } from '../../../src/scheduler/books.ts';
+import { Claims } from '../../../src/scheduler/claims.ts';
 import { Conductor, type ConductorRules } from '../../../src/scheduler/conductor.ts';
 import { LostLanes } from '../../../src/scheduler/lost-lanes.ts';
 import { Segments } from '../../../src/scheduler/segments.ts';
@@ -29,6 +32,8 @@ export interface Rig extends AsyncDisposable {
   readonly conductor: Conductor;
   readonly segments: Segments;
   readonly index: WaitingIndex;
+  readonly claims: Claims;
+  readonly books: () => Books;
   readonly jobs: GivenJob[];
   readonly removed: string[];
   readonly held: string[];
@@ -55,6 +60,7 @@ export interface RigOptions {
   /** Holding a message fails while this says so. */
   readonly holdFails?: () => boolean;
   readonly index?: WaitingIndex;
+  readonly isDeleted?: (id: string) => boolean;
 }
 
 export async function openRig(options: RigOptions = {}): Promise<Rig> {
@@ -111,8 +117,11 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
       lost: (lane, what) => void lost.recover(lane, what),
     },
   });
+  const claims = new Claims(conductor, options.isDeleted);
   const rig: Rig = {
     conductor,
+    claims,
+    books: () => conductor.books.tell(conductor.ledger.recipients + index.recipients + claims.recipients),
     segments,
     index,
     jobs,
@@ -125,10 +134,12 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
     rules: { ...RULES, ...options.rules },
     async [Symbol.asyncDispose]() {
       conductor.dispatcher.stop();
+      const books = rig.books();
       conductor.parking.close();
       rig.rules = { ...rig.rules, lanes: { ...rig.rules.lanes, idleMs: 0 } };
       await server.close();
       conductor.dispatcher.closeIdle();
+      assert.equal(imbalanceOf(books), 0, JSON.stringify(books));
     },
   };
   return rig;

@@ -9,7 +9,6 @@ import type { RecipientState } from '../../../../src/queue/fold.ts';
 import { treeHandle } from '../../../../src/queue/handle.ts';
 import type { QueueId } from '../../../../src/queue/store.ts';
 import type { QueuedMessage } from '../../../../src/queue/queued-message.ts';
-import { Claims } from '../../../../src/scheduler/claims.ts';
 import { serveRequests } from '../../../../src/scheduler/requests.ts';
 import { makeTemp } from '../../../support/temp.ts';
 import { waitFor } from '../../../support/wait.ts';
@@ -32,14 +31,13 @@ function messageOf(id: QueueId, recipient: RecipientState): QueuedMessage {
 
 test('a message is at work, or still claimed, from the moment that the scheduler forgot what it was', async (t) => {
   await using rig = await openRig();
-  const { conductor, segments, index } = rig;
+  const { conductor, segments, index, claims, books } = rig;
   const folder = makeTemp('give-back');
-  const claims = new Claims(conductor);
   const scheduler = await listenForPeers({
     path: `${folder}/scheduler`,
     self: makeHello({ farm: 'scheduler', worker: 'scheduler-1-test' }),
     onPeer: (peer) =>
-      serveRequests(peer, { conductor, claims, segments, parked: () => index.size, onEvent: () => undefined }),
+      serveRequests(peer, { conductor, claims, segments, parked: () => index.size, books, onEvent: () => undefined }),
   });
   t.after(() => scheduler.close());
   const router = await listenForPeers({
