@@ -8,16 +8,19 @@ export function decodeWords(text: string): string {
   let out = '';
   let from = 0;
   let afterWord = false;
+  // Where the next word may end. It only moves forward: starts without an end share one search, or each would cost its own.
+  let end = -1;
   for (let at = text.indexOf('=?'); at >= 0;) {
-    const word = readWord(text, at);
-    if (word === undefined) {
+    const opening = readOpening(text, at);
+    if (opening !== undefined && end < opening.start) end = indexOrInfinity(text, '?=', opening.start);
+    if (opening === undefined || end - opening.start > MAX_WORD) {
       at = text.indexOf('=?', at + 2);
       continue;
     }
     const between = text.slice(from, at);
     if (!afterWord || between.trim() !== '') out += between;
-    out += word.text;
-    from = word.end;
+    out += decodeBody(text.slice(opening.start, end), opening);
+    from = end + 2;
     afterWord = true;
     at = text.indexOf('=?', from);
   }
@@ -28,25 +31,32 @@ export function decodeWords(text: string): string {
 const MAX_WORD = 10_000;
 const MAX_CHARSET = 60;
 
-/** The encoded word that starts at `at`, or undefined. Looks no further than MAX_WORD. */
-function readWord(text: string, at: number): { text: string; end: number } | undefined {
-  const charsetEnd = find(text, '?', { from: at + 2, within: MAX_CHARSET });
-  if (charsetEnd < 0 || text[charsetEnd + 2] !== '?') return undefined;
-  const how = text[charsetEnd + 1]?.toUpperCase();
-  if (how !== 'B' && how !== 'Q') return undefined;
-  const start = charsetEnd + 3;
-  const end = find(text, '?=', { from: start, within: MAX_WORD });
-  if (end < 0) return undefined;
-  const [charset = ''] = text.slice(at + 2, charsetEnd).split('*', 1);
-  const body = text.slice(start, end);
-  const bytes = how === 'B' ? Buffer.from(body, 'base64') : unquote(body);
-  return { text: decodeCharset(bytes, charset), end: end + 2 };
+/** `=?charset?B?` of an encoded word. */
+interface Opening {
+  readonly charset: string;
+  readonly how: 'B' | 'Q';
+  /** Where what is encoded begins. */
+  readonly start: number;
 }
 
-/** indexOf that gives up: without it, many starts without an end would cost the square of the length. */
-function find(text: string, what: string, where: { readonly from: number; readonly within: number }): number {
-  const found = text.slice(where.from, where.from + where.within).indexOf(what);
-  return found < 0 ? -1 : where.from + found;
+/** The opening of an encoded word at `at`, or undefined. Looks no further than MAX_CHARSET. */
+function readOpening(text: string, at: number): Opening | undefined {
+  const length = text.slice(at + 2, at + 2 + MAX_CHARSET).indexOf('?');
+  const charsetEnd = at + 2 + length;
+  if (length < 0 || text[charsetEnd + 2] !== '?') return undefined;
+  const how = text[charsetEnd + 1]?.toUpperCase();
+  if (how !== 'B' && how !== 'Q') return undefined;
+  const [charset = ''] = text.slice(at + 2, charsetEnd).split('*', 1);
+  return { charset, how, start: charsetEnd + 3 };
+}
+
+function decodeBody(body: string, { charset, how }: Opening): string {
+  return decodeCharset(how === 'B' ? Buffer.from(body, 'base64') : unquote(body), charset);
+}
+
+function indexOrInfinity(text: string, what: string, from: number): number {
+  const found = text.indexOf(what, from);
+  return found < 0 ? Infinity : found;
 }
 
 /** The Q encoding (RFC 2047 section 4.2). */

@@ -1,4 +1,5 @@
 /** Messages that tests of the structure filter are made of. */
+import { runInNewContext } from 'node:vm';
 import { StructureScanner, type Structure, type StructureLimits } from '../../../src/filter/scan-structure.ts';
 
 export const LIMITS: StructureLimits = {
@@ -22,4 +23,9 @@ export function scan(text: string | Buffer, limits: Partial<StructureLimits> = {
     if (!scanner.push(bytes.subarray(at, at + chunk))) break;
   }
   return scanner.end();
+}
+
+/** What `work` returns. Throws when it takes longer, although it never gives the thread up: what is native ends first. */
+export function endWithin<T>(ms: number, work: () => T): T {
+  return runInNewContext('work()', { work }, { timeout: ms }) as T;
 }
