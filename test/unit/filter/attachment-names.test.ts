@@ -46,6 +46,28 @@ describe('attachment names', () => {
     assert.ok(names('attachment; filename="ä.txt"').includes('ä.txt'));
   });
 
+  it('decode many words of one charset with one decoder, known or not', (t) => {
+    const made: string[] = [];
+    const counted = new Proxy(TextDecoder, {
+      construct: (target, [label]: [string]) => (made.push(label), new target(label)),
+    });
+    t.mock.property(globalThis, 'TextDecoder', counted);
+    for (const label of ['koi8-u', 'KOI8-U', 'neither', 'nor-this']) {
+      decodeWords(`=?${label}?Q?a?=`.repeat(1000));
+    }
+    assert.deepEqual(made, ['koi8-u', 'neither', 'nor-this']);
+  });
+
+  it('decode a charset also after very many that nobody knows, and after text that ends in the middle', () => {
+    decodeWords(Array.from({ length: 100_000 }, (_, n) => `=?x${n}?Q?a?=`).join(''));
+    for (const label of ['utf-16le', 'shift_jis', 'iso-2022-jp', 'utf-8', 'no-such-charset']) {
+      const whole = decodeWords(`=?${label}?Q?ab?=`);
+      decodeWords(`=?${label}?Q?=E3?= =?${label}?Q?=1B=24=42=81?=`);
+      assert.equal(decodeWords(`=?${label}?Q?ab?=`), whole, label);
+    }
+    assert.equal(decodeWords('=?utf-16le?Q?a=00b=00?='), 'ab');
+  });
+
   it('are none where there are none', () => {
     for (const text of [
       '',
