@@ -75,8 +75,14 @@ function utf8(bytes: string): string {
 // Invisible characters would tear a forbidden ending apart for us, not for the eye or the system.
 const INVISIBLE = /[\p{Cc}\p{Cf}]/gu;
 
+/**
+ * Marks behind thirty others: no writing has them (UAX 15 section 13), and to put a long run of them in order costs the square
+ * of its length. The two that are no \p{M} become marks by NFKC.
+ */
+const PILED_MARKS = /(?<=[\p{M}\uff9e\uff9f]{30})[\p{M}\uff9e\uff9f]/gu;
+
 function addName(names: Set<string>, value: string): void {
-  const clean = trimEnd(value.normalize('NFKC').replace(INVISIBLE, '').trim().toLowerCase());
+  const clean = trimEnd(value.replace(PILED_MARKS, '').normalize('NFKC').replace(INVISIBLE, '').trim().toLowerCase());
   const base = clean.slice(Math.max(clean.lastIndexOf('/'), clean.lastIndexOf('\\')) + 1);
   for (const name of [clean, base]) if (name !== '') names.add(name);
 }

@@ -33,6 +33,7 @@ describe('attachment names', () => {
     'as encoded words': 'attachment; filename="=?utf-8?Q?evil=2E?= =?iso-8859-1?Q?exe?="',
     'with a quote never closed': 'attachment; filename="evil.exe',
     'behind a quote never closed': 'attachment; x="; filename=evil.exe',
+    'with an end below thirty marks, and more': `attachment; filename="a${'\u0301'.repeat(100)}/evil.exe"`,
     'with invisible characters': 'attachment; filename="evil.e\u200bx\u00ade"',
     'in wide characters': 'attachment; filename="evil．ｅｘｅ"',
   };

@@ -148,6 +148,10 @@ describe('scan-structure: attacks on time and memory end', () => {
     'starts of encoded words': () => Buffer.from(`Content-Type: a; name="${'=?a?b?'.repeat(40_000)}"\r\n\r\n`),
     'starts of encoded words without an end, read in six ways': () =>
       Buffer.from(`Content-Type: multipart/mixed; boundary*0=${'=??B?x'.repeat(400_000)} (c) y; z="\r\n\r\n`),
+    'marks that are to be put in order': () =>
+      Buffer.from(`Content-Type: a; name="a${'\u0301'.repeat(150_000)}${'\u0323'.repeat(150_000)}"\r\n\r\n`),
+    'marks in half width': () =>
+      Buffer.from(`Content-Type: a; name="a${`${'\u0301'.repeat(20)}\uff9e`.repeat(15_000)}"\r\n\r\n`),
     'pieces of a name': () => Buffer.from(`Content-Type: a${';name*1000000=a'.repeat(15_000)}\r\n\r\n`),
   };
   for (const [name, make] of Object.entries(attacks)) {
