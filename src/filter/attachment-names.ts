@@ -25,8 +25,10 @@ export function valuesOf(params: readonly Param[], key: string): string[] {
     else if (name === `${key}*`) values.push(decodeExtended(value));
     else if (name.startsWith(`${key}*`)) pieces.push(readPiece(name.slice(key.length + 1), value));
   }
-  if (pieces.length > 0) values.push(joinPieces(pieces), ...pieces.map((piece) => utf8(piece.value)));
-  return values;
+  if (pieces.length === 0) return values;
+  // As it stands, too: that is what the standard says, and what a boundary in pieces is.
+  const joined = joinPieces(pieces);
+  return [...values, joined, decodeWords(joined), ...pieces.map((piece) => utf8(piece.value))];
 }
 
 interface Piece {
@@ -51,7 +53,7 @@ function joinPieces(pieces: readonly Piece[]): string {
     const value = at === 0 ? rest : piece.value;
     return piece.encoded ? decodeEscapes(value, '%') : Buffer.from(value, 'latin1');
   });
-  return decodeWords(decodeCharset(Buffer.concat(bytes), charset));
+  return decodeCharset(Buffer.concat(bytes), charset);
 }
 
 /** `utf-8'en'na%20me` (RFC 2231 section 4). */

@@ -82,6 +82,10 @@ describe('scan-structure: ordinary messages', () => {
     }
     const split = 'Content-Type: multipart/mixed; boundary*1=b; boundary*0=a\r\n\r\n';
     assert.equal(kindOf(`${split}--ab\r\nContent-Type: x; name=a.exe\r\n\r\n`), 'name');
+    const words = 'Content-Type: multipart/mixed; boundary*0="=?utf-8?Q?"; boundary*1="a?="\r\n\r\n';
+    for (const name of ['=?utf-8?Q?a?=', 'a']) {
+      assert.equal(kindOf(`${words}--${name}\r\nContent-Type: x; name=a.exe\r\n\r\n`), 'name', name);
+    }
   });
 });
 
