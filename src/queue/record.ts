@@ -17,7 +17,7 @@ import { isQueueId } from './queue-id.ts';
 import type { QueueId } from './store.ts';
 
 const RECORD_VERSION = 1;
-/** Longest first line: an envelope with 10,000 recipients fits. */
+/** Longest line that is read, its newline included; no longer one is written. Acceptors stop well below (rcpt-command.ts). */
 export const MAX_RECORD_LINE = 4 * 1024 * 1024;
 
 /** Bytes of a line of outcomes that more of them are not added to: a fraction of what is read back. */
@@ -48,7 +48,11 @@ export interface EndRecord {
 }
 export type RecordLine = MessageRecord | AcceptRecord | OutcomeRecord | EndRecord;
 
-/** The line of a message; `contentSum` is the CRC-32 of its content. `pad` fills the line with spaces to that many bytes. */
+/**
+ * The line of a message; `contentSum` is the CRC-32 of its content. `pad` fills the line with spaces to that many bytes.
+ * Throws where the line could not be read back: a message that is promised and never found again is worse than none, and it
+ * hides those behind it.
+ */
 export function messageLine(
   record: Omit<MessageRecord, 'kind'>,
   contentSum: number,
@@ -56,8 +60,12 @@ export function messageLine(
 ): Buffer {
   const { id, length, staged, envelope } = record;
   const mark = staged ? '"staged":true,' : '';
+  if (!isEnvelope(envelope)) throw new TypeError(`the envelope of ${id} is none, or has too many recipients`);
   const rest = `"v":${RECORD_VERSION},"id":"${id}","len":${length},${mark}"envelope":${JSON.stringify(envelope)}}`;
-  return finishLine(rest, contentSum, options.pad);
+  const line = finishLine(rest, contentSum, options.pad);
+  if (line.length > MAX_RECORD_LINE)
+    throw new TypeError(`the envelope of ${id} is longer than ${MAX_RECORD_LINE} bytes`);
+  return line;
 }
 
 export function acceptLine(ordinal: number): Buffer {

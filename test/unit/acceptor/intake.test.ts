@@ -83,10 +83,13 @@ function logger(): Logger {
 
 type Check = (what: { readonly handle: string }) => Promise<FilterAnswer>;
 
-function makeIntake(answer: FilterAnswer | Check = { t: 'failed', why: 'none' }): Intake {
+function makeIntake(
+  answer: FilterAnswer | Check = { t: 'failed', why: 'none' },
+  taken: () => Promise<void> = () => Promise.resolve(),
+): Intake {
   return new Intake({
     store,
-    handOn: { send: (frame) => Promise.resolve(void handed.push(frame)) },
+    handOn: { send: (frame) => (handed.push(frame), taken()) },
     filters: { check: (what) => (typeof answer === 'function' ? answer(what) : Promise.resolve(answer)) },
     log: logger(),
     jobDone: () => undefined,
@@ -98,13 +101,18 @@ interface Sent {
   readonly stream: MessageStream;
 }
 
-function begin(intake: Intake, rules: Partial<IntakeRules> = {}): Sent {
+function begin(intake: Intake, rules: Partial<IntakeRules> = {}, incoming = INCOMING): Sent {
   const stream = new MessageStream(RULES.messageSize);
-  return { stream, answer: intake.receive(stream, INCOMING, { ...RULES, ...rules }) };
+  return { stream, answer: intake.receive(stream, incoming, { ...RULES, ...rules }) };
 }
 
-async function send(intake: Intake, chunks: readonly string[], rules: Partial<IntakeRules> = {}): Promise<string> {
-  const { stream, answer } = begin(intake, rules);
+async function send(
+  intake: Intake,
+  chunks: readonly string[],
+  rules: Partial<IntakeRules> = {},
+  incoming = INCOMING,
+): Promise<string> {
+  const { stream, answer } = begin(intake, rules, incoming);
   for (const chunk of chunks) await stream.write(Buffer.from(chunk));
   stream.end({ faults: NO_FAULTS, plain: true });
   return said(await answer);
@@ -165,6 +173,20 @@ describe('the 250', () => {
       assert.ok(log.some(({ event }) => event === 'storage'));
     });
   }
+
+  it('does not come for an envelope that the queue could not read back, and nothing is left of the message', async () => {
+    const recipients = Array.from({ length: 30_000 }, (_, n) => ({ address: `${n}@${'x'.repeat(150)}.test` }));
+    const incoming = { ...INCOMING, envelope: { ...INCOMING.envelope, recipients } };
+    const accept: Check = () => Promise.resolve({ t: 'verdict', verdict: 'accept', n: 1 });
+    for (const chunks of [SMALL, LARGE]) {
+      assert.equal(await send(makeIntake(), chunks, {}, incoming), '451 4.3.0');
+      assert.equal(await send(makeIntake(accept), chunks, { filters: ['f'] }, incoming), '451 4.3.0');
+    }
+    assert.equal(handed.length, 0);
+    assert.deepEqual(await readdir(join(folder, 'queue', 'tmp')), []);
+    assert.deepEqual(await readdir(join(folder, 'queue', 'journal')), []);
+    assert.deepEqual(await readdir(join(folder, 'queue', 'mess')), []);
+  });
 
   it('does not come when the folder of a large message is not durable', async () => {
     trouble.syncFolder = failing('EIO');

@@ -3,8 +3,16 @@ import { describe, it } from 'node:test';
 import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
 import { createIdSource } from '../../../src/queue/queue-id.ts';
-import { acceptLine, messageLine, outcomeLine, parseLine, sumHolds } from '../../../src/queue/record.ts';
-import { makeEnvelope } from './support.ts';
+import type { Envelope } from '../../../src/mail/envelope.ts';
+import {
+  acceptLine,
+  MAX_RECORD_LINE,
+  messageLine,
+  outcomeLine,
+  parseLine,
+  sumHolds,
+} from '../../../src/queue/record.ts';
+import { makeEnvelope, makeLongest } from './support.ts';
 
 const next = createIdSource();
 
@@ -46,6 +54,16 @@ describe('records', () => {
     const good = { state: 'held' as const, recipients: ['a@b'], at: 5 };
     for (const bad of [{ why: 'x'.repeat(70_000) }, { why: ['a', 'b'] as unknown as string }, { at: 0.5 }])
       assert.throws(() => outcomeLine(next(), [good, { ...good, ...bad }]), TypeError);
+  });
+
+  it('are not made of messages that could not be read back', () => {
+    const make = (envelope: Envelope): Buffer => messageLine({ id: next(), length: 0, staged: false, envelope }, 0);
+    const whole = makeLongest(make);
+    assert.equal(make(whole).length, MAX_RECORD_LINE);
+    const { recipients } = whole;
+    assert.throws(() => make({ ...whole, recipients: [...recipients, { address: 'x@y' }] }), TypeError);
+    assert.throws(() => make(makeEnvelope(Array.from({ length: 100_001 }, (_, n) => `${n}@b`))), TypeError);
+    assert.throws(() => make({ ...makeEnvelope(), sender: 'x'.repeat(70_000) }), TypeError);
   });
 
   it('are none when they are foreign, of another version or of the wrong shape', () => {

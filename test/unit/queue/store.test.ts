@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict';
 import { readdirSync, statSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { describe, it } from 'node:test';
 import { createDisk, type Disk } from '../../../src/queue/disk.ts';
 import { idOfHandle } from '../../../src/queue/handle.ts';
 import { messagePath } from '../../../src/queue/layout.ts';
 import type { Handle } from '../../../src/queue/store.ts';
-import { commit, contentOf, makeEnvelope, openTestQueue, SPLIT } from './support.ts';
+import { messageLine } from '../../../src/queue/record.ts';
+import { scanSegment } from '../../../src/queue/scan-segment.ts';
+import { commit, contentOf, gather, makeEnvelope, makeLongest, openTestQueue, SPLIT } from './support.ts';
 
 const MESSAGE = 'Subject: hello\r\n\r\nbody\r\n';
 
@@ -86,6 +89,41 @@ describe('the store', () => {
     await draft.discard();
     const bucket = dirname(messagePath({ root: queue.dir, split: SPLIT }, draft.id));
     assert.deepEqual([readdirSync(`${queue.dir}/tmp`), readdirSync(bucket)], [[], []]);
+  });
+
+  it('reads back the longest envelope, small and large, and takes no longer one', async () => {
+    await using queue = await openTestQueue({ settings: { segment: 1e9 } });
+    const { store, dir } = queue;
+    const contents = [MESSAGE, 'y'.repeat(50_000)];
+    const handles: Handle[] = [];
+    for (const content of contents) {
+      const id = store.nextId();
+      const longest = makeLongest((envelope) =>
+        messageLine({ id, length: content.length, staged: false, envelope }, 0),
+      );
+      const longer = { ...longest, recipients: [...longest.recipients, { address: 'one@more' }] };
+      for (const end of ['stage', 'commit', 'quarantine'] as const) {
+        const draft = store.draft(store.nextId());
+        await draft.write(Buffer.from(content));
+        await assert.rejects(draft[end](longer, 'a virus'), TypeError, end);
+        await draft.discard();
+      }
+      const draft = store.draft(id);
+      await draft.write(Buffer.from(content));
+      handles.push(await draft.commit(longest));
+      // The record behind it is found as well.
+      handles.push(await commit(store, content));
+    }
+    assert.deepEqual(readdirSync(`${dir}/tmp`), []);
+    const found = await Promise.all(handles.map((handle) => contentOf(store, handle)));
+    assert.deepEqual(found, [contents[0], contents[0], contents[1], contents[1]]);
+    const trees = readdirSync(`${dir}/mess`, { recursive: true, withFileTypes: true }).filter((it) => it.isFile());
+    assert.equal(trees.length, 2, 'no state and no message of those that were refused');
+    await store.close();
+    const [segment = ''] = readdirSync(`${dir}/journal`);
+    await using file = await open(`${dir}/journal/${segment}`);
+    const kinds = (await gather(scanSegment(file, 10_000))).map(({ kind }) => kind);
+    assert.deepEqual(kinds, ['record', 'record', 'record', 'end']);
   });
 
   it('commits a staged message unchanged, with lines put on top, and with other content', async () => {

@@ -1,6 +1,7 @@
 /** A queue in a temporary folder, and messages to put into it. */
 import type { Envelope } from '../../../src/mail/envelope.ts';
 import { createDisk, type Disk } from '../../../src/queue/disk.ts';
+import { MAX_RECORD_LINE } from '../../../src/queue/record.ts';
 import { openStore } from '../../../src/queue/open-store.ts';
 import type { Handle, Store } from '../../../src/queue/store.ts';
 import { mkdirSync } from 'node:fs';
@@ -77,6 +78,18 @@ export function makeEnvelope(
     origin: { via: 'smtp', ip: '192.0.2.1' },
     ...more,
   };
+}
+
+/** An envelope whose line, as `lineOf` makes it, is as long as a line may be. */
+export function makeLongest(lineOf: (envelope: Envelope) => Buffer): Envelope {
+  const address = 'x'.repeat(1000);
+  const make = (count: number, last: string): Envelope => ({
+    ...makeEnvelope([...Array.from({ length: count }, () => address), last]),
+    received: 1_700_000_000_000,
+  });
+  const one = lineOf(make(1, '')).length - lineOf(make(0, '')).length;
+  const count = Math.floor((MAX_RECORD_LINE - lineOf(make(0, '')).length) / one);
+  return make(count, 'x'.repeat(MAX_RECORD_LINE - lineOf(make(count, '')).length));
 }
 
 export async function commit(store: Store, content: string | Buffer, envelope = makeEnvelope()): Promise<Handle> {
