@@ -39,6 +39,7 @@ export function openTransaction(line: string, rules: MailRules): Transaction | R
     ...(ret !== undefined && { ret }),
     ...(typeof envid === 'string' && { envid }),
     recipients: new Map(),
+    bytes: 0,
     accepted: 0,
   };
 }

@@ -4,7 +4,7 @@
 import type { Recipient, RecipientDsn } from '../mail/envelope.ts';
 import { parsePathCommand, UNSENDABLE, type Parameters } from './envelope-command.ts';
 import type { RecipientPolicy } from './recipient-policy.ts';
-import { refusal, tooManyRecipients, type Refusal } from './replies.ts';
+import { refusal, TOO_LONG_ENVELOPE, tooManyRecipients, type Refusal } from './replies.ts';
 import type { Transaction } from './transaction.ts';
 
 export interface RcptRules {
@@ -18,6 +18,11 @@ const KNOWN = new Set(['NOTIFY', 'ORCPT']);
 const NOTIFY = new Set(['SUCCESS', 'FAILURE', 'DELAY']);
 /** RFC 3461 section 5.4, in characters. */
 const MAX_ORCPT = 500;
+/**
+ * Bytes of all recipients of a transaction as JSON: a record of the queue has room for 4 MiB. 1,000 of the longest fit; where
+ * limits.recipients is raised, DSN parameters may fill it sooner.
+ */
+const MAX_RECIPIENT_BYTES = 3 * 1024 * 1024;
 
 /** Undefined when the recipient is in. */
 export function addRecipient(line: string, transaction: Transaction, rules: RcptRules): Refusal | undefined {
@@ -42,7 +47,10 @@ export function addRecipient(line: string, transaction: Transaction, rules: Rcpt
   if (UNSENDABLE.test(address.local))
     return refusal(553, '5.1.3', 'recipient-syntax', 'This address cannot be sent to');
   const recipient: Recipient = { address: address.address, ...(Object.keys(dsn).length > 0 && { dsn }) };
+  const bytes = transaction.bytes + sizeOf(recipient) - sizeOf(transaction.recipients.get(key));
+  if (bytes > MAX_RECIPIENT_BYTES) return TOO_LONG_ENVELOPE;
   transaction.recipients.set(key, recipient);
+  transaction.bytes = bytes;
   transaction.accepted += 1;
   return undefined;
 }
@@ -50,6 +58,11 @@ export function addRecipient(line: string, transaction: Transaction, rules: Rcpt
 /** Who is named again takes no place, but LMTP owes an answer for each time: as many again are borne with. */
 function isFull({ recipients, accepted }: Transaction, key: string, most: number): boolean {
   return (recipients.size >= most && !recipients.has(key)) || accepted >= 2 * most;
+}
+
+/** With the comma behind it. */
+function sizeOf(recipient: Recipient | undefined): number {
+  return recipient === undefined ? 0 : Buffer.byteLength(JSON.stringify(recipient)) + 1;
 }
 
 /** RFC 3461 sections 4.1 and 4.2. */

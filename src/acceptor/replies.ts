@@ -70,6 +70,13 @@ export function tooManyHops(limit: number): Refusal {
   );
 }
 
+export const TOO_LONG_ENVELOPE = refusal(
+  452,
+  '4.5.3',
+  'envelope-size',
+  'The recipients are too long together: please send the others in another transaction',
+);
+
 export function tooManyRecipients(limit: number): Refusal {
   return refusal(
     452,

@@ -14,6 +14,8 @@ export interface Transaction {
   readonly envid?: string;
   /** By identity: a recipient that is named twice gets one copy, whatever the case of its letters. */
   readonly recipients: Map<string, Recipient>;
+  /** Bytes of the recipients as JSON, which is what the queue makes of them. */
+  bytes: number;
   /** RCPT commands answered 250: LMTP owes that many answers after the data (RFC 2033 section 4.2). */
   accepted: number;
 }

@@ -5,6 +5,8 @@ import { openTransaction, type MailRules } from '../../../src/acceptor/mail-comm
 import { addRecipient } from '../../../src/acceptor/rcpt-command.ts';
 import { RecipientPolicy, type RecipientRules } from '../../../src/acceptor/recipient-policy.ts';
 import { asReplyError, REFUSALS, type Refusal } from '../../../src/acceptor/replies.ts';
+import { createIdSource } from '../../../src/queue/queue-id.ts';
+import { messageLine, parseLine } from '../../../src/queue/record.ts';
 import { envelopeOf, type Transaction } from '../../../src/acceptor/transaction.ts';
 
 const RULES: MailRules = { messageSize: 1000, closed: () => undefined };
@@ -168,6 +170,32 @@ describe('RCPT', () => {
     assert.equal(transaction.accepted, 4);
     const envelope = envelopeOf(transaction, { via: 'smtp' }, 1);
     assert.deepEqual(envelope.recipients, [{ address: 'a@local.test' }, { address: 'b@local.test' }]);
+  });
+
+  it('takes no more than the queue can read back, however many are allowed', () => {
+    const policy = new RecipientPolicy({ ...PLACE, mailboxes: '*' }, () => false);
+    const rules = { policy, trusted: false, recipients: 100_000 };
+    const transaction = open('MAIL FROM:<a@b.test>');
+    const add = (name: string, orcpt: string): Refusal | undefined =>
+      addRecipient(`RCPT TO:<${name}@local.test> ORCPT=rfc822;${orcpt}`, transaction, rules);
+    // A quote is three bytes on the wire, and two in the record.
+    const longest = '+22'.repeat(493);
+    let taken = 0;
+    let refused: Refusal | undefined;
+    for (; refused === undefined && taken < 10_000; taken += refused === undefined ? 1 : 0) {
+      refused = add(`user${taken}`, longest);
+    }
+    assert.deepEqual([refused?.code, refused?.status], [452, '4.5.3']);
+    assert.ok(taken > 1000, `${taken}`);
+    assert.equal(transaction.recipients.size, taken);
+    const envelope = envelopeOf(transaction, { via: 'smtp' }, 1);
+    const id = createIdSource()();
+    const line = messageLine({ id, length: 0, staged: false, envelope }, 0);
+    assert.deepEqual(parseLine(line.subarray(0, -1)), { kind: 'message', id, length: 0, staged: false, envelope });
+
+    assert.equal(add('user0', 'a'), undefined, 'named again with less');
+    assert.equal(add('other', longest), undefined);
+    assert.equal(add('user0', longest)?.code, 452, 'named again with more');
   });
 
   it('keeps DSN wishes, and refuses others', () => {
