@@ -23,6 +23,8 @@ export interface SessionDesk extends MailRules, Omit<RcptRules, 'trusted'> {
   /** Undefined when there is a place for one more session of this client. */
   admit(connection: FarmConnection): Refusal | undefined;
   leave(connection: FarmConnection): void;
+  /** As admit(), for a TLS handshake that comes before the session: what ends its count, or undefined when there is no place. */
+  admitHandshake(ip: string): (() => void) | undefined;
   isTrusted(ip: string): boolean;
   /** For the log. */
   refused(connection: FarmConnection, refusal: Refusal, recipient?: string): void;

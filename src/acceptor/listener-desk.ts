@@ -68,6 +68,17 @@ export class Desk implements SessionDesk {
     this.#state.limits.leave(connection.remoteAddress);
   }
 
+  admitHandshake(ip: string): (() => void) | undefined {
+    const { limits, log } = this.#state;
+    const refused = limits.enter(ip, this.isTrusted(ip));
+    if (refused === undefined) return () => limits.leave(ip);
+    limits.leave(ip);
+    this.#state.refused += 1;
+    const { reason, code, text } = refused;
+    log.info('refused', { reason, code, text, ip, listener: this.#listener.name ?? this.#listener.address });
+    return undefined;
+  }
+
   refused(connection: FarmConnection, { reason, code, text }: Refusal, recipient?: string): void {
     this.#state.refused += 1;
     this.#state.log.info('refused', {

@@ -51,7 +51,7 @@ export class FarmServer extends SMTPServer {
       disabledCommands: options.tls === 'starttls' ? DISABLED : [...DISABLED, 'STARTTLS'],
       size: options.desk.messageSize,
       socketTimeout: options.desk.commandMs,
-      // For sockets in the TLS handshake; sessions are counted by the desk.
+      // smtp-server's own bound on TLS handshakes; the desk counts them and the sessions.
       maxClients: options.desk.connections,
       // Reverse lookups go through the thread pool, where dead name servers would hold up every file operation.
       disableReverseLookup: true,
@@ -74,14 +74,28 @@ export class FarmServer extends SMTPServer {
     connection.init();
   }
 
-  /** smtp-server's own limit is on silence: a client that sends a byte now and then would keep its socket for ever. */
+  /**
+   * The TLS handshake of an implicit listener, before there is a session. smtp-server's own limit is on silence: a client that
+   * sends a byte now and then would keep its socket for ever.
+   */
   override _upgrade(socket: Socket, callback: (error: Error | null, secure?: TLSSocket) => void): void {
+    const leave = this.#options.desk.admitHandshake(plainAddress(socket));
+    if (leave === undefined) {
+      // There is nothing to say before the handshake.
+      socket.destroy();
+      return;
+    }
     // From above: a handshake that is torn down from below can end the process.
-    const timer = setTimeout(() => this._pendingSockets.get(socket)?.destroy(), HANDSHAKE_MS);
+    const gone = (): void => void this._pendingSockets.get(socket)?.destroy();
+    const timer = setTimeout(gone, HANDSHAKE_MS);
     super._upgrade(socket, (error, secure) => {
       clearTimeout(timer);
+      secure?.off('end', gone);
+      leave();
       callback(error, secure);
     });
+    // Our side does not end by itself (ANSWER_TO_THE_END), and of half a handshake nothing comes any more.
+    this._pendingSockets.get(socket)?.once('end', gone);
   }
 
   override onConnect(_session: SMTPServerSession, callback: (error?: Error | null) => void): void {
@@ -134,6 +148,11 @@ export class FarmServer extends SMTPServer {
     const event = code === 'EMFILE' || code === 'ENFILE' ? 'no-descriptors' : 'client-trouble';
     this.#options.onTrouble(event, { code, why: errorText(error) });
   }
+}
+
+/** As sessions have it: clients of a dual-stack socket count as IPv4. '' on a Unix socket, and when the client is gone. */
+function plainAddress({ remoteAddress = '' }: Socket): string {
+  return remoteAddress.replace(/^::ffff:/i, '').toLowerCase();
 }
 
 function repeat(answer: DataAnswer, count: number): (string | Error)[] {

@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, describe, it } from 'node:test';
+import { after, afterEach, before, describe, it } from 'node:test';
 import tls from 'node:tls';
 import { waitFor } from '../../support/wait.ts';
 import { runAcceptor, type RunningAcceptor } from './run-acceptor.ts';
@@ -32,6 +32,8 @@ function makeCertificate(): boolean {
 
 const skip = makeCertificate() ? false : 'no openssl to make a certificate with';
 
+after(() => rmSync(folder, { recursive: true }));
+
 describe('TLS', { skip }, () => {
   let acceptor: RunningAcceptor;
 
@@ -47,10 +49,7 @@ domains: { local: [local.test], relay: [] }
       change: (config) => ({ ...config, limits: { ...config.limits, commandMs: 2000 } }),
     });
   });
-  after(async () => {
-    await acceptor.stop();
-    rmSync(folder, { recursive: true });
-  });
+  after(() => acceptor.stop());
 
   const where = (listener: number) => ({ host: '127.0.0.1', port: acceptor.ports[listener] ?? 0 });
 
@@ -134,5 +133,89 @@ domains: { local: [local.test], relay: [] }
     const secure = tls.connect({ ...where(1), rejectUnauthorized: false });
     await once(secure, 'secureConnect');
     secure.destroy();
+  });
+});
+
+describe('a TLS handshake before the session', { skip }, () => {
+  let acceptor: RunningAcceptor;
+  const sockets: net.Socket[] = [];
+
+  before(async () => {
+    acceptor = await runAcceptor({
+      yaml: `
+hostname: mx.test
+listen:
+  - { address: "127.0.0.1:0", role: mx, filters: [], tls: implicit, key: "${key}", cert: "${cert}" }
+  - { address: "127.0.0.1:0", role: mx, filters: [] }
+relay: { networks: ["127.0.0.3/32"] }
+domains: { local: [local.test], relay: [] }
+`,
+      change: (config) => ({ ...config, limits: { ...config.limits, connections: 6, connectionsPerClient: 3 } }),
+    });
+  });
+  after(() => acceptor.stop());
+  afterEach(async () => {
+    for (const socket of sockets.splice(0)) socket.destroy();
+    await waitFor(() => sessions() === 0, { what: 'no session is left' });
+  });
+
+  const sessions = (): unknown => acceptor.role.stats?.()['sessions'];
+  const from = (localAddress: string, listener = 0): net.TcpNetConnectOpts => ({
+    host: '127.0.0.1',
+    port: acceptor.ports[listener] ?? 0,
+    localAddress,
+    allowHalfOpen: true,
+  });
+
+  /** Connects and says nothing; `closed` when the server closed it. */
+  async function silent(localAddress: string): Promise<{ readonly socket: net.Socket; closed: boolean }> {
+    const socket = net.connect(from(localAddress)).on('error', () => undefined);
+    sockets.push(socket);
+    const made = { socket, closed: false };
+    socket.on('close', () => (made.closed = true));
+    socket.on('end', () => (made.closed = true));
+    socket.resume();
+    await once(socket, 'connect');
+    return made;
+  }
+
+  async function greeting(localAddress: string): Promise<string> {
+    const { socket } = await silent(localAddress);
+    const secure = tls.connect({ socket, rejectUnauthorized: false });
+    sockets.push(secure);
+    secure.on('error', () => undefined);
+    return new SmtpClient(secure).reply().catch(() => 'closed');
+  }
+
+  it('gives its place free when the client is gone', async () => {
+    const gone = await Promise.all(['127.0.0.1', '127.0.0.1', '127.0.0.2'].map(silent));
+    await waitFor(() => sessions() === 3);
+    for (const { socket } of gone) socket.end();
+    // Before the half minute that a handshake may take.
+    await waitFor(() => gone.every(({ closed }) => closed), { deadline: 20_000, what: 'the server closes' });
+    assert.match(await greeting('127.0.0.1'), /^220/);
+  });
+
+  it('counts as a session of its address, and as one in all', async () => {
+    for (let n = 0; n < 3; n += 1) await silent('127.0.0.1');
+    await waitFor(() => sessions() === 3);
+    const fourth = await silent('127.0.0.1');
+    await waitFor(() => fourth.closed);
+    const plain = await SmtpClient.connect(from('127.0.0.1', 1));
+    assert.match(await plain.reply(), /^421 4\.7\.0 /);
+    plain.close();
+    await waitFor(() => sessions() === 3);
+    const line = acceptor.log.find(({ event }) => event === 'refused');
+    assert.deepEqual([line?.fields['reason'], line?.fields['ip']], ['client-connections', '127.0.0.1']);
+    assert.match(await greeting('127.0.0.2'), /^220/, 'another client has its place');
+    assert.equal(sessions(), 4, 'and one only, once it has a session');
+    assert.match(await greeting('127.0.0.2'), /^220/);
+    assert.match(await greeting('127.0.0.2'), /^220/);
+    assert.equal(await greeting('127.0.0.3'), 'closed', 'no place in all');
+  });
+
+  it('has no limit per address for trusted networks', async () => {
+    for (let n = 0; n < 5; n += 1) await silent('127.0.0.3');
+    assert.match(await greeting('127.0.0.3'), /^220/);
   });
 });
