@@ -38,6 +38,8 @@ const LINGER_POLL_MS = 100;
 /** Kept for closing the store when the deadline of a drain is near. */
 const CLOSING_MS = 500;
 const POLL_MS = 10;
+/** Bytes of envelopes that wait for a router: of the longest, limits.outstanding of them would fill the memory. */
+const MOST_ENVELOPE_BYTES = 64 * 1024 * 1024;
 
 /** Starts the role; resolves when clients can connect. Rejects when a listener, the store or the aliases cannot be opened. */
 export async function startAcceptor(worker: Worker): Promise<Role> {
@@ -71,7 +73,7 @@ export async function startAcceptor(worker: Worker): Promise<Role> {
     kill: (pid, why) => worker.kill(pid, why),
   });
   const intake = new Intake({ store, handOn, filters, log, jobDone: () => worker.jobDone() });
-  const state = makeState(worker, store, handOn);
+  const state = makeState(worker, { store, handOn, intake });
   const servers: FarmServer[] = [];
   const keys = socketKeys(config.listen.map(({ address }) => address));
   for (const [index, listener] of config.listen.entries()) {
@@ -108,7 +110,10 @@ export async function startAcceptor(worker: Worker): Promise<Role> {
   };
 }
 
-function makeState(worker: Worker, store: Store, handOn: HandOn): DeskState {
+function makeState(
+  worker: Worker,
+  { store, handOn, intake }: { readonly store: Store; readonly handOn: HandOn; readonly intake: Intake },
+): DeskState {
   const { config, log } = worker;
   return {
     config,
@@ -119,7 +124,8 @@ function makeState(worker: Worker, store: Store, handOn: HandOn): DeskState {
     isTrusted: compileNetworks(config.relay.networks),
     closed: () => {
       if (!store.hasRoom()) return REFUSALS.noRoom;
-      return handOn.outstanding >= config.limits.outstanding ? REFUSALS.busy : undefined;
+      const full = handOn.outstanding >= config.limits.outstanding || intake.untakenBytes >= MOST_ENVELOPE_BYTES;
+      return full ? REFUSALS.busy : undefined;
     },
     accepted: 0,
     refused: 0,

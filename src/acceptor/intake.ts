@@ -37,6 +37,7 @@ const LOG_MS = 2000;
 interface Whole {
   readonly draft: Draft;
   readonly envelope: Envelope;
+  readonly envelopeBytes: number;
   readonly size: number;
 }
 
@@ -45,6 +46,7 @@ export class Intake {
   readonly #underWay = new Set<Promise<DataAnswer>>();
   /** Accepted, and not handed on yet. */
   readonly #waiting = new Set<Promise<void>>();
+  #untakenBytes = 0;
 
   constructor(services: IntakeServices) {
     this.#services = services;
@@ -58,6 +60,11 @@ export class Intake {
   /** Accepted messages that wait for their line to be in the log: nobody else has them in hand. */
   get waiting(): number {
     return this.#waiting.size;
+  }
+
+  /** Bytes of the envelopes of accepted messages that no router has taken yet. */
+  get untakenBytes(): number {
+    return this.#untakenBytes;
   }
 
   /** Takes one message; sets the sink of the stream before it returns. Rejects never. */
@@ -86,7 +93,7 @@ export class Intake {
     if (received.kind === 'refused') return received.refusal;
     const { draft, size, plain } = received;
     const envelope: Envelope = plain ? { ...incoming.envelope, plain } : incoming.envelope;
-    const whole = { draft, envelope, size };
+    const whole = { draft, envelope, envelopeBytes: incoming.envelopeBytes, size };
     try {
       return await (rules.filters.length === 0 ? this.#commit(whole) : this.#filter(whole, rules.filters));
     } catch (error) {
@@ -107,26 +114,28 @@ export class Intake {
     const { draft, envelope } = whole;
     const handle = await draft.commit(envelope, changes);
     this.#logReceived(whole);
+    this.#untakenBytes += whole.envelopeBytes;
     // A small one stays in its segment, where the injector finds it. Of a large one nothing would be left once it is delivered.
-    if (hasOwnFile(handle)) this.#handOnLogged(handle, envelope);
-    else this.#handOn(handle, envelope);
+    if (hasOwnFile(handle)) this.#handOnLogged(handle, whole);
+    else this.#handOn(handle, whole);
     return { accepted: `2.0.0 Ok: queued as ${draft.id}` };
   }
 
-  #handOnLogged(handle: Handle, envelope: Envelope): void {
+  #handOnLogged(handle: Handle, whole: Whole): void {
     const waiting = this.#services.log.flush(LOG_MS).then(() => {
       this.#waiting.delete(waiting);
-      this.#handOn(handle, envelope);
+      this.#handOn(handle, whole);
     });
     this.#waiting.add(waiting);
   }
 
   /** Without waiting: the message is durable, and the injector finds it if this process dies now. */
-  #handOn(handle: Handle, envelope: Envelope): void {
+  #handOn(handle: Handle, { envelope, envelopeBytes }: Whole): void {
     const { handOn, log } = this.#services;
-    handOn.send({ t: 'accepted', handle, envelope }).catch((error: unknown) => {
+    const taken = handOn.send({ t: 'accepted', handle, envelope }).catch((error: unknown) => {
       log.error('hand-on-failed', { id: handle.slice(0, 19), why: errorText(error) });
     });
+    void taken.then(() => (this.#untakenBytes -= envelopeBytes));
   }
 
   async #filter(whole: Whole, filters: readonly string[]): Promise<DataAnswer> {

@@ -103,6 +103,7 @@ export class Desk implements SessionDesk {
     const tls = connection.tlsOptions === false ? undefined : connection.tlsOptions;
     return {
       envelope: envelopeOf(transaction, origin, received),
+      envelopeBytes: transaction.bytes,
       trace: {
         by: this.#state.config.hostname,
         with: this.#protocolOf(connection),

@@ -28,6 +28,8 @@ export interface ContentRules {
 
 export interface Incoming {
   readonly envelope: Envelope;
+  /** Bytes of its recipients as JSON: about what it costs to keep. */
+  readonly envelopeBytes: number;
   /** All of the Received line but the id. */
   readonly trace: Omit<Trace, 'id'>;
 }

@@ -182,6 +182,25 @@ describe('storage trouble', () => {
     assert.match(await client.send(MESSAGE), /^250/);
     assert.match(await client.send(MESSAGE), /^451 4\.3\.2/);
   });
+
+  it('is 451 at MAIL also when few messages wait for the router, of very many recipients', async () => {
+    const acceptor = await start({ routerTakes: false, ...withLimits({ recipients: 100_000 }) });
+    const client = await greeted(acceptor);
+    const longest = `ORCPT=rfc822;${'"'.repeat(493)}`;
+    const all = Array.from({ length: 3200 }, (_, n) => `RCPT TO:<user${n}@local.test> ${longest}\r\n`).join('');
+    let messages = 0;
+    while ((await client.ask('MAIL FROM:<a@example.org>')).startsWith('250') && messages < 30) {
+      client.write(all);
+      const answers: string[] = [];
+      while (answers.length < 3200) answers.push(await client.reply());
+      assert.ok(answers.at(0)?.startsWith('250') && answers.at(-1)?.startsWith('452 4.5.3'));
+      assert.match(await client.ask('DATA'), /^354/);
+      assert.match(await client.ask(`${MESSAGE}.`), /^250/);
+      messages += 1;
+    }
+    assert.equal(messages, 22);
+    assert.match(await client.ask('MAIL FROM:<a@example.org>'), /^451 4\.3\.2/);
+  });
 });
 
 describe('limits', () => {

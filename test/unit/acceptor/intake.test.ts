@@ -33,6 +33,7 @@ const INCOMING: Incoming = {
     tenant: 'default',
     origin: ORIGIN,
   },
+  envelopeBytes: 25,
   trace: { by: 'mx.test', with: 'ESMTP', date: 1 },
 };
 const NO_FAULTS = { bareCr: false, bareLf: false, nul: false };
@@ -128,6 +129,21 @@ function failing(code: string): () => Promise<never> {
 
 const SMALL = ['Subject: x\r\n\r\n', 'text\r\n'];
 const LARGE = ['Subject: x\r\n\r\n', ...Array.from({ length: 10 }, () => 'x'.repeat(2000))];
+
+it('knows the bytes of envelopes that no router has taken yet', async () => {
+  const taken: (() => void)[] = [];
+  const intake = makeIntake(undefined, () => new Promise((resolve) => taken.push(resolve)));
+  assert.equal(await send(intake, SMALL), '250');
+  assert.equal(await send(intake, LARGE), '250');
+  assert.equal(intake.untakenBytes, 2 * INCOMING.envelopeBytes);
+  trouble.datasync = failing('EIO');
+  assert.equal(await send(intake, SMALL), '451 4.3.0');
+  assert.equal(intake.untakenBytes, 2 * INCOMING.envelopeBytes);
+  await intake.settle();
+  for (const take of taken) take();
+  await new Promise(setImmediate);
+  assert.equal(intake.untakenBytes, 0);
+});
 
 describe('the 250', () => {
   it('waits for the disk', async () => {
