@@ -1,6 +1,7 @@
 /**
  * What the injector says in the log of each message that it comes upon. Whoever took the message in, or finished it, may have
  * died before its own line was written: with these, the log accounts for every message all the same. A line twice is harmless.
+ * Runs of several modes may be under way at a time, so none leaves to another what only it may still find.
  */
 import { resumeFrame } from '../ipc/resume.ts';
 import type { Logger } from '../log/logger.ts';

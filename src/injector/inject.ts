@@ -115,8 +115,9 @@ async function injectSegment(
   const grows = (how.grows && !segment.sealed) || segment.unreadable;
   if (segment.total === 0 && !grows) return removeEmpty(walk, segment);
   if (!how.live) await logFound(run, [...segment.finishedIds, ...segment.movedIds]);
-  // The scheduler that finished them may have died with its lines; one that lives says so itself.
-  if (run.mode === 'start') for (const id of segment.finishedIds) await run.book.removed(id);
+  // Whoever finished them may have died with its lines. With what we tell the scheduler the segment may go, and no other run, at the
+  // same time or later, would find a trace of them.
+  for (const id of segment.finishedIds) await run.book.removed(id);
   for await (const message of leftIn(segment, injection, run)) await run.book.injected(message);
   await run.book.written();
   // A writer that goes on tells the total itself, and which of its staged messages came to nothing.
@@ -223,7 +224,8 @@ async function handOnBatch(injection: Injection, run: Run, batch: readonly Queue
     const message = run.mode === 'start' ? read : await injection.walk.treeMessage(read.id);
     if (!message) continue;
     if (isUnfinished(message)) await inject(injection, message, run.window);
-    else await attempt(injection.log, () => removeFromTree(tree, message.id));
+    // Finished while the log was waited for: whoever did that says so, and removes it then.
+    else if (run.mode === 'start') await attempt(injection.log, () => removeFromTree(tree, message.id));
   }
 }
 

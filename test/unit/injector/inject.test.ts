@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { describe, it } from 'node:test';
 import { injectAll } from '../../../src/injector/inject.ts';
 import type { Frame } from '../../../src/ipc/messages.ts';
+import type { Fields } from '../../../src/log/line.ts';
+import type { Logger } from '../../../src/log/logger.ts';
 import { idOfHandle } from '../../../src/queue/handle.ts';
 import { messagePath } from '../../../src/queue/layout.ts';
 import { createDisk, type Disk } from '../../../src/queue/disk.ts';
@@ -20,12 +22,19 @@ const hop = { channel: 'smtp', next: 'mx:x' } as const;
 async function inject(
   queue: TestQueue,
   farm: Farm,
-  how: { mode?: 'start' | 'orphans'; live?: string[]; batch?: number; since?: number; disk?: Disk } = {},
+  how: {
+    mode?: 'start' | 'orphans' | 'look';
+    live?: string[];
+    batch?: number;
+    since?: number;
+    disk?: Disk;
+    log?: Logger;
+  } = {},
 ): Promise<void> {
-  const { batch, disk = createDisk(), since = 0 } = how;
+  const { batch, disk = createDisk(), since = 0, log = listLog().log } = how;
   const walk = new QueueWalk({ dir: queue.dir, split: SPLIT, disk, ...(batch === undefined ? {} : { batch }) });
   const live = (): ReadonlySet<string> => new Set(how.live);
-  await injectAll({ ...farm, walk, live, since, log: listLog().log, stopped: () => false }, how.mode ?? 'start');
+  await injectAll({ ...farm, walk, live, since, log, stopped: () => false }, how.mode ?? 'start');
 }
 
 const handles = (frames: readonly Frame[]): string[] =>
@@ -79,6 +88,29 @@ describe('the injector', () => {
     ]);
     assert.equal(handles(farm.toRouter).length, 2, 'also what is in the tree, and no router ever saw');
   });
+
+  for (const mode of ['orphans', 'look'] as const) {
+    it(`says what is finished before its segment goes, also in a run for ${mode} that comes before that of a start`, async () => {
+      await using queue = await openTestQueue();
+      await using farm = await openFarm();
+      const handle = await commit(queue.store, 'done');
+      await queue.store.record(handle, [{ state: 'delivered', recipients: ['to@example.org'], at: 1 }]);
+      // The scheduler that finished it died with its lines; the new one knows of nothing.
+      const lines: string[] = [];
+      const info = (event: string, fields?: Fields): void => void lines.push(`${event} ${String(fields?.['id'])}`);
+      const log = { ...listLog().log, info };
+      await inject(queue, farm, { mode, log });
+      const [segment] = farm.removed;
+      assert.ok(segment?.startsWith('journal/'));
+      rmSync(`${queue.dir}/${segment}`);
+      await inject(queue, farm, { log });
+      const id = idOfHandle(handle);
+      assert.deepEqual(
+        lines.filter((line) => line.endsWith(id)),
+        [`injected ${id}`, `removed ${id}`],
+      );
+    });
+  }
 
   it('takes a message once that lies in the bucket of another split and is in its journal still', async () => {
     await using queue = await openTestQueue();
