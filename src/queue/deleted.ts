@@ -46,12 +46,11 @@ export async function restoreFromDeleted(options: TreeOptions, id: QueueId): Pro
 /** A companion that a crash parted from its deleted message goes to it. False when there is no such message. */
 export async function followDeleted(disk: Disk, layout: Layout, id: QueueId): Promise<boolean> {
   if (!(await exists(deletedPath(layout, id)))) return false;
-  const there = deletedPath(layout, id, true);
-  if (!(await exists(there))) {
-    await disk.link(statePath(layout, id), there);
-    await disk.syncFolder(folder(layout, 'deleted'));
-  }
-  await disk.unlink(statePath(layout, id));
+  const [here, there] = [statePath(layout, id), deletedPath(layout, id, true)];
+  // A restoration names it here before its message, perhaps at this moment. Left by a crash it does no harm.
+  if (await isSameFile(here, there)) return true;
+  if (await joinCompanion(disk, here, there)) await disk.syncFolder(folder(layout, 'deleted'));
+  await disk.unlink(here);
   return true;
 }
 

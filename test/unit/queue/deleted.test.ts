@@ -9,6 +9,7 @@ import { deletedPath, messagePath, statePath, type Layout } from '../../../src/q
 import { appendWhereItIs, fileOf } from '../../../src/queue/own-file.ts';
 import { outcomeLine } from '../../../src/queue/record.ts';
 import type { QueueId } from '../../../src/queue/store.ts';
+import { sweepCompanions } from '../../../src/queue/sweep.ts';
 import { appendState } from '../../../src/queue/tree.ts';
 import { walkQueue } from '../../../src/queue/walk.ts';
 import { commit, gather, makeEnvelope, openTestQueue, SPLIT, type TestQueue } from './support.ts';
@@ -131,6 +132,32 @@ describe('a restoration', () => {
       }
     });
   }
+
+  it('keeps its outcomes while the injector of a start sweeps state files without a message', async () => {
+    await using scene = await openScene();
+    const { layout, id, options } = scene;
+    await appendState(options, id, [delivered(id, 'a@x')]);
+    await moveToDeleted(options, id);
+    const swept = before(
+      'link',
+      (_from, to) => to === messagePath(layout, id),
+      () => sweepCompanions(layout),
+    );
+    const seen: (readonly string[])[] = [];
+    const walked = before(
+      'unlink',
+      (path) => path === deletedPath(layout, id),
+      async () => seen.push(await scene.waiting()),
+      swept,
+    );
+    await restoreFromDeleted({ layout, disk: walked }, id);
+    seen.push(await scene.waiting());
+    assert.deepEqual(seen, [
+      ['b@x', 'c@x'],
+      ['b@x', 'c@x'],
+    ]);
+    assert.deepEqual(readdirSync(`${layout.root}/deleted`), []);
+  });
 
   it('keeps what was folded in the tree and in the deleted queue', async () => {
     await using scene = await openScene();
