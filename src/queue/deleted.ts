@@ -6,11 +6,16 @@
  * The settler folds outcomes into companions at any moment, and owns no message: it writes where the message is, and looks once more
  * whether it still is there (own-file.ts). So a companion is brought along once more when the message is gone from its old place.
  */
+import { pause } from '../base/deadline.ts';
 import { errorCode } from '../base/text.ts';
 import { exists, isSameFile, type Disk } from './disk.ts';
 import { bucketFolder, deletedPath, folder, messagePath, statePath, type Layout } from './layout.ts';
 import type { QueueId } from './store.ts';
-import { appendLines, withFolder, type TreeOptions } from './tree.ts';
+import { AlreadyInTree, appendLines, withFolder, type TreeOptions } from './tree.ts';
+
+/** The settler needs a moment only. */
+const TRIES = 100;
+const RETRY_MS = 20;
 
 /** Moves message and companion into the deleted queue, durably. */
 export async function moveToDeleted(options: TreeOptions, id: QueueId): Promise<void> {
@@ -34,7 +39,7 @@ export async function restoreFromDeleted(options: TreeOptions, id: QueueId): Pro
     nameCompanion(disk, deletedPath(layout, id, true), statePath(layout, id)),
   );
   if (companion) await disk.syncFolder(bucketFolder(layout, id));
-  await withFolder(options, id, () => nameAlso(disk, deletedPath(layout, id), messagePath(layout, id)));
+  await withFolder(options, id, () => nameInTree(disk, layout, id));
   await disk.syncFolder(bucketFolder(layout, id));
   await disk.unlink(deletedPath(layout, id));
   await disk.syncFolder(folder(layout, 'deleted'));
@@ -52,6 +57,20 @@ export async function followDeleted(disk: Disk, layout: Layout, id: QueueId): Pr
   if (await joinCompanion(disk, here, there)) await disk.syncFolder(folder(layout, 'deleted'));
   await disk.unlink(here);
   return true;
+}
+
+/**
+ * Another file of that name is the settler's, which was about to place the message: it sees the deleted one and takes its own away
+ * again. Whoever took that for the restored one would remove the last that is left.
+ */
+async function nameInTree(disk: Disk, layout: Layout, id: QueueId): Promise<void> {
+  const [from, to] = [deletedPath(layout, id), messagePath(layout, id)];
+  for (let tries = 1; ; tries += 1) {
+    await nameAlso(disk, from, to);
+    if (await isSameFile(from, to)) return;
+    if (tries === TRIES) throw new AlreadyInTree(`${id} is in the tree already, with a file of its own`);
+    await pause(RETRY_MS);
+  }
 }
 
 /** One that is there already came by an earlier try that did not end. */

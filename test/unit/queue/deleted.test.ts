@@ -1,6 +1,6 @@
 /** The deleted queue beside the settler, which folds outcomes and places files whatever an operator does. */
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync } from 'node:fs';
+import { copyFileSync, existsSync, readdirSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { moveToDeleted, restoreFromDeleted } from '../../../src/queue/deleted.ts';
 import { createDisk, type Disk } from '../../../src/queue/disk.ts';
@@ -10,7 +10,7 @@ import { appendWhereItIs, fileOf } from '../../../src/queue/own-file.ts';
 import { outcomeLine } from '../../../src/queue/record.ts';
 import type { QueueId } from '../../../src/queue/store.ts';
 import { sweepCompanions } from '../../../src/queue/sweep.ts';
-import { appendState } from '../../../src/queue/tree.ts';
+import { appendState, placeInTree } from '../../../src/queue/tree.ts';
 import { walkQueue } from '../../../src/queue/walk.ts';
 import { commit, gather, makeEnvelope, openTestQueue, SPLIT, type TestQueue } from './support.ts';
 
@@ -156,6 +156,35 @@ describe('a restoration', () => {
       ['b@x', 'c@x'],
       ['b@x', 'c@x'],
     ]);
+    assert.deepEqual(readdirSync(`${layout.root}/deleted`), []);
+  });
+
+  it('does not take the file that a settler is about to take back for its own', async () => {
+    await using scene = await openScene();
+    const { layout, id, options } = scene;
+    const copy = `${layout.root}/tmp/${id}.injector-1-test.move1`;
+    copyFileSync(messagePath(layout, id), copy);
+    await moveToDeleted(options, id);
+    const [placed, met] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const takesBack = before(
+      'unlink',
+      (path) => path === messagePath(layout, id),
+      () => (placed.resolve(), met.promise),
+    );
+    const placing = placeInTree({ disk: takesBack, layout }, id, copy, deletedPath(layout, id));
+    await placed.promise;
+    const link = async (from: string, to: string): Promise<void> => {
+      try {
+        await disk.link(from, to);
+      } catch (error) {
+        met.resolve();
+        await placing;
+        throw error;
+      }
+    };
+    await restoreFromDeleted({ layout, disk: { ...disk, link } }, id);
+    await placing;
+    assert.equal(fileOf(layout, id), 'tree');
     assert.deepEqual(readdirSync(`${layout.root}/deleted`), []);
   });
 
