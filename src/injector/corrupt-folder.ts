@@ -18,8 +18,7 @@ export function createCorruptFolder(layout: Layout, log: Logger): CorruptFolder 
   return {
     async setAside(path, why, bytes) {
       if (bytes) {
-        const name = `${Date.now()}.${path}.record`;
-        await writeFile(corruptPath(layout, name), bytes, { mode: 0o600, flush: true });
+        const name = await keepBytes(layout, `${Date.now()}.${path}`, bytes);
         await disk.syncFolder(folder(layout, 'corrupt'));
         log.error('corrupt', { file: path, why, kept: `corrupt/${name}` });
       } else if (path.includes('/')) {
@@ -41,4 +40,17 @@ export function createCorruptFolder(layout: Layout, log: Logger): CorruptFolder 
       }
     },
   };
+}
+
+/** Under a name that no other copy has: many records of one segment may be damaged, and other injectors be at work. */
+async function keepBytes(layout: Layout, base: string, bytes: Buffer): Promise<string> {
+  for (let count = 1; ; count += 1) {
+    const name = count === 1 ? `${base}.record` : `${base}.${count}.record`;
+    try {
+      await writeFile(corruptPath(layout, name), bytes, { mode: 0o600, flush: true, flag: 'wx' });
+      return name;
+    } catch (error) {
+      if (errorCode(error) !== 'EEXIST') throw error;
+    }
+  }
 }
