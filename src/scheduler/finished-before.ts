@@ -42,7 +42,7 @@ export class FinishedBefore {
 
 const NONE: ReadonlySet<string> = new Set();
 
-/** Reads the outcome journals, which are small and recent. No lane may be at work. */
+/** Reads the outcome journals. What lanes of ours add to them meanwhile may be among it: it is no less finished. */
 export async function readFinishedBefore(files: SegmentFiles): Promise<FinishedBefore> {
   const lookup = new OutcomeLookup(files);
   await lookup.read();

@@ -1,10 +1,10 @@
 /** What other processes ask of the scheduler, frame by frame. */
-import type { Books, Frame, Stats } from '../ipc/messages.ts';
+import type { Books, Frame, Routed, Stats } from '../ipc/messages.ts';
 import type { Peer } from '../ipc/peer.ts';
 import { idOfHandle } from '../queue/handle.ts';
 import type { Claims } from './claims.ts';
 import type { Conductor } from './conductor.ts';
-import type { FinishedBefore } from './finished-before.ts';
+import type { OnceRead } from './once-read.ts';
 import type { Segments } from './segments.ts';
 import { whereAre } from './where.ts';
 
@@ -13,7 +13,7 @@ export interface RequestsOptions {
   readonly claims: Claims;
   readonly segments: Segments;
   /** Absent: this is the first scheduler. */
-  readonly before?: FinishedBefore;
+  readonly before?: OnceRead;
   readonly parked: () => number;
   readonly books: () => Books;
   readonly onEvent: (event: string, fields: Record<string, unknown>) => void;
@@ -34,10 +34,15 @@ export function serveRequests(peer: Peer, options: RequestsOptions): void {
   };
   const answers: { [T in Frame['t']]?: (frame: Extract<Frame, { t: T }>) => void } = {
     routed: (frame) => {
-      claims.arrives(frame.handle);
-      const left = peer.hello.farm === 'router' && before ? before.strip(frame, idOfHandle(frame.handle)) : frame;
-      if (left) conductor.take(left);
-      peer.send({ t: 'taken', n: frame.n });
+      const take = (left: Routed | undefined): void => {
+        // It may have waited: a router that is gone meanwhile did not hear that it was taken, and it is handed on again.
+        if (peer.closed) return;
+        claims.arrives(frame.handle);
+        if (left) conductor.take(left);
+        peer.send({ t: 'taken', n: frame.n });
+      };
+      if (peer.hello.farm === 'router' && before) before.strip(frame, idOfHandle(frame.handle), take);
+      else take(frame);
     },
     segment: (frame) => {
       segments.close(frame.segment, frame.total, frame.finished ?? []);

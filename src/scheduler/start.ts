@@ -20,6 +20,7 @@ import { Claims } from './claims.ts';
 import { Conductor, type ConductorRules } from './conductor.ts';
 import { readFinishedBefore } from './finished-before.ts';
 import { LostLanes } from './lost-lanes.ts';
+import { OnceRead } from './once-read.ts';
 import { recordedBy } from './recorded-by.ts';
 import { serveRequests } from './requests.ts';
 import { Segments } from './segments.ts';
@@ -83,7 +84,7 @@ export async function startScheduler(worker: Worker): Promise<Role> {
     onChange: (missing, books) =>
       log[missing === 0 ? 'info' : 'error']('imbalance', { stage: 'scheduler', missing, ...books }),
   });
-  const before = await readFinishedBefore({ disk: createDisk(), layout, onUnreadable });
+  const before = new OnceRead(readFinishedBefore({ disk: createDisk(), layout, onUnreadable }));
   const server = await listenForPeers({
     ...listenOn(worker),
     self,

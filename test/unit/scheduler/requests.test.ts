@@ -5,6 +5,8 @@ import { makeHello } from '../../../src/ipc/hello.ts';
 import { listenForPeers } from '../../../src/ipc/listen.ts';
 import type { Part } from '../../../src/ipc/messages.ts';
 import type { Peer } from '../../../src/ipc/peer.ts';
+import { FinishedBefore } from '../../../src/scheduler/finished-before.ts';
+import { OnceRead } from '../../../src/scheduler/once-read.ts';
 import { serveRequests } from '../../../src/scheduler/requests.ts';
 import { makeTemp } from '../../support/temp.ts';
 import { waitFor } from '../../support/wait.ts';
@@ -12,24 +14,28 @@ import { delivered, HOP, openRig, routed, SEGMENT, type Rig, type RigOptions } f
 
 interface Served extends AsyncDisposable {
   readonly rig: Rig;
-  readonly connect: () => Promise<Peer>;
+  readonly connect: (farm?: string) => Promise<Peer>;
+  /** Connections that the scheduler has not seen end. */
+  readonly open: () => number;
 }
 
-async function serve(options: RigOptions = {}): Promise<Served> {
+async function serve(options: RigOptions & { readonly before?: OnceRead } = {}): Promise<Served> {
   const rig = await openRig(options);
   const { conductor, segments, index, claims, books } = rig;
+  const before = options.before ? { before: options.before } : {};
   const path = `${makeTemp('requests')}/x.sock`;
   const parked = (): number => index.size;
   const onEvent = (): void => undefined;
   const server = await listenForPeers({
     path,
     self: makeHello({ farm: 'scheduler', worker: 'scheduler-1-test' }),
-    onPeer: (peer) => serveRequests(peer, { conductor, claims, segments, parked, books, onEvent }),
+    onPeer: (peer) => serveRequests(peer, { conductor, claims, segments, parked, books, onEvent, ...before }),
   });
-  const self = makeHello({ farm: 'cli', worker: 'cli-1-test' });
   return {
     rig,
-    connect: () => connectPeer({ address: path, self, deadlineMs: 60_000 }),
+    open: () => server.peers.size,
+    connect: (farm = 'cli') =>
+      connectPeer({ address: path, self: makeHello({ farm, worker: `${farm}-1-test` }), deadlineMs: 60_000 }),
     async [Symbol.asyncDispose]() {
       await server.close();
       await rig[Symbol.asyncDispose]();
@@ -235,6 +241,50 @@ describe('requests to the scheduler', () => {
       [true],
     );
     peer.close();
+  });
+
+  it('take what a router hands on when it is known what was finished before, and all else at once', async () => {
+    const { promise: read, resolve } = Promise.withResolvers<FinishedBefore>();
+    await using served = await serve({ before: new OnceRead(read) });
+    const { conductor } = served.rig;
+    const [finished, open, injected, gone] = [waiting(), waiting(), waiting(), waiting()];
+    const [router, injector, dead] = [
+      await served.connect('router'),
+      await served.connect('injector'),
+      await served.connect('router'),
+    ];
+    dead.send({ ...gone, n: 1 });
+    assert.equal((await dead.request({ t: 'stats?' }, 60_000)).t, 'stats');
+    dead.close();
+    await waitFor(() => served.open() === 2);
+    let taken = 0;
+    const handing = [finished, open].map((frame) => router.request(frame, 60_000).then(() => (taken += 1)));
+    await injector.request(injected, 60_000);
+    assert.equal((await router.request({ t: 'stats?' }, 60_000)).t, 'stats');
+    assert.deepEqual([taken, conductor.counts.taken], [0, 1]);
+    resolve(new FinishedBefore((id) => new Set(id === finished.id ? ['a@x'] : [])));
+    await Promise.all(handing);
+    assert.deepEqual(
+      [finished, open, injected, gone].map(({ id }) => served.rig.index.hasId(id)),
+      [false, true, true, false],
+    );
+    for (const peer of [router, injector]) peer.close();
+  });
+
+  it('take what a router hands on when the injector walked the queue, although not all was read', async () => {
+    const { promise, resolve } = Promise.withResolvers<FinishedBefore>();
+    await using served = await serve({ before: new OnceRead(promise) });
+    const router = await served.connect('router');
+    const handing = router.request(waiting(), 60_000);
+    const injector = await served.connect('injector');
+    for (const phase of ['begin', 'end'] as const) await injector.request({ t: 'walk', phase }, 60_000);
+    assert.equal((await handing).t, 'taken');
+    const closed = Promise.withResolvers<void>();
+    resolve(new FinishedBefore(() => new Set(['a@x']), closed.resolve));
+    await closed.promise;
+    await router.request(waiting(), 60_000);
+    assert.equal(served.rig.index.size, 2);
+    for (const peer of [router, injector]) peer.close();
   });
 
   it('tell figures, and whether the injector walks', async () => {
