@@ -34,7 +34,7 @@ export interface Farm {
   giveBack(id: string, now: QueuedMessage | undefined, probe: boolean): Promise<void>;
   /** Whoever lent us the messages ended: others may work on them. */
   readonly gone: boolean;
-  /** Waits for what was handed on; the text tells when the farm did not take all of it. */
+  /** Waits for what was handed on; the text tells when no router took all of it. */
   close(): Promise<string | undefined>;
 }
 
@@ -103,7 +103,9 @@ class RunningFarm implements Farm {
     const left = this.#router.outstanding;
     await this.#router.close(0);
     this.#scheduler.close();
-    return left > 0 ? `the farm did not take ${left} messages up: they leave when it is started anew` : undefined;
+    return left > 0
+      ? `no router took ${left} messages up: they wait as before, or until the farm is started anew`
+      : undefined;
   }
 
   async #claim(ids: readonly string[]): Promise<Claimed> {
