@@ -106,6 +106,8 @@ export async function startAcceptor(worker: Worker): Promise<Role> {
       sessions: state.limits.total,
       accepted: state.accepted,
       refused: state.refused,
+      ...intake.passed,
+      inHand: intake.waiting + handOn.outstanding,
     }),
   };
 }

@@ -47,9 +47,17 @@ export class Intake {
   /** Accepted, and not handed on yet. */
   readonly #waiting = new Set<Promise<void>>();
   #untakenBytes = 0;
+  /** Messages accepted for delivery, and those of them that the router has. */
+  #entered = 0;
+  #left = 0;
 
   constructor(services: IntakeServices) {
     this.#services = services;
+  }
+
+  /** For the balance of this stage, see process/stage-balance.ts. */
+  get passed(): { readonly entered: number; readonly left: number } {
+    return { entered: this.#entered, left: this.#left };
   }
 
   /** Messages whose data or answer is under way. */
@@ -115,6 +123,7 @@ export class Intake {
     const handle = await draft.commit(envelope, changes);
     this.#logReceived(whole);
     this.#untakenBytes += whole.envelopeBytes;
+    this.#entered += 1;
     // A small one stays in its segment, where the injector finds it. Of a large one nothing would be left once it is delivered.
     if (hasOwnFile(handle)) this.#handOnLogged(handle, whole);
     else this.#handOn(handle, whole);
@@ -135,7 +144,10 @@ export class Intake {
     const taken = handOn.send({ t: 'accepted', handle, envelope }).catch((error: unknown) => {
       log.error('hand-on-failed', { id: handle.slice(0, 19), why: errorText(error) });
     });
-    void taken.then(() => (this.#untakenBytes -= envelopeBytes));
+    void taken.then(() => {
+      this.#untakenBytes -= envelopeBytes;
+      this.#left += 1;
+    });
   }
 
   async #filter(whole: Whole, filters: readonly string[]): Promise<DataAnswer> {

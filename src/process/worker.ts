@@ -14,6 +14,7 @@ import { openLogger, type Logger } from '../log/logger.ts';
 import { readIdentity, type Identity } from './identity.ts';
 import { decodeOrder, type Figures } from './orders.ts';
 import { Reports } from './reports.ts';
+import { StageBalance } from './stage-balance.ts';
 
 export interface Worker {
   /** As `router-3`: unique for the life of the supervisor. */
@@ -128,7 +129,14 @@ class Skeleton {
   #ready(role: Role): void {
     if (this.#deadline !== Infinity) return;
     this.#log.info('ready', { pid: process.pid });
-    this.#reports.tellStats(() => role.stats?.() ?? {});
+    const balance = new StageBalance((missing, { entered, left, inHand }) =>
+      this.#log.error('imbalance', { stage: this.#identity.farm, missing, entered, left, inHand }),
+    );
+    this.#reports.tellStats(() => {
+      const figures = role.stats?.() ?? {};
+      balance.look(figures);
+      return figures;
+    });
     this.#reports.tell({ report: 'ready' });
     // Otherwise the cache is written at exit only, and the next workers strip types once more.
     module.flushCompileCache();

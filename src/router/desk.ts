@@ -10,13 +10,14 @@ import type { Accepted, Frame, Part } from '../ipc/messages.ts';
 import type { Peer } from '../ipc/peer.ts';
 import type { Logger } from '../log/logger.ts';
 import type { Outcome } from '../mail/outcome.ts';
+import type { Figures } from '../process/orders.ts';
 import { parseHandle, type ParsedHandle } from '../queue/handle.ts';
 import type { Handle, Store } from '../queue/store.ts';
 import { planMessage, type Plan, type PlanRules } from './plan.ts';
 
 export interface DeskOptions {
   readonly store: Pick<Store, 'record'>;
-  readonly handOn: Pick<HandOn, 'send'>;
+  readonly handOn: Pick<HandOn, 'send' | 'outstanding'>;
   readonly log: Logger;
   /** Messages in hand at a time. */
   readonly limit: number;
@@ -37,6 +38,9 @@ export class Desk {
   readonly #peers = new Set<Peer>();
   readonly #beat: NodeJS.Timeout;
   #inHand = 0;
+  /** Since the start: of those that came in and did not leave, each is in one of two hands. */
+  #entered = 0;
+  #expanding = 0;
   #paused = false;
   #draining = false;
   #routed = 0;
@@ -50,8 +54,15 @@ export class Desk {
   }
 
   /** Figures for `mailfarm status`. */
-  get figures(): { readonly busy: number; readonly routed: number; readonly refused: number } {
-    return { busy: this.#inHand, routed: this.#routed, refused: this.#refused };
+  get figures(): Figures & { readonly busy: number; readonly refused: number } {
+    return {
+      busy: this.#inHand,
+      routed: this.#routed,
+      refused: this.#refused,
+      entered: this.#entered,
+      left: this.#routed,
+      inHand: this.#expanding + this.#options.handOn.outstanding,
+    };
   }
 
   /** Serves a peer until it goes. */
@@ -85,6 +96,7 @@ export class Desk {
     const handle = parseHandle(frame.handle);
     if (handle === undefined) return this.#refuse(peer, frame.n, 'not a handle');
     this.#inHand += 1;
+    this.#entered += 1;
     if (this.#inHand >= this.#options.limit) this.#pause();
     const plan = planMessage(frame.envelope, frame.only, this.#rules);
     if (plan.expansions.length === 0) this.#forward(peer, frame, handle, plan);
@@ -109,7 +121,9 @@ export class Desk {
       at,
       into,
     }));
+    this.#expanding += 1;
     await this.#options.store.record(frame.handle as Handle, outcomes);
+    this.#expanding -= 1;
     for (const { alias, into } of plan.expansions) {
       this.#options.log.info('expanded', {
         id: handle.id,

@@ -36,6 +36,8 @@ export interface LaneOptions {
   readonly makeDeliverer: (hop: Hop) => Deliverer;
   /** After each job. */
   readonly onJob?: () => void;
+  /** Jobs that were taken, and those of them that were answered, by all lanes of the worker. */
+  readonly passed?: { entered: number; left: number };
   /** The disk broke in a way that this process had better not outlive. */
   readonly onBroken: (error: unknown) => void;
   readonly onEnd?: () => void;
@@ -64,6 +66,11 @@ export class Lane {
     peer.onClose = (why) => void this.stop(Date.now() + (why.startsWith('bad frame') ? 0 : ORPHAN_MS));
     peer.onFrame = (frame) => this.#receive(frame);
     this.#beat = setInterval(() => this.#tellAtWork(), options.beatMs ?? BEAT_MS).unref();
+  }
+
+  /** Jobs that were taken and are not answered. */
+  get inHand(): number {
+    return this.#waiting.length + this.#underWay.size + this.#commits.size;
   }
 
   /** A job is at work, or its outcome on the way to disk. */
@@ -107,6 +114,7 @@ export class Lane {
   }
 
   #take(job: Job): void {
+    if (this.#options.passed) this.#options.passed.entered += 1;
     this.#waiting.push(job);
     this.#working ??= this.#work().finally(() => (this.#working = undefined));
   }
@@ -135,13 +143,17 @@ export class Lane {
 
   async #do(job: Job, next: () => void): Promise<void> {
     const { log, peer } = this.#options;
-    if (parseHandle(job.handle) === undefined) return this.#breach('a handle that is none');
+    if (parseHandle(job.handle) === undefined) {
+      this.#leaves();
+      return this.#breach('a handle that is none');
+    }
     const found = await this.#read(job.handle as Handle);
     if (found.kind === 'unreadable') {
       this.#putOff(job, found.why);
     } else if (found.kind === 'missing') {
       log.warn('missing', { handle: job.handle, to: job.to });
       peer.send({ t: 'done', n: job.n, outcomes: [] });
+      this.#leaves();
     } else if (found.kind === 'corrupt') {
       log.error('corrupt', { handle: job.handle, to: job.to, why: found.why });
       const why = `the message in the queue is damaged: ${found.why}`;
@@ -182,7 +194,7 @@ export class Lane {
     const lane = this.#hop;
     if (lane === undefined) return;
     // It was still being read when the others were cut short: nobody would do that to it.
-    if (this.#late) return this.#refuse(job);
+    if (this.#late) return this.#returnJob(job);
     const hop = job.next === undefined ? lane : { ...lane, next: job.next };
     const started = Date.now();
     const result = await this.#attempt(job, { message, hop, next });
@@ -227,6 +239,7 @@ export class Lane {
     if (outcomes.length > 0) await this.#options.store.record(job.handle as Handle, outcomes);
     this.#options.peer.send({ t: 'done', n: job.n, outcomes, ...(trouble && { trouble }), ...(moved && { moved }) });
     await whenDurable?.();
+    this.#leaves();
   }
 
   /** What stays needs its own file. Where there is no room for it now, the journal keeps it, and it is moved another time. */
@@ -241,7 +254,7 @@ export class Lane {
 
   async #end(deadline: number): Promise<void> {
     this.#options.peer.send({ t: 'leaving' });
-    for (const job of this.#waiting) this.#refuse(job);
+    for (const job of this.#waiting) this.#returnJob(job);
     this.#waiting.length = 0;
     await this.#finishWork(deadline);
     await this.#deliverer?.close();
@@ -252,6 +265,15 @@ export class Lane {
     clearInterval(this.#beat);
     this.#options.peer.close();
     this.#options.onEnd?.();
+  }
+
+  #returnJob(job: Job): void {
+    this.#refuse(job);
+    this.#leaves();
+  }
+
+  #leaves(): void {
+    if (this.#options.passed) this.#options.passed.left += 1;
   }
 
   #refuse({ n }: Job): void {

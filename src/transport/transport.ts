@@ -35,7 +35,7 @@ export async function startTransport(worker: Worker): Promise<Role> {
   const lanes = new Set<Lane>();
   const unsent = new Set<string>();
   const makeDeliverer = channelMaker({ config, store, log, handOn, unsent });
-  const figures = { jobs: 0 };
+  const figures = { jobs: 0, entered: 0, left: 0 };
   let draining = false;
   const open = (peer: Peer): void => {
     if (draining) return turnAway(peer);
@@ -47,6 +47,7 @@ export async function startTransport(worker: Worker): Promise<Role> {
       times: config.retry.times,
       makeDeliverer,
       onJob: () => ((figures.jobs += 1), worker.jobDone()),
+      passed: figures,
       onBroken: crash,
       onEnd: () => lanes.delete(lane),
     });
@@ -75,6 +76,7 @@ export async function startTransport(worker: Worker): Promise<Role> {
     },
     stats: () => ({
       ...figures,
+      inHand: [...lanes].reduce((sum, lane) => sum + lane.inHand, 0),
       lanes: lanes.size,
       busy: [...lanes].filter(({ busy }) => busy).length + unsent.size + handOn.outstanding,
     }),

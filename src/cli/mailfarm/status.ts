@@ -6,7 +6,7 @@ import { errorText, oneLine } from '../../base/text.ts';
 import type { Config } from '../../config/config.ts';
 import { connectPeer } from '../../ipc/connect.ts';
 import { makeHello } from '../../ipc/hello.ts';
-import type { BinStats, Stats } from '../../ipc/messages.ts';
+import type { BinStats, Books, Stats } from '../../ipc/messages.ts';
 import type { FarmStatus, Status, WorkerStatus } from '../../process/control.ts';
 import { readIpcTls } from '../../process/ipc-tls.ts';
 import type { Context } from '../common/context.ts';
@@ -128,9 +128,34 @@ async function printScheduler(context: Context, stats: Stats): Promise<void> {
   const now = Date.now();
   const walking = stats.walking ? ', the injector walks the queue' : '';
   await context.out.line(`scheduler: ${stats.active} messages in memory, ${stats.parked} for later${walking}`);
+  for (const line of describeBooks(stats.books)) await context.out.line(line);
   if (stats.bins.length === 0) return;
   await context.out.line('');
   await printTable(context.out, binColumns(now), stats.bins);
+}
+
+/** What came in, in recipients, and what became of it: both sides are counted by themselves. */
+function describeBooks(books: Books): string[] {
+  const { since, entered, made, delivered, bounced, dropped, expanded, held, vanished, commands, queued } = books;
+  const ends: readonly (readonly [number, string])[] = [
+    [delivered, 'delivered'],
+    [bounced, 'bounced'],
+    [dropped, 'dropped'],
+    [expanded, 'expanded'],
+    [held, 'held'],
+    [vanished, 'vanished'],
+    [commands, 'taken over by commands'],
+    [queued, 'queued'],
+  ];
+  const came = `${entered} recipients entered${made > 0 ? ` + ${made} by aliases` : ''}`;
+  const went = ends.filter(([count, name]) => count > 0 || name === 'delivered' || name === 'queued');
+  const sum = entered + made - ends.reduce((total, [count]) => total + count, 0);
+  const line = `since ${formatTime(since)}: ${came} = ${went.map(([count, name]) => `${count} ${name}`).join(' + ')}`;
+  if (sum === 0) return [line];
+  return [
+    line,
+    `this does not balance: ${Math.abs(sum)} ${sum > 0 ? 'are missing' : 'are too many'}; see imbalance in the log`,
+  ];
 }
 
 function binColumns(now: number): readonly Column<BinStats>[] {

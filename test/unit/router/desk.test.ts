@@ -124,7 +124,7 @@ describe('Desk', () => {
     assert.equal(bench.desk.figures.busy, 1);
     bench.take();
     assert.equal((await answered).t, 'taken');
-    assert.deepEqual(bench.desk.figures, { busy: 0, routed: 1, refused: 0 });
+    assert.deepEqual(bench.desk.figures, { busy: 0, routed: 1, refused: 0, entered: 1, left: 1, inHand: 0 });
     assert.equal(bench.done, 1);
   });
 
