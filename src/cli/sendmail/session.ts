@@ -1,5 +1,6 @@
 /**
- * sendmail -bs: SMTP on standard input and output, spoken by the farm's own listener; this only carries bytes.
+ * sendmail -bs: SMTP on standard input and output, spoken by the farm's own listener; this only carries bytes
+ * and makes CRLF of the line ends.
  *
  * Input that ends without QUIT gets one: the listener's goodbye is how we know that it read and answered everything.
  */
@@ -8,6 +9,7 @@ import { EX } from '../../base/sysexits.ts';
 import type { Endpoint } from '../../client/endpoint.ts';
 import { connectEndpoint } from '../../client/endpoint.ts';
 import type { Context } from '../common/context.ts';
+import { SessionLines } from './session-lines.ts';
 
 const CONNECT_MS = 10_000;
 /** How long nothing may come from the listener once the input has ended, in ms: as long as for the answer to a message. */
@@ -32,7 +34,7 @@ export async function relaySession(
     socket.on('close', () => resolve(saidGoodbye() ? EX.OK : EX.TEMPFAIL));
     context.out.stream.on('error', () => socket.destroy());
     context.stdin.on('error', () => socket.destroy());
-    carryInput(context.stdin, socket);
+    carryInput(context.stdin.pipe(new SessionLines()), socket);
     socket.pipe(context.out.stream, { end: false });
   });
 }

@@ -252,6 +252,14 @@ test('-bs says QUIT where the input ends without one, and reports a session that
   assert.equal((await makeHost(`127.0.0.1:${port}`).sendmail(['-bs'], 'NOOP\r\n')).status, EX.TEMPFAIL);
 });
 
+test('-bs takes lines as a keyboard sends them', async (t) => {
+  const { host, server } = await withServer(t, acceptAll);
+  const typed = 'EHLO here\nMAIL FROM:<a@b.example>\nRCPT TO:<c@d.example>\nDATA\nSubject: s\n\ntyped\n.\nQUIT\n';
+  const ran = await host.sendmail(['-bs'], typed);
+  assert.equal(ran.status, EX.OK, ran.stdout);
+  assert.deepEqual(server.messages, ['Subject: s\r\n\r\ntyped\r\n']);
+});
+
 test('-bs makes no message of an input that is cut off behind a dot', async (t) => {
   const { host, server } = await withServer(t, acceptAll);
   const envelope = 'EHLO here\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\n';
