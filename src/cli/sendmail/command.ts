@@ -18,9 +18,9 @@ import { findListener } from './listener.ts';
 import type { OutgoingMessage } from './message.ts';
 import { composeMessage, resolveRecipients, resolveSender } from './message.ts';
 import type { SendmailOptions } from './options.ts';
-import { parseSendmailOptions } from './options.ts';
+import { NO_ALIAS_DATABASE, parseSendmailOptions } from './options.ts';
 import { readMessage } from './read-message.ts';
-import type { Report } from './report.ts';
+import { reportClosedQueue, type Report } from './report.ts';
 import { relaySession } from './session.ts';
 
 /** Runs the command; resolves with the exit status. */
@@ -30,6 +30,7 @@ async function runSendmail(context: Context): Promise<number> {
   const { options } = parsed;
   if (options.mode === 'help') return print(context, SENDMAIL_HELP);
   if (options.mode === 'version') return print(context, `sendmail (Mailfarm) ${packageVersion()}\n`);
+  if (options.mode === 'aliases') return print(context, `sendmail: ${NO_ALIAS_DATABASE}\n`);
   if (options.mode === 'list') return listQueue(context, options);
   if (options.mode === 'idle' && options.recipients.length === 0 && !options.fromHeader) return EX.OK;
   if (options.mode === 'deliver' && options.recipients.length === 0 && !options.fromHeader) {
@@ -76,6 +77,7 @@ async function sendOne(context: Context, options: SendmailOptions, farm: Farm): 
       listener: await findListener(farm.config, farm.noEntry === undefined ? 'inside' : 'outside'),
       enqueue: (part) => enqueueOnDisk(part, farm, fields),
     });
+    if (options.verbose) await warn(context, report.taken ?? []);
     if (report.status !== EX.OK || options.verbose) await warn(context, report.lines);
     return report.status === EX.OK && bad.length > 0 ? EX.DATAERR : report.status;
   } finally {
@@ -89,6 +91,7 @@ async function enqueueOnDisk(
   farm: Farm,
   fields: Parameters<typeof composeMessage>[0]['fields'],
 ): Promise<Report> {
+  if (farm.noEntry?.status === EX.NOPERM) return reportClosedQueue(farm.config.paths.var);
   if (farm.noEntry !== undefined) return { lines: [`no farm answers, and ${farm.noEntry.why}`], status: EX.TEMPFAIL };
   becomeOwner();
   const { enqueue } = await import('./enqueue.ts');

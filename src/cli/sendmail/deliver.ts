@@ -29,20 +29,47 @@ export async function deliver(message: OutgoingMessage, delivery: Delivery): Pro
   const { listener } = delivery;
   if (listener === undefined) return delivery.enqueue(message);
   const refused: RefusedRecipient[] = [];
+  const taken: string[] = [];
   for (let recipients = message.recipients; ;) {
     const part = { ...message, recipients };
     const result = await submitPart(part, listener, delivery.hostname);
     if (result.kind === 'unreachable' || result.kind === 'lost') {
       const queued = await delivery.enqueue(part);
-      return refused.length > 0 && queued.status === EX.OK ? reportRecipients(refused) : queued;
+      if (queued.status !== EX.OK) return { ...queued, taken };
+      if (refused.length > 0)
+        return { ...reportRecipients(refused), taken: [...taken, ...linesFor(queued, recipients)] };
+      return taken.length > 0 ? { lines: linesFor(queued, recipients), status: EX.OK, taken } : queued;
     }
-    if (result.kind === 'refused' && result.refused.length === 0) return reportRefusal(result.code, result.text);
+    if (result.kind === 'refused' && result.refused.length === 0) {
+      return { ...reportRefusal(result.code, result.text), taken };
+    }
     const later = result.kind === 'accepted' ? result.refused.filter(isTooMany) : [];
+    if (result.kind === 'accepted') {
+      const others = new Set(result.refused.map((one) => one.address));
+      const line = `taken by ${formatEndpoint(listener)}: ${oneLine(result.text)}`;
+      const whole = recipients.length === message.recipients.length && others.size === 0;
+      taken.push(
+        whole
+          ? line
+          : forRecipients(
+              line,
+              recipients.filter((one) => !others.has(one)),
+            ),
+      );
+    }
     refused.push(...result.refused.filter((one) => !later.includes(one)));
     if (later.length > 0) recipients = later.map((one) => one.address);
-    else if (refused.length > 0) return reportRecipients(refused);
-    else return { lines: [`taken by ${formatEndpoint(listener)}: ${oneLine(result.text)}`], status: EX.OK };
+    else return refused.length > 0 ? { ...reportRecipients(refused), taken } : { lines: taken, status: EX.OK };
   }
+}
+
+function linesFor(queued: Report, recipients: readonly string[]): readonly string[] {
+  return queued.lines.map((line) => forRecipients(line, recipients));
+}
+
+/** Of a message in several parts, each is told with its recipients. */
+function forRecipients(line: string, recipients: readonly string[]): string {
+  return `${line}, for ${recipients.map((one) => oneLine(one)).join(', ')}`;
 }
 
 function submitPart(message: OutgoingMessage, to: Endpoint, name: string): ReturnType<typeof submit> {

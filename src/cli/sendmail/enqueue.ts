@@ -26,7 +26,7 @@ import { isLive } from '../common/settings.ts';
 import type { Field } from './header.ts';
 import type { OutgoingMessage } from './message.ts';
 import { isEightBit, readContent } from './message.ts';
-import type { Report } from './report.ts';
+import { reportClosedQueue, type Report } from './report.ts';
 
 export interface QueueOnDisk {
   readonly config: Config;
@@ -76,7 +76,9 @@ export async function enqueue(message: OutgoingMessage, queue: QueueOnDisk): Pro
       if (handed === 'untaken') await askSupervisor({ verb: 'recover', since: begun }, HAND_ON_MS);
     }
   } catch (error) {
-    return failed(whyNotQueued(error), EX.TEMPFAIL);
+    if (error instanceof StorageFull) return failed('the disk of the queue is full', EX.TEMPFAIL);
+    if (['EACCES', 'EPERM', 'EROFS'].includes(errorCode(error) ?? '')) return reportClosedQueue(config.paths.var);
+    return failed(`no farm answers, and its queue can't be written: ${oneLine(errorText(error))}`, EX.TEMPFAIL);
   } finally {
     await log.flush(200);
     log.close();
@@ -183,14 +185,6 @@ async function tellClosed(
   });
   for (const segment of closed) notices.post(...segment);
   await notices.settle(Date.now() + HAND_ON_MS);
-}
-
-function whyNotQueued(error: unknown): string {
-  if (error instanceof StorageFull) return 'the disk of the queue is full';
-  if (['EACCES', 'EPERM', 'EROFS'].includes(errorCode(error) ?? '')) {
-    return 'no farm runs, and this user may not write its queue';
-  }
-  return `no farm runs, and its queue can't be written: ${oneLine(errorText(error))}`;
 }
 
 function failed(line: string, status: number): Report {

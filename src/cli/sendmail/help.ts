@@ -5,7 +5,7 @@ Usage:
   sendmail [options] recipient...     send the message on standard input
   sendmail -t [options]               the same, recipients from To, Cc and Bcc
   sendmail -bs                        speak SMTP on standard input and output
-  sendmail -bp                        list the queue (as mailq; see queue --help)
+  sendmail -bp                        list the queue (also when called as mailq; see queue --help)
 
 Options:
   -t             take the recipients from the header; Bcc is removed
@@ -15,7 +15,7 @@ Options:
   -N WISHES      notifications: never, or success,failure,delay
   -R full|hdrs   what a bounce returns: the whole message or its header
   -V ID          envelope id, returned with notifications
-  -v             say where the message went
+  -v             say where the message went: each queue id, with its recipients where there are several
   --etc DIR      configuration of the farm (or MAILFARM_ETC)
   --var DIR      working directory of the farm (or MAILFARM_VAR)
   --json         with -bp: one JSON object a line
@@ -24,7 +24,8 @@ Examples:
   printf 'Subject: hello\\n\\nFirst message.\\n' | sendmail -v you@localhost
   sendmail -t -oi < message.eml
 
-When no farm runs, the message is put into its queue on disk and leaves when the farm starts.
+When no farm answers, the message is put into its queue on disk and leaves when the farm starts. Only root and the
+owner of the working directory may write there: for everybody else it is status 75, try again later.
 
 Exit status:
   0   the farm, or its queue on disk, has the message

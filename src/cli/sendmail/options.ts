@@ -5,8 +5,11 @@
  */
 
 export interface SendmailOptions {
-  /** deliver: read a message. session: speak SMTP. list: print the queue. idle: nothing to do (`-q`). */
-  readonly mode: 'deliver' | 'session' | 'list' | 'idle' | 'help' | 'version';
+  /**
+   * deliver: read a message. session: speak SMTP. list: print the queue. aliases: say that there is
+   * no database to make of them. idle: nothing to do (`-q`).
+   */
+  readonly mode: 'deliver' | 'session' | 'list' | 'aliases' | 'idle' | 'help' | 'version';
   /** -t: recipients from the header. */
   readonly fromHeader: boolean;
   /** -i, -oi: a line with a single dot is content. */
@@ -49,7 +52,7 @@ const LETTERS: Readonly<Record<string, Letter>> = {
   C: { takes: 'value' },
   F: { takes: 'value', apply: (draft, value) => void (draft.fullName = value) },
   G: { takes: 'nothing' },
-  I: { takes: 'nothing', apply: () => whyNoMode('i') },
+  I: { takes: 'nothing', apply: (draft) => void (draft.mode = 'aliases') },
   L: { takes: 'value' },
   N: { takes: 'value', apply: setNotify },
   O: { takes: 'value' },
@@ -81,6 +84,10 @@ export const SENDMAIL_OPTIONS: readonly string[] = [
   '--help',
   '--version',
 ];
+
+/** What -bi, -I and newaliases answer: packages and administrators run them after each change. */
+export const NO_ALIAS_DATABASE =
+  'nothing to do: the alias file is read as it is, and `mailfarm reload` takes changes over';
 
 const NOTIFY: ReadonlySet<string> = new Set(['NEVER', 'SUCCESS', 'FAILURE', 'DELAY']);
 
@@ -141,15 +148,15 @@ function setMode(draft: Draft, value: string): string | undefined {
   if (value === 'm') draft.mode = 'deliver';
   else if (value === 's') draft.mode = 'session';
   else if (value === 'p') draft.mode = 'list';
+  else if (value === 'i') draft.mode = 'aliases';
   else return whyNoMode(value);
   return undefined;
 }
 
 function whyNoMode(letter: string): string {
   if (letter === 'd' || letter === 'D') return '-bd is not supported: start the farm with mailfarmd';
-  if (letter === 'i') return '-bi is not needed: the alias file is read as it is, `mailfarm reload` takes changes over';
   if (letter === 'v') return '-bv is not supported: `mailfarmd --check` checks the configuration';
-  return `-b${letter} is not supported; there are -bm, -bs and -bp`;
+  return `-b${letter} is not supported; there are -bm, -bs, -bp and -bi`;
 }
 
 /** `-oi` counts; `-oem`, `-odb`, `-o7` and the like were decisions of another program. */

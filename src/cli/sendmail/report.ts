@@ -9,6 +9,8 @@ import type { RefusedRecipient } from '../../client/submit.ts';
 export interface Report {
   readonly lines: readonly string[];
   readonly status: number;
+  /** For -v, and told before the others: where the parts of a message went that was split or taken for some only. */
+  readonly taken?: readonly string[];
 }
 
 /** The farm said no to the session or to the message as a whole. */
@@ -22,6 +24,12 @@ export function reportRecipients(refused: readonly RefusedRecipient[]): Report {
   if (refused.some((one) => one.code < 500)) return { lines, status: EX.TEMPFAIL };
   const users = refused.every((one) => statusOfReply(one.text, EX.UNAVAILABLE) === EX.NOUSER);
   return { lines, status: users ? EX.NOUSER : EX.UNAVAILABLE };
+}
+
+/** No farm took it, and its queue is closed to the caller: only root and the owner of var may write there. */
+export function reportClosedQueue(varDir: string): Report {
+  const line = `no farm answers, and this user may not write its queue in ${oneLine(varDir, 500)}: try again later`;
+  return { lines: [line], status: EX.TEMPFAIL };
 }
 
 /** By the enhanced status code (RFC 3463), where the reply has one. */

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { once } from 'node:events';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { EX } from '../../../../src/base/sysexits.ts';
-import { run, type Ran } from '../../../support/run.ts';
+import { ROOT, run, type Ran } from '../../../support/run.ts';
 import { makeTemp } from '../../../support/temp.ts';
 import { acceptAll, startScriptedServer, type Script, type ScriptedServer } from '../../client/scripted-server.ts';
 import { parseLines } from '../queue-fixture.ts';
@@ -107,9 +108,15 @@ test('recipients beyond the limit of one message go in a second one', async (t) 
     if (command.startsWith('RCPT')) return (taken += 1) > 2 ? '452 4.5.3 too many recipients' : '250 ok';
     return acceptAll(command);
   });
-  const ran = await host.sendmail(['a@b.example', 'c@d.example', 'e@f.example', 'g@h.example', 'i@j.example'], 'x\n');
+  const to = ['a@b.example', 'c@d.example', 'e@f.example', 'g@h.example', 'i@j.example'];
+  const ran = await host.sendmail(['-v', ...to], 'x\n');
   assert.equal(ran.status, EX.OK);
   assert.equal(server.messages.length, 3);
+  const told = ran.stderr.trim().split('\n');
+  assert.deepEqual(
+    told.map((line) => line.replace(/^sendmail: taken by \S+: 250 ok, for /, '')),
+    ['a@b.example, c@d.example', 'e@f.example, g@h.example', 'i@j.example'],
+  );
 });
 
 test('refusals end with a status, a line a recipient', async (t) => {
@@ -188,7 +195,44 @@ test('a queue that can not be written is trouble that may pass', async (t) => {
   const ran = await host.sendmail(['a@b.example'], 'x\n');
   chmodSync(host.var, 0o700);
   assert.equal(ran.status, EX.TEMPFAIL);
-  assert.match(ran.stderr, /may not write/);
+  assert.equal(
+    ran.stderr,
+    `sendmail: no farm answers, and this user may not write its queue in ${host.var}: try again later\n`,
+  );
+});
+
+test('a var that this user may not enter is told in the same words', async (t) => {
+  if (process.getuid?.() === 0) return t.skip('root may enter everywhere');
+  const host = makeHost(`127.0.0.1:${await closedPort()}`);
+  chmodSync(host.var, 0o000);
+  const ran = await host.sendmail(['a@b.example'], 'x\n');
+  chmodSync(host.var, 0o700);
+  assert.equal(ran.status, EX.TEMPFAIL);
+  assert.match(
+    ran.stderr,
+    /^sendmail: no farm answers, and this user may not write its queue in \/.*: try again later\n$/,
+  );
+});
+
+test('-v with a recipient that is refused says who got it', async (t) => {
+  const { host } = await withServer(t, (command) =>
+    command.startsWith('RCPT TO:<bob') ? '550 5.1.1 no such user' : acceptAll(command),
+  );
+  const ran = await host.sendmail(['-v', 'ann@example.org', 'bob@example.net'], 'x\n');
+  assert.equal(ran.status, EX.NOUSER);
+  assert.match(ran.stderr, /^sendmail: taken by \S+: 250 ok, for ann@example\.org\nsendmail: bob@example\.net: 550/);
+});
+
+test('called as mailq it lists the queue; as newaliases, or with -bi, it says that there is nothing to do', async () => {
+  const host = makeHost(`127.0.0.1:${await closedPort()}`);
+  const folder = makeTemp('names');
+  for (const name of ['mailq', 'newaliases']) symlinkSync(`${ROOT}bin/sendmail`, path.join(folder, name));
+  const called = (name: string): string =>
+    execFileSync(path.join(folder, name), { env: { ...process.env, ...host.env }, encoding: 'utf8' });
+  assert.equal(called('mailq'), 'the queue is empty\n');
+  assert.match(called('newaliases'), /^sendmail: nothing to do: .*mailfarm reload/);
+  const ran = await host.sendmail(['-bi']);
+  assert.deepEqual([ran.status, ran.stdout, ran.stderr], [EX.OK, called('newaliases'), '']);
 });
 
 test('a var that is not there is trouble that may pass', async () => {
