@@ -1,5 +1,8 @@
 # Sourced by the launchers beside it: picks the Node that npm ci brought, else the one in PATH when it is new enough,
 # and runs one main file: of src/ in a checkout, of dist/ in a built package.
+#
+# /etc/default/mailfarm may say where the farm of this machine has its folders, a line each: MAILFARM_ETC=/etc/mailfarm,
+# MAILFARM_VAR=/var/lib/mailfarm. So everybody's commands find it. Options and the environment go before it.
 
 root=$(dirname -- "$(dirname -- "$(readlink -f -- "$0")")")
 
@@ -11,8 +14,23 @@ find_node() {
   exit 69
 }
 
+# Read, not sourced: no line of it is run. MAILFARM_DEFAULTS is another file, or empty for none.
+read_places() {
+  places=${MAILFARM_DEFAULTS-/etc/default/mailfarm}
+  [ -f "$places" ] && [ -r "$places" ] || return 0
+  while IFS='=' read -r name value || [ -n "$name" ]; do
+    value=${value#[\"\']}
+    value=${value%[\"\']}
+    case $name in
+      MAILFARM_ETC) export MAILFARM_ETC="${MAILFARM_ETC:-$value}" ;;
+      MAILFARM_VAR) export MAILFARM_VAR="${MAILFARM_VAR:-$value}" ;;
+    esac
+  done <"$places"
+}
+
 launch() {
   find_node
+  read_places
   main="$root/src/$1.ts"
   [ -d "$root/src" ] || main="$root/dist/$1.js"
   shift
@@ -20,7 +38,7 @@ launch() {
     # Saves stripping the types again in every process.
     NODE_COMPILE_CACHE="$root/node_modules/.cache/mailfarm"
     mkdir -p "$NODE_COMPILE_CACHE" 2>/dev/null
-    [ -w "$NODE_COMPILE_CACHE" ] || NODE_COMPILE_CACHE="$root/var/run/cache"
+    [ -w "$NODE_COMPILE_CACHE" ] || NODE_COMPILE_CACHE="${MAILFARM_VAR:-$root/var}/run/cache"
     export NODE_COMPILE_CACHE
   fi
   exec "$node" --disable-warning=ExperimentalWarning "$main" "$@"

@@ -1,5 +1,6 @@
 /**
- * Where the farm's folders are: --etc and --var, else MAILFARM_ETC and MAILFARM_VAR, else beside the code.
+ * Where the farm's folders are: --etc and --var, else MAILFARM_ETC and MAILFARM_VAR (which bin/launch.sh may have read from
+ * /etc/default/mailfarm), else beside the code.
  *
  * Commands work from within var, as workers do: its sockets have short names there, and folders above it need not be
  * readable. A command that root runs becomes the user whose queue it is, so that it leaves no file that a worker
