@@ -17,6 +17,8 @@ export interface EmptyQueueOptions {
   readonly walked: () => boolean;
   /** Stop waiting: the supervisor stops. */
   readonly stopping: () => boolean;
+  /** Called with each answer of the scheduler once the walk ended. */
+  readonly onStats: (stats: Stats) => void;
 }
 
 const POLL_MS = 200;
@@ -28,6 +30,7 @@ export async function untilQueueEmpty(options: EmptyQueueOptions): Promise<void>
   for (let empty = 0; empty < ROUNDS && !options.stopping();) {
     await pause(POLL_MS);
     const stats = options.walked() ? await askScheduler(options) : undefined;
+    if (stats !== undefined) options.onStats(stats);
     empty = stats !== undefined && isEmpty(stats) && options.walked() ? empty + 1 : 0;
   }
 }

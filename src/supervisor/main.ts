@@ -15,6 +15,7 @@ import { readIpcTls } from '../process/ipc-tls.ts';
 import { readAliases } from './alias-copy.ts';
 import { keepControl } from './control-server.ts';
 import { Desk } from './desk.ts';
+import { DrainProgress } from './drain-progress.ts';
 import { untilQueueEmpty } from './empty-queue.ts';
 import { firstSteps, readyLine } from './greeting.ts';
 import { parseOptions, USAGE, type Options } from './options.ts';
@@ -88,11 +89,13 @@ async function run(prepared: Prepared, options: Options): Promise<void> {
   supervisor.start();
   if (reloadAsked) void reloadAloud(desk);
   if (options.drain) {
+    const progress = new DrainProgress(say);
     await untilQueueEmpty({
       address: config.farms.scheduler.socket,
       tls: readIpcTls(config),
       walked: () => supervisor.injections.isDone('start'),
       stopping: () => supervisor.stopping,
+      onStats: (stats) => progress.note(stats, Date.now()),
     });
     if (!supervisor.stopping) desk.stop();
   }
@@ -112,7 +115,7 @@ async function reloadAloud(desk: Desk): Promise<void> {
   const problems = await desk.reload();
   if (process.stdout.isTTY || problems.length === 0) return;
   for (const problem of problems) say(problem);
-  say('the configuration is wrong; the farm goes on with the one it has');
+  say('the configuration was not taken over; the farm goes on with the one it has');
 }
 
 function greet(supervisor: Supervisor, version: string, drain: boolean): void {

@@ -23,9 +23,11 @@ Runs the farm in the foreground until SIGTERM or Ctrl-C. SIGHUP reads the config
   --var DIR          queue, mail, log, sockets (default: MAILFARM_VAR, else var/ beside bin/)
   --set KEY=VALUE    set a key of the configuration, as --set farms.acceptor.most=4; may be repeated
   --check            read the configuration, print ok or what is wrong, and exit
-  --drain            take no mail in; exit when the queue is empty, or at once when another instance runs
+  --drain            take no mail in; exit when the queue is empty (deferred mail is tried at its own times), or at
+                     once when another instance runs
   --help, --version
 
+MAILFARM_ETC and MAILFARM_VAR may also stand in /etc/default/mailfarm, for all commands of this machine.
 Prints a line that begins with "mailfarmd: ready" when every farm accepts work.
 Exit status: 0 stopped, 64 wrong usage, 69 an address is in use, 70 a fault in mailfarmd, 73 cannot make a directory,
 75 another instance runs on that var, 77 no permission, 78 wrong configuration.

@@ -208,6 +208,23 @@ describe('a running farm', () => {
   });
 });
 
+describe('a drain with mail that has to wait', () => {
+  it('says how much is left, and when the next attempt is', async () => {
+    const folders = makeFolders();
+    const env = { MAILFARM_ETC: folders.etc, MAILFARM_VAR: folders.var };
+    const sent = await run('bin/sendmail', ['bob@dead.example'], { env, input: 'Subject: later\n\nx\n' });
+    assert.equal(sent.status, 0, sent.stderr);
+    await using farm = await startFarm({
+      folders,
+      args: ['--drain'],
+      set: ['routes=[{match: dead.example, via: "smtp:[127.0.0.1]:9"}]'],
+    });
+    await waitFor(() => /^mailfarmd: draining: 1 message left, next attempt in \d+s$/m.test(farm.stderr), {
+      what: () => `a line on what is left\n${farm.tail()}`,
+    });
+  });
+});
+
 describe('a farm whose lock somebody removed', () => {
   it('stays the only one on its var', async () => {
     await using farm = await startFarm();
