@@ -27,6 +27,8 @@ export interface CommandLine {
   readonly context: Context;
   /** Options that may stand more than once on the line. */
   readonly repeatable?: readonly string[];
+  /** What must stand behind a verb, in words: `a farm and a size`. */
+  readonly needs?: Readonly<Record<string, string>>;
   /** Adds the verbs. */
   readonly verbs: (parser: Parser, choose: Choose) => Parser;
 }
@@ -47,12 +49,31 @@ export async function runCommandLine(line: CommandLine): Promise<number> {
       output = text;
     });
   } catch (error) {
-    await context.err.line(`${name}: ${oneLine(inOneLine(errorText(error)))}`);
+    await context.err.line(`${name}: ${oneLine(inWords(errorText(error), line))}`);
     await context.err.line(`try ${name} --help`);
     return EX.USAGE;
   }
   if (output !== '') await context.out.line(output);
   return (await run?.()) ?? EX.OK;
+}
+
+/** What yargs says, in the words of this house. */
+function inWords(text: string, { context, needs = {} }: CommandLine): string {
+  const verb = firstWord(context.argv);
+  const meant = /^Did you mean (\S+)\?$/.exec(text)?.[1];
+  if (meant !== undefined) return `there is no verb ${verb}; did you mean ${meant}?`;
+  if (text === `Unknown argument: ${verb}` || text === `Unknown command: ${verb}`) return `there is no verb ${verb}`;
+  const all: Readonly<Record<string, string>> = { completion: 'a shell: bash or zsh', ...needs };
+  if (text.startsWith('Not enough non-option arguments') && verb !== '' && Object.hasOwn(all, verb)) {
+    return `${verb} needs ${all[verb]}`;
+  }
+  return inOneLine(text);
+}
+
+/** The first word that is neither an option nor the value of one that stands before the verb. */
+function firstWord(argv: readonly string[]): string {
+  const at = argv.findIndex((word, i) => !word.startsWith('-') && !['--etc', '--var'].includes(argv[i - 1] ?? ''));
+  return argv[at] ?? '';
 }
 
 /** What yargs says of a value in many lines: `Invalid values:\n  Argument: state, Given: "x", Choices: "held", "failed"`. */

@@ -3,26 +3,33 @@
  */
 import { EX } from '../../base/sysexits.ts';
 import { oneLine } from '../../base/text.ts';
-import { FARM_NAMES, type FarmName } from '../../config/config.ts';
+import type { FarmName } from '../../config/config.ts';
 import type { ControlAnswer, ControlRequest, Status } from '../../process/control.ts';
 import type { Context } from '../common/context.ts';
 import { askSupervisor } from '../common/control.ts';
 import { runCommandLine, type Choose, type CommonArgs, type Parser } from '../common/parser.ts';
-import { enterVar, resolvePlaces } from '../common/places.ts';
+import { enterVar, resolvePlaces, type Places } from '../common/places.ts';
 import { loadSettings } from '../common/settings.ts';
 import { runTrace } from '../queue/command.ts';
-import { parseBounds } from './bounds.ts';
+import { parseBounds, RESIZABLE } from './bounds.ts';
 import { addDrillOptions, drill } from './drill/command.ts';
 import type { DrillArgs } from './drill/options.ts';
 import { printStatus, type StatusOptions } from './status.ts';
+import { longestStop, waitForStop } from './stop.ts';
 
 const STATUS_MS = 5000;
 /** A reload reads the configuration and starts workers: it may take a while on a busy machine. */
 const CHANGE_MS = 60_000;
+const TAKEN_OVER = 'taken over; workers are being replaced one after another (mailfarm status shows them)';
 
 /** Runs the command; resolves with the exit status. */
 export function runMailfarm(context: Context): Promise<number> {
-  return runCommandLine({ name: 'mailfarm', context, verbs: (parser, choose) => addVerbs(parser, context, choose) });
+  return runCommandLine({
+    name: 'mailfarm',
+    context,
+    needs: { resize: 'a farm and a size', trace: 'the id of a message' },
+    verbs: (parser, choose) => addVerbs(parser, context, choose),
+  });
 }
 
 function addVerbs(parser: Parser, context: Context, choose: Choose): Parser {
@@ -50,7 +57,7 @@ function addVerbs(parser: Parser, context: Context, choose: Choose): Parser {
       'resize <farm> <size>',
       'Change the number of workers of a farm',
       (verb) =>
-        verb.positional('farm', { choices: FARM_NAMES, demandOption: true, describe: 'Farm' }).positional('size', {
+        verb.positional('farm', { choices: RESIZABLE, demandOption: true, describe: 'Farm' }).positional('size', {
           type: 'string',
           demandOption: true,
           describe: 'Workers: 4, or 2:6 for least and most',
@@ -60,7 +67,12 @@ function addVerbs(parser: Parser, context: Context, choose: Choose): Parser {
     .command(
       'stop',
       'Stop the farm: it finishes what it holds',
-      (verb) => verb,
+      (verb) =>
+        verb.option('wait', {
+          type: 'boolean',
+          default: true,
+          describe: 'Until it has stopped; --no-wait only asks it to',
+        }),
       (args) => choose(() => stop(context, args)),
     )
     .command(
@@ -73,7 +85,7 @@ function addVerbs(parser: Parser, context: Context, choose: Choose): Parser {
       'trace <id>',
       'Show what happened to one message, from log and queue',
       (verb) => verb.positional('id', { type: 'string', demandOption: true, describe: 'Queue id' }),
-      (args) => choose(() => runTrace(context, args, args.id)),
+      (args) => choose(() => runTrace(context, args, args.id, 'mailfarm')),
     ) as Parser;
 }
 
@@ -94,9 +106,9 @@ function runDrill(context: Context, args: DrillArgs): Promise<number> {
 function reload(context: Context, args: CommonArgs): Promise<number> {
   return ask(context, args, { verb: 'reload' }, async (answer) => {
     if (args.json) await context.out.json(answer);
-    else if (answer.ok) await context.out.line('reloaded');
+    else if (answer.ok) await context.out.line(TAKEN_OVER);
     if (answer.ok) return EX.OK;
-    await context.err.line('mailfarm: the configuration is wrong; the farm goes on with the one it has');
+    await context.err.line('mailfarm: the configuration was not taken over; the farm goes on with the one it has');
     for (const problem of answer.problems ?? [answer.why]) await context.err.line(oneLine(problem, 2000));
     return EX.CONFIG;
   });
@@ -107,8 +119,8 @@ async function resize(
   args: CommonArgs & { readonly farm: FarmName; readonly size: string },
 ): Promise<number> {
   const bounds = parseBounds(args.size);
-  if (!bounds) {
-    await context.err.line('mailfarm: the size is a number of workers as 4, or least and most as 2:6');
+  if (typeof bounds === 'string') {
+    await context.err.line(`mailfarm: ${oneLine(bounds)}`);
     return EX.USAGE;
   }
   const { farm } = args;
@@ -116,9 +128,24 @@ async function resize(
   return ask(context, args, { verb: 'resize', farm, ...bounds }, (answer) => acknowledge(context, args, answer, done));
 }
 
-function stop(context: Context, args: CommonArgs): Promise<number> {
-  return ask(context, args, { verb: 'stop' }, (answer) =>
-    acknowledge(context, args, answer, 'the farm finishes what it holds and stops'),
+async function stop(context: Context, args: CommonArgs & { readonly wait: boolean }): Promise<number> {
+  // Read while it runs: afterwards nobody knows with which drain it was started.
+  let limitMs = 0;
+  const look = async (places: Places): Promise<void> => {
+    const settings = await loadSettings(places);
+    limitMs = longestStop(settings.ok ? settings.config : undefined);
+  };
+  return ask(
+    context,
+    args,
+    { verb: 'stop' },
+    (answer) => {
+      if (!args.wait || !answer.ok) {
+        return acknowledge(context, args, answer, 'the farm finishes what it holds and stops');
+      }
+      return waitForStop({ context, json: args.json, var: resolvePlaces(args, context).var, limitMs });
+    },
+    look,
   );
 }
 
@@ -138,12 +165,13 @@ function isStatus(answer: ControlAnswer): answer is Status {
   return answer.ok && 'farms' in answer && Array.isArray(answer.farms) && Array.isArray(answer.listeners);
 }
 
-/** Asks the supervisor, and tells why where there is no answer. */
+/** Asks the supervisor, and tells why where there is no answer. `before` is called within var. */
 async function ask(
   context: Context,
   args: CommonArgs,
   question: ControlRequest,
   onAnswer: (answer: ControlAnswer) => Promise<number>,
+  before?: (places: Places) => Promise<void>,
 ): Promise<number> {
   const places = resolvePlaces(args, context);
   const noEntry = enterVar(places);
@@ -151,6 +179,7 @@ async function ask(
     await context.err.line(`mailfarm: ${noEntry.why}`);
     return noEntry.status;
   }
+  await before?.(places);
   const result = await askSupervisor(question, question.verb === 'status' ? STATUS_MS : CHANGE_MS);
   switch (result.kind) {
     case 'answered':

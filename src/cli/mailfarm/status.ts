@@ -85,6 +85,7 @@ function farmState(farm: FarmStatus, stopping: boolean, now: number): string {
   if (farm.throttledUntil !== undefined && farm.throttledUntil > now) {
     return `keeps failing, next start ${formatUntil(farm.throttledUntil, now)}`;
   }
+  if (farm.workers.length === 0 && farm.farm === 'injector') return 'runs at the start and after a crash';
   if (farm.workers.length === 0) return farm.least === 0 ? 'starts with its first job' : 'starting';
   return farm.workers.every((worker) => worker.ready || worker.draining) ? 'ok' : 'starting';
 }

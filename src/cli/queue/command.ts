@@ -30,6 +30,7 @@ export function runQueue(context: Context): Promise<number> {
     name: 'queue',
     context,
     repeatable: REPEATABLE,
+    needs: { show: 'the id of a message', trace: 'the id of a message' },
     verbs: (parser, choose) => addWorking(addReading(parser, context, choose), context, choose),
   });
 }
@@ -84,7 +85,7 @@ function addReading(parser: Parser, context: Context, choose: Choose): Parser {
       'trace <id>',
       'Show what happened to one message, from log and queue',
       (verb) => verb.positional('id', { type: 'string', demandOption: true, describe: 'Queue id' }),
-      (args) => choose(() => runTrace(context, args, args.id)),
+      (args) => choose(() => runTrace(context, args, args.id, 'queue')),
     ) as Parser;
 }
 
@@ -178,9 +179,14 @@ async function show(context: Context, args: CommonArgs & ShowArgs): Promise<numb
   );
 }
 
-/** `queue trace` and `mailfarm trace`. */
-export function runTrace(context: Context, args: CommonArgs, id: string): Promise<number> {
-  return withQueue(context, args, ({ config, live }) => traceMessage({ context, config, live, id, json: args.json }));
+/** `queue trace` and `mailfarm trace`; `name` is which of them. */
+export function runTrace(context: Context, args: CommonArgs, id: string, name: string): Promise<number> {
+  return withQueue(
+    context,
+    args,
+    ({ config, live }) => traceMessage({ context, config, live, id, json: args.json, name }),
+    name,
+  );
 }
 
 /** Enters var and reads the settings; trouble with either is told, as is what the disk refuses. */
@@ -188,11 +194,12 @@ async function withQueue(
   context: Context,
   args: CommonArgs,
   work: (opened: Opened) => Promise<number>,
+  name = 'queue',
 ): Promise<number> {
   const places = resolvePlaces(args, context);
   const noEntry = enterVar(places);
   if (noEntry !== undefined) {
-    await context.err.line(`queue: ${noEntry.why}`);
+    await context.err.line(`${name}: ${noEntry.why}`);
     return noEntry.status;
   }
   try {
@@ -206,7 +213,7 @@ async function withQueue(
   } catch (error) {
     const barred = errorCode(error) === 'EACCES' || errorCode(error) === 'EPERM';
     const why = barred ? `the queue in ${places.var} is closed to this user; use its owner, or root` : errorText(error);
-    await context.err.line(`queue: ${oneLine(why)}`);
+    await context.err.line(`${name}: ${oneLine(why)}`);
     return barred ? EX.NOPERM : EX.TEMPFAIL;
   }
 }

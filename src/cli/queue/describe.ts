@@ -41,6 +41,8 @@ export function describeState(message: QueuedMessage): string {
 }
 
 function nextAttempt(message: QueuedMessage, now: number): string {
+  // Nobody tries what an operator deleted.
+  if (message.where === 'deleted') return '-';
   const times = message.recipients.flatMap((one) => one.until ?? (one.state === 'deferred' ? now : []));
   return times.length === 0 ? '-' : formatUntil(Math.min(...times), now);
 }

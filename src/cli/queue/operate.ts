@@ -198,12 +198,13 @@ class Tally {
 
   async finish(): Promise<number> {
     const { context, selector, verb, json } = this.#operation;
-    if (!json) {
+    const none = this.#done + this.#left === 0 && selector.ids.size > 0;
+    if (!json && !none) {
       const left = this.#left > 0 ? `, ${this.#left} left alone` : '';
       await context.out.line(`${plural(this.#done)} ${PAST[verb]}${left}`);
     }
     if (this.#again > 0) return EX.TEMPFAIL;
-    if (this.#done + this.#left > 0 || selector.ids.size === 0) return EX.OK;
+    if (!none) return EX.OK;
     await context.err.line(`queue: no such message in the ${verb === 'restore' ? 'deleted queue' : 'queue'}`);
     return EX.NOINPUT;
   }

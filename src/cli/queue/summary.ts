@@ -18,6 +18,7 @@ export type SummaryBy = (typeof SUMMARY_BY)[number];
 
 /** Upper bounds of the columns, in minutes; the last column has none. */
 const BOUNDS = [5, 10, 20, 40, 80, 160, 320, 640, 1280] as const;
+const LEGEND = 'T: recipients in all; the columns are minutes of age: younger than the number that stands above';
 const MAX_ROWS = 10_000;
 
 export interface SummaryRow {
@@ -71,7 +72,10 @@ export async function summarise({ context, source, selector, json, limit }: Read
   for await (const message of findMessages(source, selector)) summary.add(message, now);
   const rows = [summary.total, ...summary.rows().slice(0, limit)];
   if (json) for (const row of rows) await context.out.json(rowJson(row));
-  else await printTable(context.out, columns(by), rows);
+  else {
+    await printTable(context.out, columns(by), rows);
+    await context.out.line(LEGEND);
+  }
   return EX.OK;
 }
 

@@ -20,23 +20,27 @@ export interface Tracing {
   readonly live: boolean;
   readonly id: string;
   readonly json: boolean;
+  /** Of the command, for what it says of trouble. */
+  readonly name: string;
 }
 
 /** `queue trace ID` and `mailfarm trace ID`. */
-export async function traceMessage({ context, config, live, id, json }: Tracing): Promise<number> {
+export async function traceMessage(tracing: Tracing): Promise<number> {
+  const { context, id, json, name } = tracing;
   const parsed = parseSelector({ id: [id], sender: [], recipient: [], domain: [], age: [], state: [] });
   if (!parsed.ok) {
-    await context.err.line(`queue: ${parsed.why}`);
+    await context.err.line(`${name}: ${parsed.why}`);
     return EX.USAGE;
   }
   const { lines, cut } = await readLogLines(id.toLowerCase());
   for (const { time, text } of lines) {
     if (!(await context.out.line(json ? text : `${dayOf(time)} ${formatPlain(text, { colour: false })}`))) return EX.OK;
   }
-  if (cut) await context.err.line('queue: there are more lines; look into the log folder');
-  const queued = await printQueued({ context, config, live, id, json }, parsed.selector);
+  if (cut) await context.err.line(`${name}: there are more lines; look into the log folder`);
+  const queued = await printQueued(tracing, parsed.selector);
+  if (!queued && lines.length > 0 && !json) await context.out.line('not in the queue now');
   if (lines.length > 0 || queued) return EX.OK;
-  await context.err.line('queue: neither the queue nor the log knows this message');
+  await context.err.line(`${name}: neither the queue nor the log knows this message`);
   return EX.NOINPUT;
 }
 
@@ -60,6 +64,5 @@ async function printQueued(
       return true;
     }
   }
-  if (!json) await context.out.line('not in the queue now');
   return false;
 }

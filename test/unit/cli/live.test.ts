@@ -1,6 +1,8 @@
 /** The commands against a whole farm. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
+import net from 'node:net';
 import path from 'node:path';
 import { test } from 'node:test';
 import { EX } from '../../../src/base/sysexits.ts';
@@ -14,6 +16,8 @@ const DEAD = `hostname: host.example
 listen: [ { address: "127.0.0.1:0", role: submission } ]
 routes: [ { match: "dead.example", via: "smtp:[127.0.0.1]:9" } ]
 `;
+
+const TAKEN_OVER = 'taken over; workers are being replaced one after another (mailfarm status shows them)\n';
 
 function start(): Promise<Farm> {
   return startFarm({ etc: { 'mailfarm.yaml': DEAD } });
@@ -89,6 +93,7 @@ test('status tells of farms, workers and bins', async () => {
   assert.equal(ran.status, EX.OK, ran.stderr);
   assert.match(ran.stdout, new RegExp(`listens at: 127\\.0\\.0\\.1:${farm.port}`));
   assert.match(ran.stdout, /^acceptor +1 +1 +1 /m);
+  assert.match(ran.stdout, /^injector .* runs at the start and after a crash$/m);
   assert.match(ran.stdout, /^scheduler-1 +\d+ +\d+[sm] +ready/m);
   assert.match(ran.stdout, /^smtp \[127\.0\.0\.1\]:9 +\d/m);
   const [json] = parseLines((await farm.command('mailfarm', ['status', '--json'])).stdout) as readonly {
@@ -105,11 +110,22 @@ test('resize and reload change the running farm; a wrong configuration does not'
   assert.deepEqual([resized.status, resized.stderr], [EX.OK, '']);
   await waitFor(() => farm.workers('acceptor').length === 3);
   const reloaded = await farm.command('mailfarm', ['reload']);
-  assert.deepEqual([reloaded.status, reloaded.stdout, reloaded.stderr], [EX.OK, 'reloaded\n', '']);
+  assert.deepEqual([reloaded.status, reloaded.stdout, reloaded.stderr], [EX.OK, TAKEN_OVER, '']);
   writeFileSync(path.join(farm.etc, 'mailfarm.yaml'), 'limits: { hops: many }\n');
   const refused = await farm.command('mailfarm', ['reload']);
   assert.equal(refused.status, EX.CONFIG);
-  assert.match(refused.stderr, /limits\.hops/);
+  assert.match(refused.stderr, /^mailfarm: the configuration was not taken over; .*\n.*limits\.hops/);
+  // Right in itself: the port is taken.
+  const listener = (port: number): string => `{ address: "127.0.0.1:${port}", role: submission }`;
+  const taken = net.createServer().listen(0, '127.0.0.1');
+  await once(taken, 'listening');
+  const { port } = taken.address() as net.AddressInfo;
+  // The farm's own options name its first listener.
+  writeFileSync(path.join(farm.etc, 'mailfarm.yaml'), `listen: [ ${listener(0)}, ${listener(port)} ]\n`);
+  const inUse = await farm.command('mailfarm', ['reload']);
+  taken.close();
+  assert.equal(inUse.status, EX.CONFIG);
+  assert.match(inUse.stderr, new RegExp(`^mailfarm: the configuration was not taken over; .*\n.*${port}.* in use`));
   await send(farm, 'ann@localhost');
   await farm.drained();
 });
@@ -118,7 +134,8 @@ test('status of a farm that stops says so, and which farms have ended', async ()
   await using farm = await start();
   const session = await SmtpSession.open(farm.port);
   for (const line of ['MAIL FROM:<ann@localhost>', 'RCPT TO:<ann@localhost>', 'DATA']) await session.say(line);
-  assert.equal((await farm.command('mailfarm', ['stop'])).status, EX.OK);
+  const asked = await farm.command('mailfarm', ['stop', '--no-wait']);
+  assert.deepEqual([asked.status, asked.stdout], [EX.OK, 'the farm finishes what it holds and stops\n']);
   const { stdout } = await waitFor(async () => {
     const ran = await farm.command('mailfarm', ['status']);
     return /, stopping, up /.test(ran.stdout) && ran;
@@ -133,7 +150,14 @@ test('status of a farm that stops says so, and which farms have ended', async ()
 
 test('stop stops in order; then everything says that no farm runs, and mail is queued on disk', async () => {
   await using farm = await start();
-  assert.equal((await farm.command('mailfarm', ['stop'])).status, EX.OK);
+  const stop = await farm.command('mailfarm', ['stop']);
+  // Nothing is waited for here: the command has done that.
+  assert.deepEqual(farm.workers(), []);
+  assert.deepEqual([stop.status, stop.stderr], [EX.OK, '']);
+  assert.match(
+    stop.stdout,
+    /^the farm finishes what it holds; waiting for the lock on \/.*, 45 seconds at most\nstopped\n$/,
+  );
   assert.equal(await farm.ended, 0);
   for (const args of [['status'], ['reload'], ['resize', 'smtp', '1'], ['stop']]) {
     const ran = await farm.command('mailfarm', args);

@@ -39,10 +39,10 @@ test('the question is one line of JSON', async (t) => {
 });
 
 test('a refusal is told', async (t) => {
-  const { ran } = await ask(t, '{"ok":false,"why":"there is\\u001b[2J one scheduler"}\n', 'resize', 'scheduler', '2');
+  const { ran } = await ask(t, '{"ok":false,"why":"not\\u001b[2J now"}\n', 'resize', 'smtp', '2');
   assert.equal(ran.status, EX.UNAVAILABLE);
-  assert.match(ran.stderr, /^mailfarm: there is \[2J one scheduler\n$/);
-  const json = await ask(t, '{"ok":false,"why":"no"}\n', 'resize', 'scheduler', '2', '--json');
+  assert.match(ran.stderr, /^mailfarm: not \[2J now\n$/);
+  const json = await ask(t, '{"ok":false,"why":"no"}\n', 'resize', 'smtp', '2', '--json');
   assert.equal(json.ran.stdout, '{"ok":false,"why":"no"}\n');
 });
 

@@ -32,12 +32,15 @@ test('help lists verbs, options, examples and exit statuses', async () => {
 test('wrong usage is told in one line, with a hint', async () => {
   const cases: readonly (readonly [readonly string[], RegExp])[] = [
     [[], /^queue: name what to do\n/],
-    [['lsit'], /^queue: Did you mean list\?\n/],
+    [['lsit'], /^queue: there is no verb lsit; did you mean list\?\n/],
+    [['--var', '/nowhere', 'lsit'], /^queue: there is no verb lsit; did you mean list\?\n/],
+    [['xyzzyxyzzy'], /^queue: there is no verb xyzzyxyzzy\n/],
     [['list', '--nope'], /^queue: Unknown argument: nope\n/],
     [['list', '--age'], /^queue: Not enough arguments following: age\n/],
     [['list', '--age', 'long'], /^queue: --age takes/],
     [['list', '--state', 'lost'], /^queue: state: expected one of waiting, .*, deleted, got "lost"\n/],
-    [['show'], /^queue: Not enough non-option arguments/],
+    [['show'], /^queue: show needs the id of a message\n/],
+    [['completion'], /^queue: completion needs a shell: bash or zsh\n/],
     [['list', '--state', '\u001b[2J'], /^queue: /],
     [['list', '--etc', 'a', '--etc', 'b'], /^queue: --etc is given more than once\n/],
     [['list', '--var', 'a', '--var', 'b'], /^queue: --var is given more than once\n/],
@@ -53,6 +56,27 @@ test('wrong usage is told in one line, with a hint', async () => {
     assert.deepEqual([ran.status, ran.stdout], [EX.USAGE, ''], args.join(' '));
     assert.match(ran.stderr, told);
     assert.ok(!ran.stderr.includes('\u001b'));
+  }
+});
+
+test('mailfarm says what resize needs, and offers only farms that have a size', async () => {
+  const ran = await run('bin/mailfarm', ['resize', 'acceptor']);
+  assert.deepEqual([ran.status, ran.stderr.split('\n')[0]], [EX.USAGE, 'mailfarm: resize needs a farm and a size']);
+  const log = await run('bin/mailfarm', ['resize', 'log', '1']);
+  assert.equal(log.status, EX.USAGE);
+  assert.match(log.stderr, /^mailfarm: farm: expected one of router, filter, .*, got "log"\n/);
+  assert.doesNotMatch((await run('bin/mailfarm', ['resize', '--help'])).stdout, /"(log|scheduler|injector)"/);
+});
+
+test('trouble of a trace is told by the command that was asked', async () => {
+  for (const name of ['mailfarm', 'queue']) {
+    const ran = await run(`bin/${name}`, ['trace', '0000000000000000000'], { env: { MAILFARM_VAR: '/nonexistent' } });
+    assert.match(ran.stderr, new RegExp(`^${name}: /nonexistent does not exist`));
+    const empty = await run(`bin/${name}`, ['trace', '0000000000000000000'], {
+      env: { MAILFARM_VAR: makeTemp('var') },
+    });
+    assert.deepEqual([empty.status, empty.stdout], [EX.NOINPUT, '']);
+    assert.equal(empty.stderr, `${name}: neither the queue nor the log knows this message\n`);
   }
 });
 

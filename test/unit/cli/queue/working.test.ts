@@ -135,8 +135,17 @@ test('everything is meant only when it is said', async () => {
 test('an unknown id is told', async () => {
   const queue = makeQueue();
   const ran = await queue.queue('hold', '0000000000000000000');
-  assert.equal(ran.status, EX.NOINPUT);
+  assert.deepEqual([ran.status, ran.stdout], [EX.NOINPUT, '']);
   assert.match(ran.stderr, /no such message/);
+});
+
+test('a deleted message has no next attempt', async () => {
+  const queue = makeQueue();
+  const outcome = { state: 'deferred', recipients: ['bob@example.net'], until: Date.now() + 3_600_000 } as const;
+  const id = await queue.plant({ inTree: true, outcomes: [outcome] });
+  assert.match((await queue.queue('list')).stdout, / deferred +in \d+m /);
+  assert.equal((await queue.queue('delete', id)).status, EX.OK);
+  assert.match((await queue.queue('list', '--state', 'deleted')).stdout, / deleted +- /);
 });
 
 test('many messages are worked on in batches', async () => {
