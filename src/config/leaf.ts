@@ -5,12 +5,17 @@
 import { z } from 'zod';
 import { formatDuration, formatSize, parseDuration, parseSize } from './units.ts';
 
-/** Any value that `parse` turns into something else than undefined. */
-export function leaf<T>(expected: string, parse: (value: unknown) => T | undefined): z.ZodType<T> {
+/** Any value that `parse` turns into something else than undefined. `meant` guesses what a wrong one was to be. */
+export function leaf<T>(
+  expected: string,
+  parse: (value: unknown) => T | undefined,
+  meant: (value: unknown) => string | undefined = () => undefined,
+): z.ZodType<T> {
   return z.unknown().transform((value, context): T => {
     const parsed = parse(value);
     if (parsed !== undefined) return parsed;
-    context.issues.push({ code: 'custom', message: `expected ${expected}`, input: value });
+    const issue = { code: 'custom', message: `expected ${expected}`, input: value } as const;
+    context.issues.push({ ...issue, params: { meant: meant(value) } });
     return z.NEVER;
   });
 }
@@ -45,8 +50,16 @@ export const flag: z.ZodType<boolean> = leaf('true or false', (value) =>
 );
 
 /** Text that `parse` turns into its canonical form. */
-export function text(expected: string, parse: (value: string) => string | undefined): z.ZodType<string> {
-  return leaf(expected, (value) => (typeof value === 'string' ? parse(value) : undefined));
+export function text(
+  expected: string,
+  parse: (value: string) => string | undefined,
+  meant: (value: string) => string | undefined = () => undefined,
+): z.ZodType<string> {
+  return leaf(
+    expected,
+    (value) => (typeof value === 'string' ? parse(value) : undefined),
+    (value) => (typeof value === 'string' ? meant(value) : undefined),
+  );
 }
 
 export function listOf<T>(item: z.ZodType<T>, what: string): z.ZodType<T[]> {

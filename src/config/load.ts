@@ -35,7 +35,8 @@ export interface LoadOptions {
 }
 
 export type LoadResult =
-  | { readonly ok: true; readonly config: Config }
+  /** `warnings`: what is no mistake, but hardly meant. */
+  | { readonly ok: true; readonly config: Config; readonly warnings: readonly Problem[] }
   | { readonly ok: false; readonly problems: readonly Problem[] };
 
 export async function loadConfig(load: LoadOptions): Promise<LoadResult> {
@@ -53,7 +54,8 @@ export async function loadConfig(load: LoadOptions): Promise<LoadResult> {
   const paths: Paths = { etc: resolve(etc), var: resolve(varDir), code };
   const { settings, findings } = await check(overlay(sources, options, problems), paths, load);
   problems.push(...strayFarms(sources[0]), ...placeFindings(findings, sources, options));
-  return problems.length > 0 ? { ok: false, problems } : { ok: true, config: { ...settings, paths } };
+  if (problems.length > 0) return { ok: false, problems };
+  return { ok: true, config: { ...settings, paths }, warnings: otherEndings(etc) };
 }
 
 /** Defaults, files and options, one over the other. */
@@ -89,6 +91,15 @@ async function check(
 /** Also when it cannot be read, or is a link to nowhere: then somebody wants aliases, and should not go without. */
 function isThere(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+}
+
+/** YAML files are called .yml as often: here they would be passed over without a word. */
+function otherEndings(etc: string): Problem[] {
+  return ['mailfarm', 'farms'].flatMap((name): Problem[] => {
+    const file = join(etc, `${name}.yml`);
+    if (isThere(join(etc, `${name}.yaml`)) || !isThere(file)) return [];
+    return [{ file, key: '', message: `is not read: the file has to be called ${name}.yaml` }];
+  });
 }
 
 /** Puts the host name in where the domains say `$hostname`, each domain once. */

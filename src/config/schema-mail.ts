@@ -67,8 +67,17 @@ const mailbox = text('a mailbox as user or user@domain', (value) => {
 
 const route = section({
   match: text(MATCH, (value) => (parseMatch(value).ok ? value : undefined)),
-  via: text(VIA, (value) => (parseVia(value).ok ? value : undefined)),
+  via: text(VIA, (value) => (parseVia(value).ok ? value : undefined), viaMeant),
 });
+
+/** A host without its brackets, and the path of a socket without its word, as other mail systems write them. */
+function viaMeant(value: string): string | undefined {
+  const words = /^(smtp|lmtp):(?:(\/.*)|([^[\]:\s]+)(:\d+)?)$/.exec(value.trim());
+  const [, channel, file, host, port = ''] = words ?? [];
+  if (file !== undefined && channel !== 'lmtp') return undefined;
+  const via = file === undefined ? `${channel}:[${host}]${port}` : `lmtp:unix:${file}`;
+  return words !== null && parseVia(via).ok ? via : undefined;
+}
 
 const filter = section({
   kind: oneOf('structure').default('structure'),

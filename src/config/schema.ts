@@ -58,7 +58,9 @@ function explain(issue: z.core.$ZodIssue, section: string, data: Section): Findi
   // The name in a record is wrong, not its value.
   const message = issue.code === 'invalid_key' ? (issue.issues[0]?.message ?? issue.message) : issue.message;
   const found = issue.code === 'invalid_key' ? path.at(-1) : valueAt(data, path);
-  return [{ paths: [path], message: `${message}, got ${describe(found)}` }];
+  const meant: unknown = issue.code === 'custom' ? issue.params?.['meant'] : undefined;
+  const hint = typeof meant === 'string' ? `; did you mean ${meant}?` : '';
+  return [{ paths: [path], message: `${message}, got ${describe(found)}${hint}` }];
 }
 
 function unknownKeys(path: Path, keys: readonly string[], known: readonly string[]): Finding[] {

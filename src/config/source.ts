@@ -15,6 +15,7 @@ import {
   type Document,
   type Node,
   type Scalar,
+  type YAMLParseError,
 } from 'yaml';
 import { errorCode, errorText, oneLine } from '../base/text.ts';
 import { isSection, type Path } from './merge.ts';
@@ -60,11 +61,13 @@ function parseSource(file: string, text: string, prefix: Path): Source {
     key,
     message,
   });
-  const problems = document.errors.slice(0, MAX_ERRORS).map(({ code, message, pos }) => {
+  const problems = upToSyntax(document.errors).map(({ code, message, pos }) => {
     if (code !== 'DUPLICATE_KEY') return problem(pos[0], `not valid YAML: ${explainError(message)}`);
     const key = oneLine(/^[^\s:]{0,100}/.exec(text.slice(pos[0]))?.[0] ?? '');
     return problem(pos[0], 'this key stands here a second time; keep one', key);
   });
+  // What follows a mistake in the syntax is read wrongly: more complaints would be about that one.
+  if (document.errors.some(isSyntax)) return emptySource(file, problems);
   if (second !== undefined) problems.push(problem(second.range[0], 'expected one YAML document, got a second one'));
   problems.push(...unfitNodes(document, problem));
   if (problems.length > 0) return emptySource(file, problems);
@@ -78,6 +81,17 @@ function parseSource(file: string, text: string, prefix: Path): Source {
     return found && { line: lineAt(found.node.range?.[0]), depth: found.depth + prefix.length };
   };
   return { file, data: data === null ? {} : prefix.reduceRight<unknown>(wrap, data), locate, problems: [] };
+}
+
+/** In the order of the file, and none behind the first that is one of syntax. */
+function upToSyntax(errors: readonly YAMLParseError[]): readonly YAMLParseError[] {
+  const sorted = errors.toSorted((a, b) => a.pos[0] - b.pos[0]);
+  const first = sorted.findIndex(isSyntax);
+  return sorted.slice(0, Math.min(MAX_ERRORS, first === -1 ? MAX_ERRORS : first + 1));
+}
+
+function isSyntax({ code }: YAMLParseError): boolean {
+  return code !== 'DUPLICATE_KEY';
 }
 
 /** YAML's own words, but for the mistake that everybody makes once. */
