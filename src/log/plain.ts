@@ -14,6 +14,9 @@ const ADDRESSES: ReadonlyMap<string, string> = new Map([
   ['to', 'to'],
 ]);
 
+/** Fields that hold a time of day in milliseconds since 1970. */
+const TIMES: ReadonlySet<string> = new Set(['until', 'since']);
+
 /** Of a list, this many entries are shown. */
 const SHOWN = 3;
 
@@ -25,8 +28,17 @@ export function formatPlain(line: string, options: { readonly colour: boolean })
   const what = [asText(event), id === undefined ? '' : asText(id)].filter((word) => word !== '').join(' ');
   const marked = level === 'warn' || level === 'error' ? `${level}: ${what}` : what;
   const words = [clock(time), asText(worker ?? farm ?? '-'), paint(marked, asText(level), options.colour)];
-  for (const [key, value] of Object.entries(rest)) words.push(`${shownName(key, value)}=${show(key, value)}`);
+  // Of which farm the supervisor speaks; the names of other workers begin with theirs.
+  if (worker === 'supervisor' && farm !== 'supervisor' && farm !== undefined) words.push(`farm=${show('farm', farm)}`);
+  for (const [key, value] of Object.entries(rest)) {
+    if (!isEmpty(key, value)) words.push(`${shownName(key, value)}=${show(key, value)}`);
+  }
   return words.join(' ');
+}
+
+/** Nothing to tell. The null sender is a value of its own. */
+function isEmpty(key: string, value: unknown): boolean {
+  return value === null || (value === '' && !ADDRESSES.has(key)) || (Array.isArray(value) && value.length === 0);
 }
 
 function parseObject(line: string): Record<string, unknown> | undefined {
@@ -61,10 +73,16 @@ function show(key: string, value: unknown): string {
         .join(',') + more
     );
   }
+  if (TIMES.has(key) && typeof value === 'number') return isoTime(value);
   if (typeof value === 'string' && ADDRESSES.has(key)) return `<${asText(value)}>`;
   // As the parts of a routed message: maildir:localhost/me:1
   const flat = typeof value === 'object' && value !== null ? Object.values(value).map(asText).join(':') : asText(value);
   return flat === '' || /[\s"=]/.test(flat) ? JSON.stringify(flat) : flat;
+}
+
+function isoTime(ms: number): string {
+  const at = new Date(ms);
+  return Number.isNaN(at.getTime()) ? asText(ms) : at.toISOString();
 }
 
 function asText(value: unknown): string {

@@ -38,7 +38,39 @@ describe('formatPlain', () => {
   it('shows numbers of recipients, addresses under any of their names, and objects in short', () => {
     const parts = [{ channel: 'maildir', next: 'localhost/me', to: 1 }];
     const line = plain({ time, worker: 'w', event: 'e', recipients: 2, to: ['c@d'], parts, nothing: null });
-    assert.match(line, / w e recipients=2 to=<c@d> parts=maildir:localhost\/me:1 nothing=null$/);
+    assert.match(line, / w e recipients=2 to=<c@d> parts=maildir:localhost\/me:1$/);
+  });
+
+  it('leaves out what is empty, but shows the null sender', () => {
+    const line = plain({
+      time,
+      worker: 'w',
+      event: 'exited',
+      code: null,
+      signal: null,
+      next: '',
+      by: [],
+      sender: '',
+      n: 0,
+    });
+    assert.match(line, / w exited from=<> n=0$/);
+  });
+
+  it('names the farm of which the supervisor speaks', () => {
+    assert.match(
+      plain({ time, farm: 'acceptor', worker: 'supervisor', event: 'resized', least: 2 }),
+      / farm=acceptor least=2$/,
+    );
+    assert.match(plain({ time, farm: 'supervisor', worker: 'supervisor', event: 'ready' }), / supervisor ready$/);
+    assert.match(plain({ time, farm: 'smtp', worker: 'smtp-1', event: 'exited' }), / smtp-1 exited$/);
+  });
+
+  it('shows times of day as such', () => {
+    assert.match(
+      plain({ time, worker: 'w', event: 'e', until: Date.parse(time) }),
+      / e until=2026-01-31T12:01:33\.500Z$/,
+    );
+    assert.match(plain({ time, worker: 'w', event: 'e', until: 1e300 }), / e until=1e\+300$/);
   });
 
   it('marks warnings and errors, and colours only when asked', () => {
