@@ -9,9 +9,11 @@ import { EX } from '../base/sysexits.ts';
 import type { Config, FarmName } from '../config/config.ts';
 import { codeRoot } from '../config/paths.ts';
 import { openLogger } from '../log/logger.ts';
+import { parseAliases } from '../mail/aliases.ts';
 import { CONTROL_SOCKET } from '../process/control.ts';
 import { FARMS } from '../process/farms.ts';
 import { readIpcTls } from '../process/ipc-tls.ts';
+import { findCircles } from './alias-circles.ts';
 import { readAliases } from './alias-copy.ts';
 import { keepControl } from './control-server.ts';
 import { Desk } from './desk.ts';
@@ -43,18 +45,22 @@ async function main(): Promise<void> {
   if (options.version) return print(EX.OK, `mailfarmd ${readVersion()}`);
   const loaded = await load(options);
   if ('problems' in loaded) return leave(EX.CONFIG, loaded.problems, '');
+  for (const warning of loaded.warnings) say(warning);
   if (options.check) return check(loaded.config);
   const prepared = await prepare(loaded.config, options, say);
   if ('status' in prepared) return leave(prepared.status, prepared.lines);
   await run(prepared, options);
 }
 
-/** A start goes on without wrong lines of the alias file, and so does this; a reload keeps the old file. */
+/** A start goes on without wrong lines of the alias file, a reload does not: whoever checks wants to hear of them. */
 function check(config: Config): void {
   const { text, problems } = readAliases(config);
   if (text === undefined) return leave(EX.CONFIG, problems, '');
-  for (const problem of problems) process.stderr.write(`${problem}\n`);
-  print(EX.OK, problems.length === 0 ? 'ok' : 'ok, but for lines of the alias file: a start leaves them out');
+  for (const circle of findCircles(parseAliases(text, '').table, config.domains.local)) {
+    process.stderr.write(`${config.aliases}: aliases lead in a circle, mail for them is bounced: ${circle}\n`);
+  }
+  if (problems.length === 0) return print(EX.OK, 'ok');
+  leave(EX.CONFIG, [...problems, 'all else is right: a start leaves these lines out, a reload is refused'], '');
 }
 
 async function run(prepared: Prepared, options: Options): Promise<void> {

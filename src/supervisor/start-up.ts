@@ -41,13 +41,16 @@ const LOCK_MS = 30_000;
 const CONNECT_MS = 2000;
 const CONFIG_FILE = 'run/config.json';
 
-/** Reads the configuration; the problems as lines of text. */
+/** Reads the configuration; problems and warnings as lines of text. */
 export async function load(
   options: Options,
-): Promise<{ readonly config: Config } | { readonly problems: readonly string[] }> {
+): Promise<
+  { readonly config: Config; readonly warnings: readonly string[] } | { readonly problems: readonly string[] }
+> {
   const { etcDir, varDir, set } = options;
   const loaded = await loadConfig({ ...(etcDir === undefined ? {} : { etcDir }), varDir, set, also: checkUser });
-  return loaded.ok ? { config: loaded.config } : { problems: loaded.problems.map(formatProblem) };
+  if (!loaded.ok) return { problems: loaded.problems.map(formatProblem) };
+  return { config: loaded.config, warnings: loaded.warnings.map(formatProblem) };
 }
 
 /** Does it all. Changes the working directory to var. `say` tells of warnings and waits. */

@@ -27,13 +27,30 @@ describe('mailfarmd, before it starts anything', () => {
     }
   });
 
-  it('checks the alias file, whose wrong lines stop no start', async () => {
+  it('checks the alias file, whose wrong lines stop a reload but no start', async () => {
     const { etc, var: varDir } = makeFolders();
     writeFileSync(join(etc, 'aliases'), 'anna: bob\nanna bob\n');
     const ran = await run('bin/mailfarmd', ['--check', '--etc', etc, '--var', varDir]);
-    assert.equal(ran.status, 0);
-    assert.match(ran.stderr, /^\S+\/aliases:2: anna bob: expected .*\n$/);
-    assert.match(ran.stdout, /^ok, but for lines of the alias file/);
+    assert.deepEqual([ran.status, ran.stdout], [78, '']);
+    assert.match(
+      ran.stderr,
+      /^\S+\/aliases:2: anna bob: expected .*\nall else is right: a start leaves these lines out/,
+    );
+  });
+
+  it('tells of aliases that lead in a circle, and of a file that nobody reads; both are no mistake', async () => {
+    const { etc, var: varDir } = makeFolders();
+    writeFileSync(join(etc, 'aliases'), 'postmaster: abuse\nabuse: postmaster\n');
+    rmSync(join(etc, 'mailfarm.yaml'));
+    writeFileSync(join(etc, 'mailfarm.yml'), 'hostname: mx.example.org\n');
+    const ran = await run('bin/mailfarmd', ['--check', '--etc', etc, '--var', varDir]);
+    assert.deepEqual([ran.status, ran.stdout], [0, 'ok\n']);
+    const [ending, circle] = ran.stderr.split('\n');
+    assert.equal(ending, `mailfarmd: ${etc}/mailfarm.yml: is not read: the file has to be called mailfarm.yaml`);
+    assert.equal(
+      circle,
+      'aliases: aliases lead in a circle, mail for them is bounced: postmaster -> abuse -> postmaster',
+    );
   });
 
   it('checks that there is such a user', { skip: AS_ROOT ? false : 'needs root' }, async () => {

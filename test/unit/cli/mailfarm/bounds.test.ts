@@ -10,7 +10,11 @@ test('reads one number or two', () => {
 
 test('says why what is no size is none', () => {
   for (const text of ['', ':4', '4:', '-1', '1.5', 'x', '1:2:3']) {
-    assert.match(String(parseBounds(text)), /^the size is a number of workers as 4, or least and most as 2:6/, text);
+    assert.match(
+      JSON.stringify(parseBounds(text)),
+      /^"the size is a number of workers as 4, or least and most as 2:6/,
+      text,
+    );
   }
   for (const text of ['0', '0:0', '65', '1:9999']) assert.equal(parseBounds(text), 'most must be 1 to 64', text);
   assert.equal(parseBounds('6:2'), 'least is above most');
