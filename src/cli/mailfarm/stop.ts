@@ -9,6 +9,7 @@ import type { Config } from '../../config/config.ts';
 import { takeLock } from '../../process/lock.ts';
 import type { Context } from '../common/context.ts';
 import { becomeOwner } from '../common/places.ts';
+import { isLive } from '../common/settings.ts';
 
 export interface StopOptions {
   readonly context: Context;
@@ -54,12 +55,14 @@ async function untilUnlocked(until: number): Promise<string | undefined> {
     if (lock.kind === 'unable') return `whether it has stopped is not known: ${lock.why}`;
     if (lock.kind === 'locked') {
       closeSync(lock.fd);
-      return undefined;
+      // Somebody may have removed the file that the farm has its lock on: then ours is another one.
+      if (!(await isLive())) return undefined;
+    } else {
+      asked ??= lock.pid;
+      // The next one was started meanwhile.
+      if (lock.pid !== asked) return undefined;
     }
-    asked ??= lock.pid;
-    // Somebody started the next one meanwhile.
-    if (lock.pid !== asked) return undefined;
-    if (performance.now() >= until) return `the farm still finishes what it holds (pid ${lock.pid})`;
+    if (performance.now() >= until) return 'the farm still finishes what it holds';
     await pause(POLL_MS);
   }
 }
