@@ -33,17 +33,7 @@ export function serveRequests(peer: Peer, options: RequestsOptions): void {
     if (why.startsWith('bad frame')) onEvent('bad-frame', { from: peer.hello.worker, why });
   };
   const answers: { [T in Frame['t']]?: (frame: Extract<Frame, { t: T }>) => void } = {
-    routed: (frame) => {
-      const take = (left: Routed | undefined): void => {
-        // It may have waited: a router that is gone meanwhile did not hear that it was taken, and it is handed on again.
-        if (peer.closed) return;
-        claims.arrives(frame.handle);
-        if (left) conductor.take(left);
-        peer.send({ t: 'taken', n: frame.n });
-      };
-      if (peer.hello.farm === 'router' && before) before.strip(frame, idOfHandle(frame.handle), take);
-      else take(frame);
-    },
+    routed: (frame) => takeRouted(peer, frame, options),
     segment: (frame) => {
       segments.close(frame.segment, frame.total, frame.finished ?? []);
       peer.send({ t: 'taken', n: frame.n });
@@ -92,6 +82,18 @@ export function serveRequests(peer: Peer, options: RequestsOptions): void {
     if (answer) return answer(frame);
     if ('n' in frame) peer.send({ t: 'refused', n: frame.n, why: `the scheduler takes no ${frame.t}` });
   };
+}
+
+function takeRouted(peer: Peer, frame: Routed, { conductor, claims, before }: RequestsOptions): void {
+  const take = (left: Routed | undefined): void => {
+    // It may have waited: a router that is gone meanwhile did not hear that it was taken, and it is handed on again.
+    if (peer.closed) return;
+    claims.arrives(frame.handle);
+    if (left) conductor.take(left);
+    peer.send({ t: 'taken', n: frame.n });
+  };
+  if (peer.hello.farm === 'router' && before) before.strip(frame, idOfHandle(frame.handle), take);
+  else take(frame);
 }
 
 function collectStats(n: number, options: RequestsOptions): Stats {

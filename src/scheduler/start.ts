@@ -3,6 +3,7 @@ import type { Config } from '../config/config.ts';
 import { connectPeer } from '../ipc/connect.ts';
 import { makeHello } from '../ipc/hello.ts';
 import { listenForPeers } from '../ipc/listen.ts';
+import type { Books } from '../ipc/messages.ts';
 import { pause } from '../base/deadline.ts';
 import { listenTls, readIpcTls } from '../process/ipc-tls.ts';
 import type { Role, Worker } from '../process/worker.ts';
@@ -14,7 +15,7 @@ import { holdRecipients, keepOutcomes } from '../queue/operate.ts';
 import { timeOfId } from '../queue/queue-id.ts';
 import type { Handle, QueueId } from '../queue/store.ts';
 import { openWaitingIndex } from '../queue/waiting-index.ts';
-import { Audit } from './audit.ts';
+import { Audit, type AuditOptions } from './audit.ts';
 import type { Bin } from './bins.ts';
 import { Claims } from './claims.ts';
 import { Conductor, type ConductorRules } from './conductor.ts';
@@ -65,40 +66,23 @@ export async function startScheduler(worker: Worker): Promise<Role> {
     inTree: (id) => mayBeThere(messagePath(layout, id as QueueId)),
     onEvent,
     owner: {
-      connect: ({ hop: { channel } }: Bin) =>
-        connectPeer({
-          address: config.farms[channel].socket,
-          self,
-          tls,
-          deadlineMs: CONNECT_MS,
-          onWait: () => worker.wake(channel),
-        }),
+      connect: ({ hop: { channel } }: Bin) => {
+        const onWait = (): void => worker.wake(channel);
+        return connectPeer({ address: config.farms[channel].socket, self, tls, deadlineMs: CONNECT_MS, onWait });
+      },
       lost: (lane, lost) => void lostLanes.recover(lane, lost),
     },
   });
   const claims = new Claims(conductor, (id) => housekeeping.isDeleted(id));
-  const audit = new Audit({
-    conductor,
-    claims,
-    index,
-    onChange: (missing, books) =>
-      log[missing === 0 ? 'info' : 'error']('imbalance', { stage: 'scheduler', missing, ...books }),
-  });
+  const audit = new Audit({ conductor, claims, index, onChange: tellImbalance(worker) });
+  const books = (): Books => audit.books();
   const before = new OnceRead(readFinishedBefore({ disk: createDisk(), layout, onUnreadable }));
   const server = await listenForPeers({
     ...listenOn(worker),
     self,
     ...listenTls(config, worker.farm),
     onPeer: (peer) =>
-      serveRequests(peer, {
-        conductor,
-        claims,
-        segments,
-        before,
-        parked: () => index.size,
-        books: () => audit.books(),
-        onEvent,
-      }),
+      serveRequests(peer, { conductor, claims, segments, before, parked: () => index.size, books, onEvent }),
     onRefused: (why) => log.warn('bad-frame', { why }),
   });
   const chores = setInterval(() => doChores(worker, { segments, conductor, audit }), CHORES_MS).unref();
@@ -117,6 +101,11 @@ export async function startScheduler(worker: Worker): Promise<Role> {
     reload: (fresh) => void (config = fresh),
     stats: () => ({ active: conductor.active, parked: index.size, ...conductor.counts, busy: inFlight(conductor) }),
   };
+}
+
+function tellImbalance({ log }: Worker): AuditOptions['onChange'] {
+  return (missing, books) =>
+    log[missing === 0 ? 'info' : 'error']('imbalance', { stage: 'scheduler', missing, ...books });
 }
 
 /** Also where the disk does not say: to remove what is not there costs nothing. */
