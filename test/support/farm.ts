@@ -190,9 +190,11 @@ export class Farm {
     return Number(count);
   }
 
-  /** Waits until the queue holds nothing. */
+  /** Waits until the queue holds nothing. Whatever was done to the farm, its own accounts held. */
   async drained(deadline = 120_000): Promise<void> {
     await waitFor(async () => (await this.queued()) === 0, { deadline, what: () => `an empty queue\n${this.tail()}` });
+    const imbalance = this.logLines().find(({ event }) => event === 'imbalance');
+    if (imbalance) throw new Error(`the farm lost count: ${JSON.stringify(imbalance)}`);
   }
 
   signal(name: NodeJS.Signals): void {

@@ -248,8 +248,21 @@ async function check(scene: Scene, farm: Farm): Promise<void> {
   );
   assert.deepEqual(differences(account, held), []);
   assert.deepEqual(queuedByReadme(scene.folders), [...queued].toSorted());
+  await checkBooks(farm);
   checkDeliveries(scene, account);
   assert.ok(ledger.refused.length > 0 && reports.size > 0 && queued.size > 0, 'of each kind there was one');
+}
+
+/** What the farm itself says of its recipients, and of every stage. */
+async function checkBooks(farm: Farm): Promise<void> {
+  const { stdout } = await farm.command('mailfarm', ['status']);
+  const [, came = '', went = ''] = /^since [^:]+:\d\d:\d\d: (.*) = (.*)$/m.exec(stdout) ?? [];
+  const sum = (text: string): number => (text.match(/\d+/g) ?? []).reduce((total, count) => total + Number(count), 0);
+  assert.ok(sum(came) > 0 && sum(came) === sum(went), stdout);
+  assert.deepEqual(
+    farm.logLines().filter(({ event }) => event === 'imbalance'),
+    [],
+  );
 }
 
 /** The README has a command for it. */
