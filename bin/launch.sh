@@ -18,6 +18,8 @@ find_node() {
 read_places() {
   places=${MAILFARM_DEFAULTS-/etc/default/mailfarm}
   [ -f "$places" ] && [ -r "$places" ] || return 0
+  # As a shell or systemd would take it: blanks around it and `export` are no part of it.
+  lines=$(tr -d '\r' <"$places" | sed 's/^[[:blank:]]*\(export[[:blank:]][[:blank:]]*\)*//; s/[[:blank:]]*$//')
   while IFS='=' read -r name value || [ -n "$name" ]; do
     value=${value#[\"\']}
     value=${value%[\"\']}
@@ -25,7 +27,9 @@ read_places() {
       MAILFARM_ETC) export MAILFARM_ETC="${MAILFARM_ETC:-$value}" ;;
       MAILFARM_VAR) export MAILFARM_VAR="${MAILFARM_VAR:-$value}" ;;
     esac
-  done <"$places"
+  done <<EOF
+$lines
+EOF
 }
 
 launch() {
@@ -38,8 +42,14 @@ launch() {
     # Saves stripping the types again in every process.
     NODE_COMPILE_CACHE="$root/node_modules/.cache/mailfarm"
     mkdir -p "$NODE_COMPILE_CACHE" 2>/dev/null
-    [ -w "$NODE_COMPILE_CACHE" ] || NODE_COMPILE_CACHE="${MAILFARM_VAR:-$root/var}/run/cache"
-    export NODE_COMPILE_CACHE
+    if [ -w "$NODE_COMPILE_CACHE" ]; then
+      export NODE_COMPILE_CACHE
+    elif [ "$(id -u)" != 0 ]; then
+      export NODE_COMPILE_CACHE="${MAILFARM_VAR:-$root/var}/run/cache"
+    else
+      # Root must not run what others may write.
+      unset NODE_COMPILE_CACHE
+    fi
   fi
   exec "$node" --disable-warning=ExperimentalWarning "$main" "$@"
 }

@@ -57,6 +57,7 @@ const SHAPES: Readonly<Record<FrameType, Check>> = {
     handle: text,
     envelope: isEnvelope,
     only: optional(texts),
+    tried: optional(texts),
     warned: optional(texts),
     parts: optional(list(part)),
     stays: optional(flag),

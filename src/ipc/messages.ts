@@ -28,6 +28,8 @@ export interface Accepted {
   readonly envelope: Envelope;
   /** Recipients that need routing; absent: all of the envelope. From the injector, which leaves out what is finished. */
   readonly only?: readonly string[];
+  /** Of `only`: those that were tried already, and are no aliases, whatever the alias file says by now. */
+  readonly tried?: readonly string[];
   /** Of `only`: those of whose delay the sender was told. */
   readonly warned?: readonly string[];
   /** From the injector: what to hand to the scheduler along with the routed parts. */

@@ -23,11 +23,16 @@ export function resumeFrame(message: QueuedMessage): Resumed | undefined {
   const stays = active.length < message.recipients.length ? { stays: true } : {};
   const unrouted = active.filter((recipient) => hopOf(recipient) === undefined);
   const only = unrouted.map((recipient) => recipient.address);
+  const again = unrouted.filter((recipient) => recipient.state === 'deferred').map((recipient) => recipient.address);
   const told = unrouted.filter((recipient) => recipient.warned).map((recipient) => recipient.address);
   const parts = gather(active);
   if (only.length > 0) {
+    const tried = again.length > 0 ? { tried: again } : {};
     const warned = told.length > 0 ? { warned: told } : {};
-    return { to: 'router', frame: { t: 'accepted', handle, envelope, only, ...warned, parts, size, ...stays } };
+    return {
+      to: 'router',
+      frame: { t: 'accepted', handle, envelope, only, ...tried, ...warned, parts, size, ...stays },
+    };
   }
   const { sender, received, tenant } = envelope;
   return { to: 'scheduler', frame: { t: 'routed', handle, sender, received, tenant, size, parts, ...stays } };

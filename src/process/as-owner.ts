@@ -2,6 +2,9 @@
  * Work on files in folders that belong to somebody else, done as him. Root that goes by a name in such a folder can be led
  * anywhere: whoever owns the folder may put a link there at any moment. As its owner we can do no more than he can.
  */
+import { lstatSync, realpathSync } from 'node:fs';
+import path from 'node:path';
+
 export interface Owner {
   readonly uid: number;
   readonly gid: number;
@@ -23,4 +26,18 @@ export function asOwner<T>(owner: Owner | undefined, work: () => T): T {
     setegid(gid);
     setgroups(groups);
   }
+}
+
+/** Who is to work on a file: its folder's owner, or root itself where nobody else can change a folder on the way to it. Throws what lstat(2) does. */
+export function ownerAt(file: string, owner: Owner | undefined): Owner | undefined {
+  const folder = path.dirname(path.resolve(file));
+  return owner === undefined || (isRootsOwn(folder) && isRootsOwn(realpathSync(folder))) ? undefined : owner;
+}
+
+/** In a sticky folder nobody moves what is another's. */
+function isRootsOwn(folder: string): boolean {
+  const found = lstatSync(folder);
+  const open = !found.isSymbolicLink() && (found.mode & 0o022) !== 0 && (found.mode & 0o1000) === 0;
+  const parent = path.dirname(folder);
+  return found.uid === 0 && !open && (parent === folder || isRootsOwn(parent));
 }

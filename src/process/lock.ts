@@ -86,7 +86,7 @@ function isMailfarm(pid: number): boolean {
   }
   try {
     const title = readFileSync(`/proc/${pid}/cmdline`, 'latin1');
-    return /mailfarmd|mailfarm: supervisor|supervisor\/main\./.test(title) && !isZombie(pid);
+    return /(?:^|[\0/])mailfarmd(?:\0|$)|mailfarm: supervisor|supervisor\/main\./.test(title) && !isZombie(pid);
   } catch {
     // No /proc, or it just ended: on systems without /proc a living pid must do.
     return process.platform !== 'linux';

@@ -36,14 +36,16 @@ export class QueueOperator {
     return this.#mark(message, 'released', {}, 'held');
   }
 
-  /** Deferred recipients are tried at once, by the routes of today, as if for the first time. */
+  /** Deferred recipients are tried at once, by the routes of today, as if for the first time. What failed stays so: its report is. */
   async retry(message: QueuedMessage): Promise<QueuedMessage> {
     await this.#intoTree(message);
-    const deferred = message.recipients.filter((recipient) => recipient.state === 'deferred');
-    const recipients = deferred.map((recipient) => recipient.address);
     const at = Date.now();
-    const afresh: Outcome = { state: 'deferred', recipients, at, until: at, attempts: 0, afresh: true };
-    return this.#append(message, recipients.length > 0 ? [afresh] : []);
+    const deferred = message.recipients.filter((recipient) => recipient.state === 'deferred');
+    const outcomes = deferred.map(({ address, hop, attempts }): Outcome => {
+      const again = { state: 'deferred', recipients: [address], at, until: at } as const;
+      return hop?.channel === 'bounce' ? { ...again, attempts, hop } : { ...again, attempts: 0, afresh: true };
+    });
+    return this.#append(message, outcomes);
   }
 
   /** All recipients count as failed with this reply: the sender gets a bounce. */

@@ -98,7 +98,7 @@ export class Desk {
     this.#inHand += 1;
     this.#entered += 1;
     if (this.#inHand >= this.#options.limit) this.#pause();
-    const plan = planMessage(frame.envelope, frame.only, this.#rules);
+    const plan = planMessage(frame.envelope, frame, this.#rules);
     if (plan.expansions.length === 0) this.#forward(peer, frame, handle, plan);
     else void this.#expand(peer, frame, handle, plan);
   }

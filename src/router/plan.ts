@@ -37,17 +37,27 @@ const MAX_RECIPIENTS = 50_000;
 const TOO_MANY: Reply = { code: 550, status: '5.2.4', text: 'The aliases of this message name too many recipients' };
 const NO_EXPANSIONS: readonly PlannedExpansion[] = [];
 
-/** Plans the recipients in `only`, or all of the envelope. */
-export function planMessage(envelope: Envelope, only: readonly string[] | undefined, rules: PlanRules): Plan {
+/** Which recipients are to be planned, as the fields of the same names of Accepted. */
+export interface Wanted {
+  /** Absent: all of the envelope. */
+  readonly only?: readonly string[] | undefined;
+  /** To be routed, and not expanded: what stood in the place of one may be delivered by now. */
+  readonly tried?: readonly string[] | undefined;
+}
+
+/** Plans the wanted recipients of the envelope, or of an earlier expansion. */
+export function planMessage(envelope: Envelope, wanted: Wanted, rules: PlanRules): Plan {
+  const { only } = wanted;
   const single = only === undefined && envelope.recipients.length === 1 ? envelope.recipients[0]?.address : undefined;
   if (single === undefined || expandAddress(single, rules.aliases).kind !== 'plain')
-    return planMany(envelope, only, rules);
+    return planMany(envelope, wanted, rules);
   return { parts: [asPart(rules.table.route(single), [single])], expansions: NO_EXPANSIONS };
 }
 
-function planMany(envelope: Envelope, only: readonly string[] | undefined, { table, aliases }: PlanRules): Plan {
+function planMany(envelope: Envelope, { only, tried = [] }: Wanted, { table, aliases }: PlanRules): Plan {
   const own = envelope.recipients.map((one) => one.address);
   const original = only === undefined ? undefined : new Set(own);
+  for (const address of tried) original?.delete(address);
   const parts = new PartCollector(table);
   const expanded: PlannedExpansion[] = [];
   for (const address of only ?? own) {

@@ -35,8 +35,10 @@ export class Books {
     recipients: number,
     { expanded = 0, made = 0 }: { readonly expanded?: number | undefined; readonly made?: number | undefined },
   ): void {
-    this.#figures.entered += recipients - made + expanded;
-    this.#figures.made += made;
+    // Of a frame that comes once more, what was finished before is left out.
+    const came = Math.min(made, recipients + expanded);
+    this.#figures.entered += recipients - came + expanded;
+    this.#figures.made += came;
     this.#figures.expanded += expanded;
   }
 

@@ -38,7 +38,7 @@ function partsOf(id: string, conductor: Conductor): WherePart[] {
   const inIndex = parking.rowsOf(id).filter(({ facts }) => isOfMessage(facts));
   return [
     ...inMemory.map((part) =>
-      part.inFlight ? { id, hop: part.hop, to: part.to, inDelivery: true } : describe(part, 0),
+      part.inFlight ? { id, hop: part.hop, to: part.to, inDelivery: true } : describe(part, part.due ?? 0),
     ),
     ...inIndex.map(({ facts, due }) => describe(facts, due)),
   ];

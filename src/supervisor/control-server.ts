@@ -38,7 +38,8 @@ export async function keepControl(options: ControlServerOptions): Promise<void> 
   let server = await serveControl(options);
   const look = async (): Promise<void> => {
     if (existsSync(options.path)) return;
-    server.close();
+    // Its end removes the name, whatever that leads to by now.
+    asOwner(options.owner, () => server.close());
     server = await serveControl(options);
   };
   const timer = setInterval(

@@ -110,8 +110,9 @@ async function run(prepared: Prepared, options: Options): Promise<void> {
 function watchSignals(desk: Desk): void {
   process.on('SIGTERM', () => desk.stop());
   process.on('SIGINT', () => desk.stop());
-  process.off('SIGHUP', askReload);
+  // In this order: without a listener, a signal that is under way would be dropped.
   process.on('SIGHUP', () => void reloadAloud(desk));
+  process.off('SIGHUP', askReload);
   // SIGUSR1 would open Node's debugger, SIGUSR2 would end us.
   for (const signal of ['SIGUSR1', 'SIGUSR2', 'SIGQUIT'] as const) process.on(signal, () => {});
 }

@@ -154,7 +154,7 @@ function portOf(address: string): string | undefined {
 
 function remedy({ code, why }: { readonly code: string; readonly why: string }, { address }: Wish): string {
   const file = !/:\d+$/.test(address);
-  if (file && code === 'EACCES') return 'permission denied: this user may not write into its folder';
+  if (file && code === 'EACCES') return 'permission denied: the user of the workers may not write into its folder';
   if (file && code === 'ENOENT') return 'its folder is not there';
   if (code === 'EADDRINUSE')
     return 'the address is in use: stop the program that listens there (see: ss -ltnp), or choose another';

@@ -5,12 +5,12 @@
  * descriptor for its whole life, and each worker inherits it and listens on it; so a port stays open while workers come and
  * go, and the kernel picks the worker.
  */
-import { chmodSync, lstatSync, renameSync, rmSync, unlinkSync } from 'node:fs';
+import { chmodSync, lchownSync, lstatSync, renameSync, rmSync, unlinkSync } from 'node:fs';
 import net from 'node:net';
 import { getSystemErrorName } from 'node:util';
 import { errorCode, errorText } from '../base/text.ts';
 import { parseListen, type ListenAddress } from '../config/listen-address.ts';
-import { asOwner, type Owner } from '../process/as-owner.ts';
+import { asOwner, ownerAt, type Owner } from '../process/as-owner.ts';
 
 /** A bound socket. */
 export interface Bound {
@@ -73,7 +73,8 @@ function bindUnix(address: string, path: string, owner: Owner | undefined): Bind
   const temporary = `${path}.new`;
   let handle: Handle | number | undefined;
   try {
-    return asOwner(owner, () => {
+    const actor = ownerAt(path, owner);
+    return asOwner(actor, () => {
       // Anything but a socket in its place is somebody's file: left alone.
       if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() === false) {
         return { ok: false, code: 'EEXIST', why: `${path} is there and is no socket` };
@@ -82,8 +83,9 @@ function bindUnix(address: string, path: string, owner: Owner | undefined): Bind
       handle = createHandle(temporary, -1, -1);
       if (typeof handle === 'number') return failed(handle);
       chmodSync(temporary, 0o600);
+      if (owner !== undefined && actor === undefined) lchownSync(temporary, owner.uid, owner.gid);
       renameSync(temporary, path);
-      return { ok: true, bound: { address, actual: address, fd: handle.fd, path, close: closer(handle, path, owner) } };
+      return { ok: true, bound: { address, actual: address, fd: handle.fd, path, close: closer(handle, path, actor) } };
     });
   } catch (error) {
     if (typeof handle === 'object') handle.close();

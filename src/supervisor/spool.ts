@@ -30,13 +30,17 @@ export interface NamedOwner extends Owner {
 
 const FOLDERS = ['run', 'log', 'queue', 'mail'] as const;
 const NO_LINKS: ReadonlySet<string> = new Set(['run', 'queue']);
-const OWN_NAMES: ReadonlySet<string> = new Set([...FOLDERS, 'README.md', 'lock', '.gitignore']);
+const OWN_NAMES: ReadonlySet<string> = new Set([...FOLDERS, 'README.md', 'lock', '.gitignore', 'lost+found']);
+
+/** No link in its place. */
+const FOLDER_ITSELF = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 
 /** Prepares var. Returns what is wrong and what to do about it, or undefined. `owner` only when we are root. */
 export function prepareVar(varDir: string, owner?: NamedOwner): string | undefined {
   try {
     makeDurably(path.resolve(varDir));
     if (owner !== undefined && lstatSync(varDir).uid === 0 && holdsOnlyOurs(varDir)) giveVar(varDir, owner);
+    if (owner !== undefined && lstatSync(varDir).uid !== owner.uid) makeLock(varDir, owner);
     for (const name of FOLDERS) {
       const problem = prepareFolder(path.join(varDir, name), NO_LINKS.has(name), owner);
       if (problem !== undefined) return problem;
@@ -75,6 +79,15 @@ function giveVar(varDir: string, owner: Owner): void {
   chown(varDir, owner);
 }
 
+/** In a var that is somebody else's, where the workers' user cannot make it. */
+function makeLock(varDir: string, owner: Owner): void {
+  const lock = path.join(varDir, 'lock');
+  if (statOf(lock) !== undefined) return;
+  const fd = openSync(lock, 'wx', 0o600);
+  fchownSync(fd, owner.uid, owner.gid);
+  closeSync(fd);
+}
+
 function prepareFolder(dir: string, noLink: boolean, owner: NamedOwner | undefined): string | undefined {
   const stat = statOf(dir);
   if (stat === undefined) {
@@ -91,7 +104,9 @@ function makeFolder(dir: string, owner: Owner | undefined): void {
   const make = (): void => mkdirSync(dir, { mode: 0o700 });
   if (owner === undefined || lstatSync(path.dirname(dir)).uid === owner.uid) return asOwner(owner, make);
   make();
-  chown(dir, owner);
+  const fd = openSync(dir, FOLDER_ITSELF);
+  fchownSync(fd, owner.uid, owner.gid);
+  closeSync(fd);
 }
 
 function checkOwner(dir: string, stat: Stats, owner: NamedOwner | undefined): string | undefined {
@@ -114,7 +129,7 @@ function tighten(dir: string, stat: Stats, owner: Owner | undefined): undefined 
  * a link to another one in its place meanwhile.
  */
 function giveTree(dir: string, owner: Owner): void {
-  const fd = openSync(dir, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  const fd = openSync(dir, FOLDER_ITSELF);
   try {
     if (fstatSync(fd).uid !== 0) return;
     const held = `/proc/self/fd/${fd}`;

@@ -117,8 +117,9 @@ async function lock(options: Options, user: User | undefined, say: (line: string
     return refuseSecond(locked.kind, locked.pid, options);
   } catch (error) {
     const status = errorCode(error) === 'EACCES' ? EX.NOPERM : EX.CANTCREAT;
-    const remedy = status === EX.NOPERM && user ? `: chown ${user.name} it` : '';
-    return { status, lines: [`${path.join(options.varDir, 'lock')}: ${errorText(error)}${remedy}`] };
+    const file = path.join(options.varDir, 'lock');
+    const remedy = status === EX.NOPERM && user ? `: chown ${user.name} ${file}` : '';
+    return { status, lines: [`${file}: ${errorText(error)}${remedy}`] };
   }
 }
 

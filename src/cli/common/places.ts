@@ -6,7 +6,7 @@
  * readable. A command that root runs becomes the user whose queue it is, so that it leaves no file that a worker
  * can't read.
  */
-import { statSync } from 'node:fs';
+import { lstatSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { EX } from '../../base/sysexits.ts';
 import { errorCode, errorText } from '../../base/text.ts';
@@ -50,10 +50,10 @@ export function enterVar(places: Places): NoEntry | undefined {
   }
 }
 
-/** Gives up root for the owner of the queue, or of var where there is no queue yet. Call it within var. */
+/** Gives up root for the owner of the queue (of the link, should it be one), or of var where there is none yet. Call it within var. */
 export function becomeOwner(): void {
   if (process.getuid?.() !== 0) return;
-  const { uid, gid } = statSync('queue', { throwIfNoEntry: false }) ?? statSync('.');
+  const { uid, gid } = lstatSync('queue', { throwIfNoEntry: false }) ?? statSync('.');
   if (uid === 0) return;
   process.setgroups?.([gid]);
   process.setgid?.(gid);

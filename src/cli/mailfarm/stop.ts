@@ -5,8 +5,9 @@
 import { closeSync } from 'node:fs';
 import { pause } from '../../base/deadline.ts';
 import { EX } from '../../base/sysexits.ts';
+import { errorText } from '../../base/text.ts';
 import type { Config } from '../../config/config.ts';
-import { takeLock } from '../../process/lock.ts';
+import { takeLock, type Locked } from '../../process/lock.ts';
 import type { Context } from '../common/context.ts';
 import { becomeOwner } from '../common/places.ts';
 import { isLive } from '../common/settings.ts';
@@ -51,7 +52,7 @@ export async function waitForStop({ context, json, var: place, limitMs }: StopOp
 async function untilUnlocked(until: number): Promise<string | undefined> {
   let asked: number | undefined;
   for (;;) {
-    const lock = await takeLock('lock', { waitMs: 0 });
+    const lock = await tryLock();
     if (lock.kind === 'unable') return `whether it has stopped is not known: ${lock.why}`;
     if (lock.kind === 'locked') {
       closeSync(lock.fd);
@@ -64,5 +65,13 @@ async function untilUnlocked(until: number): Promise<string | undefined> {
     }
     if (performance.now() >= until) return 'the farm still finishes what it holds';
     await pause(POLL_MS);
+  }
+}
+
+async function tryLock(): Promise<Locked> {
+  try {
+    return await takeLock('lock', { waitMs: 0 });
+  } catch (error) {
+    return { kind: 'unable', why: errorText(error) };
   }
 }

@@ -36,6 +36,9 @@ test('environment and options go before it; the supervisor reads it too', async 
   assert.match((await count({ MAILFARM_VAR: '/nonexistent/a' })).stderr, /\/nonexistent\/a does not exist/);
   const given = await run('bin/queue', ['count', '--var', '/nonexistent/b'], { env });
   assert.match(given.stderr, /\/nonexistent\/b does not exist/);
+  // As other programs would read it.
+  writeFileSync(env.MAILFARM_DEFAULTS, '  export MAILFARM_VAR=/nonexistent/c \r\n');
+  assert.match((await count()).stderr, /^queue: \/nonexistent\/c does not exist/);
   writeFileSync(env.MAILFARM_DEFAULTS, 'MAILFARM_ETC=/nonexistent/etc');
   assert.match(
     (await run('bin/mailfarmd', ['--check'], { env })).stderr,

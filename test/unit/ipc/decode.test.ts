@@ -40,6 +40,7 @@ const EVERY: { readonly [T in FrameType]: Extract<Frame, { t: T }> } = {
     handle: 'h',
     envelope,
     only: ['x'],
+    tried: ['x'],
     warned: ['x'],
     parts: [part],
     stays: true,

@@ -1,6 +1,15 @@
 /** What root does in folders of others: as much as their owner could do, and no more. */
 import assert from 'node:assert/strict';
-import { chmodSync, chownSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { asOwner } from '../../../src/process/as-owner.ts';
@@ -48,6 +57,16 @@ describe('root in a folder of the workers', { skip }, () => {
     const bound = bindSocket(join(link, 'x.sock'), NOBODY);
     assert.equal(bound.ok ? '' : bound.code, 'EACCES');
     assert.deepEqual([readFileSync(file, 'utf8'), statSync(file).uid], ['precious', 0]);
+  });
+
+  it('is root where the folder is its own, and gives the socket away', () => {
+    const { ours } = makeFolders();
+    const path = join(ours, 'x.sock');
+    const bound = bindSocket(path, NOBODY);
+    assert.equal(bound.ok, true);
+    assert.deepEqual([statSync(path).uid, statSync(path).mode & 0o777], [NOBODY.uid, 0o600]);
+    if (bound.ok) bound.bound.close();
+    assert.equal(existsSync(path), false);
   });
 
   it('is root again afterwards, whatever happens', () => {

@@ -87,6 +87,27 @@ for (const [where, content] of [
       );
     });
 
+    it('retries the report of what failed, and not what failed', async () => {
+      await using queue = await openTestQueue();
+      const { operator, look } = open(queue);
+      const handle = await commit(queue.store, content, makeEnvelope([A, B]));
+      const bounce = { channel: 'bounce', next: '' } as const;
+      await queue.store.record(handle, [
+        { state: 'failed', recipients: [A], at: 1, attempts: 1, reply },
+        { state: 'deferred', recipients: [A], at: 2, until: 9e12, attempts: 1, hop: bounce, reply },
+        { state: 'deferred', recipients: [B], at: 1, until: 9e12, attempts: 2, hop },
+      ]);
+      await operator.retry(await look());
+      const { recipients } = await look();
+      assert.deepEqual(
+        recipients.map((one) => [one.address, one.hop, (one.until ?? 9e12) <= Date.now()]),
+        [
+          [A, bounce, true],
+          [B, undefined, true],
+        ],
+      );
+    });
+
     it('deletes it, and brings it back as it was', async () => {
       await using queue = await openTestQueue();
       const { operator, look } = open(queue);

@@ -32,7 +32,7 @@ function partsOf(plan: Plan): string[] {
 
 describe('planMessage', () => {
   it('plans a single recipient', () => {
-    const plan = planMessage(envelope('anna@here'), undefined, rules());
+    const plan = planMessage(envelope('anna@here'), {}, rules());
     assert.deepEqual(plan, {
       parts: [{ hop: { channel: 'maildir', next: 'here/anna' }, to: ['anna@here'] }],
       expansions: [],
@@ -40,7 +40,7 @@ describe('planMessage', () => {
   });
 
   it('plans a single recipient that has no mailbox', () => {
-    const [part] = planMessage(envelope('|x@here'), undefined, rules('root: anna')).parts;
+    const [part] = planMessage(envelope('|x@here'), {}, rules('root: anna')).parts;
     assert.deepEqual(part?.hop, { channel: 'bounce', next: '' });
     assert.equal(part?.reply?.status, '5.1.1');
   });
@@ -55,7 +55,7 @@ describe('planMessage', () => {
       '/@here',
       'e@here',
     );
-    assert.deepEqual(partsOf(planMessage(to, undefined, rules())), [
+    assert.deepEqual(partsOf(planMessage(to, {}, rules())), [
       '[127.0.0.1]:26: a@smart.example c@smart.example',
       'mx:x.example: b@x.example d@x.example',
       '5.1.1: |@here /@here',
@@ -64,22 +64,18 @@ describe('planMessage', () => {
   });
 
   it('plans a recipient that is named twice once', () => {
-    const plan = planMessage(envelope('a@x.example', 'a@x.example'), undefined, rules());
+    const plan = planMessage(envelope('a@x.example', 'a@x.example'), {}, rules());
     assert.deepEqual(partsOf(plan), ['mx:x.example: a@x.example']);
   });
 
   it('puts what an alias stands for in its place, and tells of it', () => {
-    const plan = planMessage(envelope('team@here'), undefined, rules('team: anna, bob@x.example'));
+    const plan = planMessage(envelope('team@here'), {}, rules('team: anna, bob@x.example'));
     assert.deepEqual(partsOf(plan), ['here/anna: anna@here', 'mx:x.example: bob@x.example']);
     assert.deepEqual(plan.expansions, [{ alias: 'team@here', into: ['anna@here', 'bob@x.example'] }]);
   });
 
   it('sends once to whom two aliases, or an alias and the envelope, name', () => {
-    const plan = planMessage(
-      envelope('one@here', 'two@here', 'Anna@here'),
-      undefined,
-      rules('one: anna, c\ntwo: c, d'),
-    );
+    const plan = planMessage(envelope('one@here', 'two@here', 'Anna@here'), {}, rules('one: anna, c\ntwo: c, d'));
     assert.deepEqual(partsOf(plan), ['here/anna: Anna@here', 'here/c: c@here', 'here/d: d@here']);
     assert.deepEqual(plan.expansions, [
       { alias: 'one@here', into: ['Anna@here', 'c@here'] },
@@ -88,9 +84,13 @@ describe('planMessage', () => {
   });
 
   it('fails the recipient over whom a guard was hit, and no other', () => {
-    const plan = planMessage(envelope('loop@here', 'big@here', 'ok@here'), undefined, {
-      ...rules('loop: pool\npool: loop\nbig: a, b, c\nok: d', { fanout: 2 }),
-    });
+    const plan = planMessage(
+      envelope('loop@here', 'big@here', 'ok@here'),
+      {},
+      {
+        ...rules('loop: pool\npool: loop\nbig: a, b, c\nok: d', { fanout: 2 }),
+      },
+    );
     assert.deepEqual(partsOf(plan), ['5.4.6: loop@here', '5.2.4: big@here', 'here/d: d@here']);
     assert.deepEqual(plan.expansions, [{ alias: 'ok@here', into: ['d@here'] }]);
   });
@@ -98,11 +98,7 @@ describe('planMessage', () => {
   it('fails an alias that would make the message larger than a frame', () => {
     const many = (name: string): string =>
       `${name}: ${Array.from({ length: 30_000 }, (_, n) => `${name}${n}`).join(',')}`;
-    const plan = planMessage(
-      envelope('x@here', 'y@here'),
-      undefined,
-      rules(`${many('x')}\n${many('y')}`, { fanout: 40_000 }),
-    );
+    const plan = planMessage(envelope('x@here', 'y@here'), {}, rules(`${many('x')}\n${many('y')}`, { fanout: 40_000 }));
     assert.deepEqual(
       plan.expansions.map((one) => one.alias),
       ['x@here'],
@@ -118,26 +114,38 @@ describe('planMessage for the injector', () => {
   const aliases = rules('team: anna, bob\nanna: elsewhere@x.example');
 
   it('plans only whom it names', () => {
-    const plan = planMessage(envelope('a@x.example', 'b@x.example'), ['b@x.example'], aliases);
+    const plan = planMessage(envelope('a@x.example', 'b@x.example'), { only: ['b@x.example'] }, aliases);
     assert.deepEqual(partsOf(plan), ['mx:x.example: b@x.example']);
-    assert.deepEqual(planMessage(envelope('a@x.example'), [], aliases), { parts: [], expansions: [] });
+    assert.deepEqual(planMessage(envelope('a@x.example'), { only: [] }, aliases), { parts: [], expansions: [] });
   });
 
   it('does not expand again what an expansion led to', () => {
-    const plan = planMessage(envelope('team@here'), ['anna@here'], aliases);
+    const plan = planMessage(envelope('team@here'), { only: ['anna@here'] }, aliases);
     assert.deepEqual(partsOf(plan), ['here/anna: anna@here']);
     assert.deepEqual(plan.expansions, []);
   });
 
   it('expands what was not expanded before the crash', () => {
-    const plan = planMessage(envelope('team@here', 'z@x.example'), ['team@here'], aliases);
+    const plan = planMessage(envelope('team@here', 'z@x.example'), { only: ['team@here'] }, aliases);
     assert.deepEqual(partsOf(plan), ['mx:x.example: elsewhere@x.example', 'here/bob: bob@here']);
   });
 
   it('does not send again to a finished recipient whom an alias names too', () => {
-    const plan = planMessage(envelope('team@here', 'Bob@here'), ['team@here'], aliases);
+    const plan = planMessage(envelope('team@here', 'Bob@here'), { only: ['team@here'] }, aliases);
     assert.deepEqual(partsOf(plan), ['mx:x.example: elsewhere@x.example']);
     assert.deepEqual(plan.expansions, [{ alias: 'team@here', into: ['elsewhere@x.example', 'Bob@here'] }]);
+  });
+});
+
+describe('what was tried before', () => {
+  it('is routed, and not expanded, whatever the alias file says by now', () => {
+    const wanted = { only: ['y@here', 'team@here'], tried: ['y@here'] };
+    const plan = planMessage(envelope('y@here', 'team@here'), wanted, rules('y: z@x.example\nteam: z@x.example'));
+    assert.deepEqual(partsOf(plan), ['here/y: y@here', 'mx:x.example: z@x.example']);
+    assert.deepEqual(
+      plan.expansions.map((one) => one.alias),
+      ['team@here'],
+    );
   });
 });
 
@@ -153,7 +161,7 @@ describe('planMessage on anything', () => {
     fc.assert(
       fc.property(fc.array(address, { minLength: 1 }), fc.array(alias, { maxLength: 3 }), (to, entries) => {
         const given = rules(entries.map(([key, targets]) => `${key}: ${targets.join(',')}`).join('\n'));
-        const plan = planMessage(envelope(...to), undefined, given);
+        const plan = planMessage(envelope(...to), {}, given);
         const placed = plan.parts.flatMap((part) => part.to);
         const expanded = new Set(plan.expansions.map((one) => one.alias));
         assert.equal(new Set(placed).size, placed.length, 'nobody twice');

@@ -47,6 +47,14 @@ describe('the books of the scheduler', () => {
     assert.ok(since <= Date.now());
   });
 
+  it('count no list twice of which most was finished before the scheduler came', async () => {
+    await using rig = await openRig({ work });
+    rig.conductor.take(routed([], { ...to('last@x'), expanded: 1, made: 100 }));
+    await waitFor(() => rig.books().queued === 0);
+    const { entered, made, expanded, delivered: arrived } = rig.books();
+    assert.deepEqual([entered, made, expanded, arrived], [0, 2, 1, 1]);
+  });
+
   it('know what commands have, take over, and give back', async () => {
     await using rig = await openRig({ work: () => undefined });
     const [one, two] = [routed([HOP, OTHER]), routed([HOP])].map((message) => ({

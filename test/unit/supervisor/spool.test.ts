@@ -48,6 +48,18 @@ describe('prepareVar', () => {
       for (const name of ['', 'queue', 'run']) assert.equal(statSync(join(dir, name)).uid, NOBODY.uid, name);
     });
 
+    it('makes folders and lock for the workers in a var of somebody else, and on a file system of its own', () => {
+      const dir = makeTemp();
+      chownSync(dir, 1000, 1000);
+      assert.equal(prepareVar(dir, NOBODY), undefined);
+      for (const name of ['lock', 'queue', 'run']) assert.equal(statSync(join(dir, name)).uid, NOBODY.uid, name);
+      assert.equal(statSync(dir).uid, 1000);
+      const own = makeTemp();
+      mkdirSync(join(own, 'lost+found'));
+      assert.equal(prepareVar(own, NOBODY), undefined);
+      assert.equal(statSync(own).uid, NOBODY.uid);
+    });
+
     it('gives away a queue that only root could have filled, file by file', () => {
       const dir = makeTemp();
       mkdirSync(join(dir, 'queue/mess'), { recursive: true, mode: 0o700 });
