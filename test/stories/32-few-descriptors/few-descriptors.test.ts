@@ -30,8 +30,11 @@ describe('a farm with 40 descriptors', { skip: hasPrlimit() ? false : 'no prlimi
         wrap: ['prlimit', '--nofile=40:4096'],
         set: [`routes=[{match: "*", via: "smtp:[127.0.0.1]:${sink.port}"}]`],
       });
+      // A process that it forks has its title for a moment: the first of that name it is itself.
       const supervisor = (): number | undefined =>
-        listWorkers(folders.var).find(({ farm }) => farm === 'supervisor')?.pid;
+        listWorkers(folders.var)
+          .filter(({ farm }) => farm === 'supervisor')
+          .toSorted((one, other) => one.pid - other.pid)[0]?.pid;
       const pid = await waitFor(supervisor, { what: 'the supervisor' });
       // With these it has what it may have: the last one is missing.
       const count = (): number => readdirSync(`/proc/${pid}/fd`).length;
