@@ -14,7 +14,7 @@ function farm(
   most: number | 'auto',
   other: Readonly<Record<string, unknown>> = {},
 ): object {
-  return { socket: `run/${name}.sock`, least, most, jobs: JOBS, threads: 0, memory: 0, drain: '30s', ...other };
+  return { socket: `run/${name}.sock`, least, most, jobs: JOBS, threads: 0, memory: '2GiB', drain: '30s', ...other };
 }
 
 export const DEFAULTS = {
