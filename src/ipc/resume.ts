@@ -50,7 +50,9 @@ function gather(recipients: readonly RecipientState[]): Part[] {
     if (!hop) continue;
     const { attempts, until, reply, warned } = recipient;
     const failed = recipient.state === 'failed';
-    const key = JSON.stringify([hop, attempts, until, failed ? reply : undefined, warned]);
+    // A report that was put off tells each his own reason.
+    const reason = failed || hop.channel === 'bounce' ? reply : undefined;
+    const key = JSON.stringify([hop, attempts, until, reason, warned]);
     const part = parts.get(key);
     if (part) part.to.push(recipient.address);
     else {

@@ -28,10 +28,16 @@ export function asOwner<T>(owner: Owner | undefined, work: () => T): T {
   }
 }
 
-/** Who is to work on a file: its folder's owner, or root itself where nobody else can change a folder on the way to it. Throws what lstat(2) does. */
+/** Who is to work on a file: its folder's owner, or root itself where nobody else can change a folder on the way to it. Where that cannot be told, it is the owner. */
 export function ownerAt(file: string, owner: Owner | undefined): Owner | undefined {
-  const folder = path.dirname(path.resolve(file));
-  return owner === undefined || (isRootsOwn(folder) && isRootsOwn(realpathSync(folder))) ? undefined : owner;
+  if (owner === undefined) return undefined;
+  try {
+    const folder = path.dirname(path.resolve(file));
+    return isRootsOwn(folder) && isRootsOwn(realpathSync(folder)) ? undefined : owner;
+  } catch {
+    // var was moved, or root may not look there: the work itself says what is wrong.
+    return owner;
+  }
 }
 
 /** In a sticky folder nobody moves what is another's. */

@@ -4,6 +4,7 @@
  */
 import { fork, type ChildProcess } from 'node:child_process';
 import { availableParallelism } from 'node:os';
+import { getHeapStatistics } from 'node:v8';
 import { IDENTITY_VARIABLE, type Identity } from '../process/identity.ts';
 
 export interface ForkPlan {
@@ -32,8 +33,11 @@ const LEAN = availableParallelism() <= 2 ? ['--single-threaded-gc'] : [];
 const YOUNG_SHARE = 32;
 const MOST_YOUNG = 16;
 
+/** What Node takes by itself on this machine, MiB: this process has no flags. More would be no bound. */
+const BY_ITSELF = getHeapStatistics().heap_size_limit / 2 ** 20;
+
 function heapFlags(memory: number): string[] {
-  if (memory === 0) return [];
+  if (memory === 0 || memory >= BY_ITSELF) return [];
   const young = Math.max(1, Math.min(MOST_YOUNG, Math.floor(memory / YOUNG_SHARE)));
   return [`--max-old-space-size=${memory}`, `--max-semi-space-size=${young}`];
 }

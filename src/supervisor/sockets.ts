@@ -88,7 +88,8 @@ function bindUnix(address: string, path: string, owner: Owner | undefined): Bind
       return { ok: true, bound: { address, actual: address, fd: handle.fd, path, close: closer(handle, path, actor) } };
     });
   } catch (error) {
-    if (typeof handle === 'object') handle.close();
+    const half = handle;
+    if (typeof half === 'object') asOwner(owner, () => half.close());
     return { ok: false, code: errorCode(error) ?? 'EIO', why: errorText(error) };
   }
 }

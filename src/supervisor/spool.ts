@@ -83,9 +83,14 @@ function giveVar(varDir: string, owner: Owner): void {
 function makeLock(varDir: string, owner: Owner): void {
   const lock = path.join(varDir, 'lock');
   if (statOf(lock) !== undefined) return;
-  const fd = openSync(lock, 'wx', 0o600);
-  fchownSync(fd, owner.uid, owner.gid);
-  closeSync(fd);
+  try {
+    const fd = openSync(lock, 'wx', 0o600);
+    fchownSync(fd, owner.uid, owner.gid);
+    closeSync(fd);
+  } catch (error) {
+    // Another start made it just now.
+    if (errorCode(error) !== 'EEXIST') throw error;
+  }
 }
 
 function prepareFolder(dir: string, noLink: boolean, owner: NamedOwner | undefined): string | undefined {

@@ -50,10 +50,11 @@ export function enterVar(places: Places): NoEntry | undefined {
   }
 }
 
-/** Gives up root for the owner of the queue (of the link, should it be one), or of var where there is none yet. Call it within var. */
+/** Gives up root for the owner of the queue, or of var where there is no such folder. Call it within var. */
 export function becomeOwner(): void {
   if (process.getuid?.() !== 0) return;
-  const { uid, gid } = lstatSync('queue', { throwIfNoEntry: false }) ?? statSync('.');
+  const queue = lstatSync('queue', { throwIfNoEntry: false });
+  const { uid, gid } = queue?.isDirectory() === true ? queue : statSync('.');
   if (uid === 0) return;
   process.setgroups?.([gid]);
   process.setgid?.(gid);

@@ -29,6 +29,28 @@ describe('putting a message back to work', () => {
     assert.deepEqual(resumed.frame.parts, [{ hop, to: ['b'], attempts: 2, until: 9, warned: true }]);
   });
 
+  it('keeps the reasons of a report that was put off apart', () => {
+    const [full, unknown] = [
+      { ...reply, text: 'full' },
+      { ...reply, text: 'unknown' },
+    ];
+    const recipient = { state: 'deferred', attempts: 1, until: 9, hop: BOUNCE } as const;
+    const resumed = resumeFrame(
+      message([
+        { ...recipient, address: 'a', reply: unknown },
+        { ...recipient, address: 'b', reply: full },
+      ]),
+    );
+    assert.ok(resumed?.frame.t === 'routed');
+    assert.deepEqual(
+      resumed.frame.parts.map(({ to, reply: why }) => [to, why?.text]),
+      [
+        [['a'], 'unknown'],
+        [['b'], 'full'],
+      ],
+    );
+  });
+
   it('tells the router of whose delay the sender knows', () => {
     const resumed = resumeFrame(
       message([
