@@ -33,13 +33,15 @@ const LEAN = availableParallelism() <= 2 ? ['--single-threaded-gc'] : [];
 const YOUNG_SHARE = 32;
 const MOST_YOUNG = 16;
 
-/** What Node takes by itself on this machine, MiB: this process has no flags. More would be no bound. */
+/** The shipped bound, MiB: on a small machine, where Node takes less by itself, it must not become more. */
+const SHIPPED = 2048;
 const BY_ITSELF = getHeapStatistics().heap_size_limit / 2 ** 20;
 
 function heapFlags(memory: number): string[] {
-  if (memory === 0 || memory >= BY_ITSELF) return [];
-  const young = Math.max(1, Math.min(MOST_YOUNG, Math.floor(memory / YOUNG_SHARE)));
-  return [`--max-old-space-size=${memory}`, `--max-semi-space-size=${young}`];
+  if (memory === 0) return [];
+  const young = Math.max(1, Math.min(MOST_YOUNG, Math.floor(Math.min(memory, BY_ITSELF) / YOUNG_SHARE)));
+  const old = memory === SHIPPED && memory > BY_ITSELF ? [] : [`--max-old-space-size=${memory}`];
+  return [...old, `--max-semi-space-size=${young}`];
 }
 
 /** Forks. The child's `error` event tells when that failed; throws where Node does (out of descriptors). */

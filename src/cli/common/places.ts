@@ -54,7 +54,9 @@ export function enterVar(places: Places): NoEntry | undefined {
 export function becomeOwner(): void {
   if (process.getuid?.() !== 0) return;
   const queue = lstatSync('queue', { throwIfNoEntry: false });
-  const { uid, gid } = queue?.isDirectory() === true ? queue : statSync('.');
+  const folder = queue?.isDirectory() === true ? queue : statSync('.');
+  // A link that somebody put there is his, whosever the folder is.
+  const { uid, gid } = folder.uid === 0 && queue?.isSymbolicLink() === true ? queue : folder;
   if (uid === 0) return;
   process.setgroups?.([gid]);
   process.setgid?.(gid);
