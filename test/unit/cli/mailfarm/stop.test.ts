@@ -17,8 +17,13 @@ const home = process.cwd();
 before(() => process.chdir(makeTemp('stop')));
 after(() => process.chdir(home));
 
-async function wait(limitMs: number, json = false): Promise<{ status: number; out: string; err: string }> {
+async function wait(
+  limitMs: number,
+  { json = false, onWait }: { readonly json?: boolean; readonly onWait?: () => void } = {},
+): Promise<{ status: number; out: string; err: string }> {
   const [out, err] = [new PassThrough(), new PassThrough()];
+  // Its first word is that it waits.
+  if (onWait) out.once('readable', onWait);
   const context = {
     argv: [],
     env: {},
@@ -40,8 +45,7 @@ test('while workers hold the lock it is not stopped, and afterwards it is', asyn
   const late = await wait(300);
   assert.equal(late.status, EX.TEMPFAIL);
   assert.match(late.err, /^mailfarm: the farm still finishes what it holds\n$/);
-  setTimeout(() => holder.stdin.end(), 300);
-  const done = await wait(60_000);
+  const done = await wait(60_000, { onWait: () => holder.stdin.end() });
   assert.equal(done.status, EX.OK, done.err);
   assert.equal(
     done.out,
@@ -51,15 +55,22 @@ test('while workers hold the lock it is not stopped, and afterwards it is', asyn
 
 test('a farm that still answers has not stopped, though nobody holds the lock', async () => {
   mkdirSync('run');
-  const server = net.createServer((socket) => socket.destroy()).listen(CONTROL_SOCKET);
+  let ends = false;
+  const server = net
+    .createServer((socket) => {
+      socket.destroy();
+      if (ends) server.close();
+    })
+    .listen(CONTROL_SOCKET);
   await once(server, 'listening');
   assert.equal((await wait(300)).status, EX.TEMPFAIL);
-  setTimeout(() => server.close(), 300);
+  // Asked once more, it answers, and is gone then.
+  ends = true;
   assert.equal((await wait(60_000)).status, EX.OK);
 });
 
 test('--json prints one object at the end', async () => {
-  const { status, out } = await wait(1000, true);
+  const { status, out } = await wait(1000, { json: true });
   assert.deepEqual([status, JSON.parse(out)], [EX.OK, { ok: true, stopped: true }]);
 });
 
