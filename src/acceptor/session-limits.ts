@@ -1,5 +1,6 @@
 /**
- * How many sessions a worker has, in all and of one client; a TLS handshake before its session counts as one. Trusted clients count, but no limit per client holds for
+ * How many sessions a worker has, in all and of one client; a TLS handshake before its session counts as one.
+ * Trusted clients count, but no limit per client holds for
  * them. The limit in all is kept below what the process may have open, so that a flood of connections never takes the
  * descriptors that the queue needs (F13).
  */

@@ -60,6 +60,7 @@ async function ask(scheduler: Peer, batch: readonly QueuedMessage[]): Promise<re
     const parts = Map.groupBy(answer.parts, ({ id }) => id);
     return batch.map((message) => merge(message, parts.get(message.id) ?? []));
   } catch {
+    // It is gone, or slow: the files are all there is of these.
     return batch;
   }
 }
