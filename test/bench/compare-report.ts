@@ -5,7 +5,7 @@ import { problemsIn, ratioTo, renderTargets, renderWorks, type Named } from './c
 import { describeMachine, machineLine, type Machine } from './machine.ts';
 import type { CompareOptions } from './options.ts';
 import { haraka } from './peers/haraka.ts';
-import { mailfarm } from './peers/mailfarm.ts';
+import { mailfarm, otherMailfarm } from './peers/mailfarm.ts';
 import { opensmtpd } from './peers/opensmtpd.ts';
 import { postfix } from './peers/postfix.ts';
 import { drawPlot } from './plot.ts';
@@ -13,9 +13,8 @@ import type { Report } from './report.ts';
 import { SCENARIOS } from './scenarios.ts';
 
 export async function reportCompare(options: CompareOptions, say: (line: string) => void): Promise<Report> {
-  const wanted = [mailfarm, postfix, haraka(options.haraka), opensmtpd(options.opensmtpd)].filter(
-    ({ name }) => options.only?.includes(name) ?? true,
-  );
+  const all = [mailfarm, otherMailfarm(options.other), postfix, haraka(options.haraka), opensmtpd(options.opensmtpd)];
+  const wanted = all.filter(({ name }) => options.only?.includes(name) ?? (name !== 'other' || options.other));
   const peers = wanted.filter((peer) => peer.missing() === undefined);
   const absent = wanted.flatMap((peer) => {
     const why = peer.missing();

@@ -14,9 +14,10 @@ import { startSink, type Sink } from './sink-process.ts';
 import { hasSmtpSource, sendBySmtpSource } from './smtp-source.ts';
 import { measureFanOut } from './works/fan-out.ts';
 import { measureIdle } from './works/idle.ts';
-import { measureRelay } from './works/relay.ts';
+import { measureRelay, relayOnce } from './works/relay.ts';
 import { measureRestart } from './works/restart.ts';
 import type { Outcome } from './works/work.ts';
+import { warmUp } from './warm-up.ts';
 
 export interface ComparePlan {
   readonly peers: readonly Peer[];
@@ -26,6 +27,8 @@ export interface ComparePlan {
   readonly runSeconds: number;
   /** After so long no further round begins. */
   readonly budgetSeconds: number;
+  /** For which each peer has mail before the first round. */
+  readonly warmUpSeconds: number;
   readonly folder?: string;
 }
 
@@ -42,8 +45,6 @@ export interface Comparison {
   /** Where the files of the peers were. */
   readonly folder: string;
 }
-
-const WARM_UP = 2000;
 
 export async function compare(plan: ComparePlan, say: (line: string) => void): Promise<Comparison> {
   const folders = makeFolders(plan.folder);
@@ -143,8 +144,8 @@ class Comparing {
   async #warmUp(peer: RunningPeer | undefined): Promise<void> {
     const [relay] = this.#plan.scenarios.filter(({ work }) => work === 'relay');
     if (relay === undefined) return;
-    const messages = Math.min(WARM_UP, relay.messages);
-    await measureRelay({ ...this.#stage({ ...relay, idleSessions: 0 }, peer), messages });
+    const stage = this.#stage({ ...relay, idleSessions: 0 }, peer);
+    await warmUp(this.#plan.warmUpSeconds, async () => void (await relayOnce(stage)));
   }
 
   #stage(scenario: Scenario, peer: RunningPeer | undefined) {

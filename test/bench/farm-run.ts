@@ -9,12 +9,14 @@ import { join } from 'node:path';
 import { startFarm, type Farm, type FarmOptions, type Folders } from '../support/farm.ts';
 import { monotonicMs, pause } from './clock.ts';
 import { generate } from './generate.ts';
+import type { LoadReport } from './generator.ts';
 import { makeFolders, removeFolders } from './folders.ts';
 import { cpuBetween, sampleMemory, sampleTree, sum, type MemorySample } from './process-tree.ts';
 import { startSink, type Sink } from './sink-process.ts';
 import { makeCountsFolder, readSyncCounts, syncShim, type SyncCounts } from './sync-counts.ts';
 import { fillQueue, startRefusingSink, WAITING_DOMAIN } from './waiting-mail.ts';
 import { perSecond, untilQuiet, watchMemory } from './watch.ts';
+import { warmUp } from './warm-up.ts';
 
 export interface BenchPlan {
   /** Bytes of a message. */
@@ -23,8 +25,8 @@ export interface BenchPlan {
   /** Of one run. */
   readonly messages: number;
   readonly runs: number;
-  /** Messages before the first run; 0: none. */
-  readonly warmUp: number;
+  /** Seconds of load before the first run; 0: none. */
+  readonly warmUpSeconds: number;
   /** Seconds for which the idle farm is watched; 0: it is not. */
   readonly idleSeconds: number;
   /** The listener's mail passes the shipped filter. */
@@ -69,6 +71,8 @@ export interface RunFigures {
 export interface BenchFigures {
   readonly idle: IdleFigures | undefined;
   readonly runs: readonly RunFigures[];
+  /** Accepted since the farm's start, before the runs. */
+  readonly warmUpMessages: number;
   /** Since the farm's start, where they were counted. */
   readonly syncs?: SyncCounts;
   /** Where the farm's files were. */
@@ -92,7 +96,7 @@ export async function runBench(plan: BenchPlan, say: (line: string) => void): Pr
     using refusing = await startRefusingSink();
     const options = { folders, set: settings(plan, sink.port, refusing.port) };
     // The first start on a var compiles; every later one finds the code in Node's compile cache, and is smaller for it.
-    if (plan.warmUp > 0) await startOnce(options);
+    if (plan.warmUpSeconds > 0) await startOnce(options);
     const counts = makeCountsFolder(folders.root);
     const figures = await measureFarm({ ...options, env: environment(plan, counts) }, { sink, refusing, plan }, say);
     return plan.syncDelayMs === undefined ? figures : { ...figures, syncs: readSyncCounts(counts) };
@@ -121,12 +125,14 @@ async function measure(stage: Stage, folder: string, say: (line: string) => void
   await untilQuiet(farm.pid);
   say(`idle for ${plan.idleSeconds} s`);
   const idle = plan.idleSeconds > 0 ? await measureIdle(farm.pid, plan.idleSeconds) : undefined;
-  if (plan.warmUp > 0) {
-    say(`warm-up: ${plan.warmUp} messages`);
-    await measureRun(stage, plan.warmUp);
-  }
+  say(`warm-up: ${plan.warmUpSeconds} s`);
+  let warmUpMessages = 0;
+  await warmUp(plan.warmUpSeconds, async () => {
+    warmUpMessages += (await sendAll(stage, plan.messages)).accepted;
+  });
   if (plan.waiting) {
     say(`${plan.waiting} messages that wait`);
+    warmUpMessages += plan.waiting;
     await fillQueue(farm.port, stage.refusing, plan.waiting);
     await untilQuiet(farm.pid);
   }
@@ -135,7 +141,7 @@ async function measure(stage: Stage, folder: string, say: (line: string) => void
     say(`run ${runs.length + 1} of ${plan.runs}: ${plan.messages} messages`);
     runs.push(await measureRun(stage, plan.messages));
   }
-  return { idle, runs, folder };
+  return { idle, runs, warmUpMessages, folder };
 }
 
 async function measureIdle(pid: number, seconds: number): Promise<IdleFigures> {
@@ -145,15 +151,23 @@ async function measureIdle(pid: number, seconds: number): Promise<IdleFigures> {
   return { seconds, cpuMs: sum(cpuBetween(before, sampleTree(pid))), memory };
 }
 
-async function measureRun({ farm, sink, plan }: Stage, messages: number): Promise<RunFigures> {
+/** Resolves when all that was accepted is at the sink. */
+async function sendAll({ farm, sink, plan }: Stage, messages: number): Promise<LoadReport> {
   const deadlineMs = plan.runSeconds * 1000;
   const until = monotonicMs() + deadlineMs;
-  const peak = watchMemory(farm.pid);
-  const idleSink = await sink.count();
   await sink.forget();
-  const before = sampleTree(farm.pid);
   const load = await generate({ port: farm.port, sessions: plan.sessions, messages, size: plan.size, deadlineMs });
   await sink.untilArrived(load.accepted, until);
+  return load;
+}
+
+async function measureRun(stage: Stage, messages: number): Promise<RunFigures> {
+  const { farm, sink } = stage;
+  const peak = watchMemory(farm.pid);
+  const idleSink = await sink.count();
+  await untilQuiet(farm.pid);
+  const before = sampleTree(farm.pid);
+  const load = await sendAll(stage, messages);
   const memory = peak.stop();
   await untilQuiet(farm.pid);
   const cpuMs = cpuBetween(before, sampleTree(farm.pid));

@@ -27,7 +27,7 @@ export function growthPoints(base: BenchPlan, million: boolean): GrowthPoint[] {
     const plan = { ...base, idleSeconds: 0, ...change };
     const most = plan.sessions === 1 ? ONE_SESSION_MESSAGES : Math.floor(MOST_BYTES / plan.size);
     const messages = Math.min(plan.messages, most);
-    return { series, label, plan: { ...plan, messages, warmUp: Math.min(plan.warmUp, messages) } };
+    return { series, label, plan: { ...plan, messages } };
   };
   const workers = (acceptor: number, smtp: number): readonly string[] => [
     `farms.acceptor.workers=${acceptor}`,

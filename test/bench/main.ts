@@ -24,10 +24,6 @@ async function main(options: Options): Promise<void> {
   const report = await measure(options);
   process.stdout.write(`${options.json ? JSON.stringify(report.figures) : report.text}\n`);
   if (options.save) process.stderr.write(`bench: saved as ${saveReport(report).join(', ')}\n`);
-  const { profile, warmUp, runs, messages } = options.plan;
-  if (options.mode === 'farm' && profile !== undefined) {
-    process.stdout.write(`\n${renderProfiles(profile, warmUp + runs * messages)}\n`);
-  }
   if (report.failed) process.exitCode = 1;
 }
 
@@ -42,7 +38,7 @@ async function measure(options: Options): Promise<Report> {
   }
   if (options.mode === 'slow-disk') {
     const results = await runSlowDisk(plan, say);
-    const text = [describePlan(plan), renderSlowDisk(results, plan)].join('\n\n');
+    const text = [describePlan(plan), renderSlowDisk(results)].join('\n\n');
     return { text, figures: { plan, load, results }, failed: text.includes('**Failed**') };
   }
   return reportFarm(plan, await runBench(plan, say), load);
@@ -50,7 +46,9 @@ async function measure(options: Options): Promise<Report> {
 
 function reportFarm(plan: Options['plan'], bench: BenchFigures, load: number): Report {
   const machine = describeMachine(bench.folder, load);
-  const text = [describePlan(plan), machineLine(machine), renderFigures(bench)].join('\n\n');
+  const messages = bench.runs.reduce((total, { accepted }) => total + accepted, bench.warmUpMessages);
+  const profiles = plan.profile === undefined ? [] : [renderProfiles(plan.profile, messages)];
+  const text = [describePlan(plan), machineLine(machine), renderFigures(bench), ...profiles].join('\n\n');
   const runs = bench.runs.map((run) => ({ ...run, cpuMsPerMessage: cpuPerMessage(run) }));
   const failed = bench.runs.some((run) => problemsOf(run).length > 0);
   return { text, figures: { plan, machine, idle: bench.idle, runs }, failed };

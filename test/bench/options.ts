@@ -31,11 +31,14 @@ export interface CompareOptions {
   readonly budgetSeconds: number;
   readonly haraka?: string;
   readonly opensmtpd?: string;
+  /** Another checkout of Mailfarm. */
+  readonly other?: string;
+  readonly warmUpSeconds: number;
   readonly folder?: string;
 }
 
 const WORK_NAMES = SCENARIOS.map(({ name }) => name);
-const PEER_NAMES = ['mailfarm', 'postfix', 'haraka', 'opensmtpd'] as const;
+const PEER_NAMES = ['mailfarm', 'other', 'postfix', 'haraka', 'opensmtpd'] as const;
 
 export const USAGE = `usage: npm run bench -- [--quick] [--only PEER,...] [--size 1k] [--sessions 20] ...
 
@@ -47,6 +50,8 @@ Postfix, Haraka and OpenSMTPD, where they are here, at all works (some 45 minute
   --works NAMES      of ${WORK_NAMES.join(', ')}
   --haraka DIR       where Haraka is: npm install --no-save --prefix DIR Haraka
   --opensmtpd DIR    where OpenSMTPD is: apt-get download opensmtpd && dpkg -x opensmtpd_*.deb DIR
+  --other DIR        Mailfarm of another checkout, where npm ci was run: two versions in one run (--only mailfarm,other)
+  --warm-up SECONDS  for which each server has mail before its first run (default 20; with --quick 2)
   --runs N           rounds, or runs after a warm-up (default 3)
   --size BYTES       of one message, as 1k, 10k, 200k: one relay work of your own (default 1k; ${LEAST_BYTES} at least)
   --sessions N       parallel sessions of it (default 20)
@@ -83,6 +88,8 @@ const OPTIONS = {
   works: VALUE,
   haraka: VALUE,
   opensmtpd: VALUE,
+  other: VALUE,
+  'warm-up': VALUE,
   growth: FLAG,
   million: FLAG,
   'slow-disk': FLAG,
@@ -125,8 +132,7 @@ function farmPlan(values: Values, mode: Mode): BenchPlan {
     sessions: parseCount('sessions', values.sessions, 20),
     messages,
     runs: parseCount('runs', values.runs, 3),
-    // Enough for the compiler of every process to see its hot loops.
-    warmUp: Math.min(messages, 5000),
+    warmUpSeconds: warmUpSecondsOf(values),
     idleSeconds: parseCount('idle', values.idle, values.quick ? 3 : 10, 0),
     filters: values.filters,
     runSeconds: runSecondsOf(values),
@@ -146,14 +152,21 @@ function compareOptions(values: Values): CompareOptions {
     rounds: parseCount('runs', values.runs, 3),
     runSeconds: runSecondsOf(values),
     budgetSeconds: values.quick ? QUICK_SECONDS : Infinity,
+    warmUpSeconds: warmUpSecondsOf(values),
     ...(values.haraka === undefined ? {} : { haraka: resolve(values.haraka) }),
     ...(values.opensmtpd === undefined ? {} : { opensmtpd: resolve(values.opensmtpd) }),
+    ...(values.other === undefined ? {} : { other: resolve(values.other) }),
     ...(values.dir === undefined ? {} : { folder: resolve(values.dir) }),
   };
 }
 
 /** A round of --quick that begins by then is done within two minutes, on a machine that is not busy otherwise. */
 const QUICK_SECONDS = 80;
+
+/** A compiler that watches what is hot needs some 45,000 messages before all of it is compiled for good. */
+function warmUpSecondsOf(values: Values): number {
+  return parseCount('warm-up', values['warm-up'], values.quick ? 2 : 20, 0);
+}
 
 function runSecondsOf(values: Values): number {
   return parseCount('timeout', values.timeout, values.quick ? 25 : 300);

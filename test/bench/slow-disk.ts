@@ -20,11 +20,10 @@ export async function runSlowDisk(plan: BenchPlan, say: (line: string) => void):
   return results;
 }
 
-/** `plan`: of the runs. */
-export function renderSlowDisk(results: readonly SlowDiskFigures[], plan: BenchPlan): string {
-  const messages = plan.warmUp + plan.runs * plan.messages;
+export function renderSlowDisk(results: readonly SlowDiskFigures[]): string {
   const rows = results.map(({ delayMs, figures }) => {
     const { runs, syncs = {} } = figures;
+    const messages = runs.reduce((total, { accepted }) => total + accepted, figures.warmUpMessages);
     const rate = spread(runs.map((run) => run.deliveredPerSecond));
     const accepted = spread(runs.map((run) => run.acceptedPerSecond));
     return [

@@ -29,6 +29,8 @@ export interface FarmOptions {
   /** Runs on the folders of a farm that ended; they are not removed then. */
   readonly folders?: Folders;
   readonly args?: readonly string[];
+  /** Of another checkout; default: this one. Ends with a slash. */
+  readonly checkout?: string;
   /** Milliseconds until `mailfarmd: ready` must be there; default 120,000. */
   readonly deadline?: number;
 }
@@ -113,7 +115,11 @@ export class Farm {
     const set = [...listen.map((address, n) => `listen.${n}.address=${JSON.stringify(address)}`), ...userSetting()];
     const sets = [...set, ...(this.#options.set ?? [])].flatMap((text) => ['--set', text]);
     const args = ['--etc', this.etc, '--var', this.var, ...sets, ...(this.#options.args ?? [])];
-    const [command, ...rest] = [...(this.#options.wrap ?? []), `${ROOT}bin/mailfarmd`, ...args];
+    const [command, ...rest] = [
+      ...(this.#options.wrap ?? []),
+      `${this.#options.checkout ?? ROOT}bin/mailfarmd`,
+      ...args,
+    ];
     const child = spawn(command ?? '', rest, {
       env: { ...process.env, ...this.#options.env },
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,26 +1,41 @@
-/** Mailfarm itself, with the defaults of etc/: the same farm that the benchmark of Mailfarm alone measures. */
+/** Mailfarm with the defaults of etc/: this checkout, and another one beside, to compare two versions of it in one run. */
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { startFarm } from '../../support/farm.ts';
+import { ROOT } from '../../support/run.ts';
 import { RETRY_SECONDS, type Peer, type PeerPlace, type RunningPeer } from './peer.ts';
 
 export const mailfarm: Peer = {
   name: 'mailfarm',
   missing: () => undefined,
   title: () => 'Mailfarm',
-  start: async (place) => {
-    // The first start on a var compiles; every later one finds the code in Node's compile cache, and is smaller for it.
-    if (!existsSync(join(place.folder, 'var'))) await (await startOn(place)).stop();
-    return startOn(place);
-  },
+  start: (place) => startOn(place, ROOT),
 };
 
-async function startOn({ folder, nextHop }: PeerPlace): Promise<RunningPeer> {
+/** Where it is, installed with npm ci; undefined: it takes no part. */
+export function otherMailfarm(checkout: string | undefined): Peer {
+  const bin = join(checkout ?? '', 'bin/mailfarmd');
+  return {
+    name: 'other',
+    missing: () => (existsSync(bin) ? undefined : `--other names no checkout: there is no ${bin}`),
+    title: () => `Mailfarm of ${checkout}`,
+    start: (place) => startOn(place, `${checkout}/`),
+  };
+}
+
+async function startOn(place: PeerPlace, checkout: string): Promise<RunningPeer> {
+  // The first start on a var compiles; every later one finds the code in Node's compile cache, and is smaller for it.
+  if (!existsSync(join(place.folder, 'var'))) await (await startOnce(place, checkout)).stop();
+  return startOnce(place, checkout);
+}
+
+async function startOnce({ folder, nextHop }: PeerPlace, checkout: string): Promise<RunningPeer> {
   const folders = { root: folder, var: join(folder, 'var'), etc: join(folder, 'etc') };
   mkdirSync(folders.var, { recursive: true, mode: 0o700 });
   mkdirSync(folders.etc, { recursive: true });
   const farm = await startFarm({
     folders,
+    checkout,
     set: [
       'listen.0.role=submission',
       'listen.0.filters=[]',

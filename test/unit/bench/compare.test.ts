@@ -27,7 +27,15 @@ describe('compare', () => {
         messages: one.work === 'fan-out' ? 1 : 100,
       }),
     );
-    const plan = { peers: [mailfarm], scenarios, rounds: 1, runSeconds: 60, budgetSeconds: 600, folder };
+    const plan = {
+      peers: [mailfarm],
+      scenarios,
+      rounds: 1,
+      runSeconds: 60,
+      budgetSeconds: 600,
+      warmUpSeconds: 0.1,
+      folder,
+    };
     const result = await compare(plan, () => {});
     const outcomes = result.rows.map((row) => row.outcomes.get('mailfarm')?.[0] ?? assert.fail(row.scenario.name));
     assert.deepEqual(
@@ -43,7 +51,15 @@ describe('compare', () => {
 
   it('begins no round when the time is up, and says so', async () => {
     const scenarios = SCENARIOS.filter(({ name }) => name === 'relay-1k').map((one) => ({ ...one, messages: 50 }));
-    const plan = { peers: [mailfarm], scenarios, rounds: 3, runSeconds: 60, budgetSeconds: 0, folder };
+    const plan = {
+      peers: [mailfarm],
+      scenarios,
+      rounds: 3,
+      runSeconds: 60,
+      budgetSeconds: 0,
+      warmUpSeconds: 0,
+      folder,
+    };
     assert.equal((await compare(plan, () => {})).rounds, 0);
   });
 });

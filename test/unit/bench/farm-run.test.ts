@@ -11,7 +11,7 @@ const PLAN: BenchPlan = {
   sessions: 4,
   messages: 200,
   runs: 2,
-  warmUp: 20,
+  warmUpSeconds: 0.1,
   idleSeconds: 0.1,
   filters: false,
   runSeconds: 240,
@@ -59,7 +59,7 @@ describe('runBench', () => {
       size: 2000,
       messages: 40,
       runs: 1,
-      warmUp: 0,
+      warmUpSeconds: 0,
       idleSeconds: 0,
       set: ['limits.messageSize=1KiB'],
     };

@@ -64,7 +64,12 @@ describe('parseOptions', () => {
 describe('renderFigures', () => {
   it('shows medians and spread, and CPU per message over all processes', () => {
     assert.equal(cpuPerMessage(RUN), 0.5);
-    const text = renderFigures({ runs: [RUN, { ...RUN, cpuMs: { smtp: 60 } }], idle: undefined, folder: '/' });
+    const text = renderFigures({
+      runs: [RUN, { ...RUN, cpuMs: { smtp: 60 } }],
+      idle: undefined,
+      warmUpMessages: 0,
+      folder: '/',
+    });
     assert.match(text, /whole farm\*\* +\| +0\.550 +\| +0\.500 – 0\.600 \|/);
     assert.match(text, /smtp-1 +\| +– \| +2\.0 \|/);
     assert.doesNotMatch(text, /Failed/);
@@ -77,7 +82,10 @@ describe('renderFigures', () => {
       '2 of 100 accepted messages did not reach the sink in time',
       '1 messages reached the sink more than once',
     ]);
-    assert.match(renderFigures({ runs: [run], idle: undefined, folder: '/' }), /\*\*Failed\*\*: content: 451 later/);
+    assert.match(
+      renderFigures({ runs: [run], idle: undefined, warmUpMessages: 0, folder: '/' }),
+      /\*\*Failed\*\*: content: 451 later/,
+    );
   });
 });
 
