@@ -1,6 +1,7 @@
 /**
  * A journal that one process appends to, in segments, with group commit: everything that asks while a write or sync is
- * under way goes into the next one together.
+ * under way goes into the next one together. Where nobody waits long for an answer, writes and syncs keep a pace besides: what is
+ * written survives the end of its process, and a sync of many records costs hardly more than that of one.
  *
  * A segment whose write or sync failed is cut back to its last good end and never used again: after a failed fsync nobody
  * knows what the kernel still holds. States of a segment: open → closed (by size, age, trouble or close()), never back.
@@ -18,10 +19,17 @@ export interface AppendLogOptions {
   readonly maxBytes: number;
   /** Milliseconds after which a segment with anything in it is closed. */
   readonly maxAge: number;
+  readonly pace?: Pace;
   /** What is written behind the last record, so that a reader knows that none will follow. */
   readonly trailer: (records: number) => Buffer;
   /** A segment will get no more records. */
   readonly onClosed: (segment: string, records: number) => void;
+}
+
+/** How far apart writes and syncs begin at least, in ms. */
+export interface Pace {
+  readonly writeMs: number;
+  readonly syncMs: number;
 }
 
 export interface Appended {
@@ -30,6 +38,11 @@ export interface Appended {
   readonly ordinal: number;
   readonly offset: number;
   readonly length: number;
+}
+
+interface Written {
+  readonly entry: Waiting;
+  readonly place: Appended;
 }
 
 interface Waiting {
@@ -47,6 +60,8 @@ interface Segment {
   readonly file: FileHandle;
   size: number;
   records: number;
+  /** Written, and to be answered when they are durable. */
+  unsynced: Written[];
   readonly timer: NodeJS.Timeout;
 }
 
@@ -57,6 +72,7 @@ export class SegmentEnded extends Error {
 
 /** Bytes that one write takes at most; the rest goes into the next. */
 const MAX_BATCH = 8 * 1024 * 1024;
+const NO_PACE: Pace = { writeMs: 0, syncMs: 0 };
 
 export class AppendLog {
   readonly #options: AppendLogOptions;
@@ -64,9 +80,17 @@ export class AppendLog {
   #segment: Segment | undefined;
   #working: Promise<void> | undefined;
   #expired = false;
+  readonly #pace: Pace;
+  /** When the last one began, monotonic ms. */
+  #wroteAt = -Infinity;
+  #syncedAt = -Infinity;
+  /** Set while written records wait for their sync. */
+  #syncTimer: NodeJS.Timeout | undefined;
+  #syncDue = false;
 
   constructor(options: AppendLogOptions) {
     this.#options = options;
+    this.#pace = options.pace ?? NO_PACE;
   }
 
   /** Name of the open segment, if one is. */
@@ -96,12 +120,20 @@ export class AppendLog {
   async #work(): Promise<void> {
     // One turn of the event loop gathers what came in together.
     await new Promise((resolve) => setImmediate(resolve));
-    while (this.#waiting.length > 0 || this.#expired) {
+    while (this.#waiting.length > 0 || this.#expired || this.#syncDue) {
       if (this.#expired) await this.#endSegment();
+      if (this.#syncDue && this.#segment) await this.#sync(this.#segment);
+      this.#syncDue = false;
+      await this.#keepPace();
       const batch = this.#takeBatch();
       if (batch.length > 0) await this.#writeBatch(batch);
     }
     this.#working = undefined;
+  }
+
+  async #keepPace(): Promise<void> {
+    const left = this.#wroteAt + this.#pace.writeMs - performance.now();
+    if (left > 0 && this.#waiting.length > 0) await new Promise((resolve) => setTimeout(resolve, left));
   }
 
   #takeBatch(): Waiting[] {
@@ -135,18 +167,44 @@ export class AppendLog {
   async #writeTo(segment: Segment, batch: readonly Waiting[]): Promise<void> {
     const { disk, maxBytes } = this.#options;
     const start = segment.size;
-    const places = place(batch, segment);
+    const written = place(batch, segment);
+    this.#wroteAt = performance.now();
     try {
       const buffers = batch.flatMap((entry) => entry.buffers);
       await disk.writeAt(segment.file, buffers, start);
-      if (batch.some((entry) => entry.sync)) await disk.datasync(segment.file);
     } catch (error) {
-      segment.records -= batch.length;
-      await this.#abandon(segment, start);
-      return rejectAll(batch, asStorageError(error));
+      return this.#abandon(segment, written, error);
     }
-    batch.forEach((entry, i) => entry.resolve(places[i] as Appended));
+    if (batch.some((entry) => entry.sync)) {
+      segment.unsynced.push(...written);
+      await this.#syncInTime(segment);
+    } else for (const { entry, place: at } of written) entry.resolve(at);
     if (segment.size >= maxBytes) await this.#endSegment();
+  }
+
+  /** At once, or when the pace allows it. */
+  async #syncInTime(segment: Segment): Promise<void> {
+    const left = this.#syncedAt + this.#pace.syncMs - performance.now();
+    if (left <= 0) return this.#sync(segment);
+    this.#syncTimer ??= setTimeout(() => {
+      this.#syncDue = true;
+      this.#working ??= this.#work();
+    }, left);
+  }
+
+  async #sync(segment: Segment): Promise<void> {
+    const { unsynced } = segment;
+    clearTimeout(this.#syncTimer);
+    this.#syncTimer = undefined;
+    if (unsynced.length === 0) return;
+    segment.unsynced = [];
+    this.#syncedAt = performance.now();
+    try {
+      await this.#options.disk.datasync(segment.file);
+    } catch (error) {
+      return this.#abandon(segment, unsynced, error);
+    }
+    for (const { entry, place: at } of unsynced) entry.resolve(at);
   }
 
   async #beginSegment(): Promise<Segment> {
@@ -164,16 +222,22 @@ export class AppendLog {
       this.#working ??= this.#work();
     }, maxAge);
     timer.unref();
-    this.#segment = { name, file, size: 0, records: 0, timer };
+    this.#segment = { name, file, size: 0, records: 0, unsynced: [], timer };
     return this.#segment;
   }
 
   /** An empty segment (its first write failed) leaves nothing worth keeping; the injector removes it if we cannot. */
   async #endSegment(): Promise<void> {
     const segment = this.#segment;
-    this.#segment = undefined;
     this.#expired = false;
-    if (!segment) return;
+    if (segment) await this.#sync(segment);
+    // It was abandoned if the sync failed.
+    if (!segment || this.#segment !== segment) return;
+    await this.#close(segment);
+  }
+
+  async #close(segment: Segment): Promise<void> {
+    this.#segment = undefined;
     clearTimeout(segment.timer);
     await this.#seal(segment);
     await segment.file.close();
@@ -188,15 +252,25 @@ export class AppendLog {
     await disk.writeAt(segment.file, [trailer(segment.records)], segment.size).catch(() => undefined);
   }
 
-  /** Cuts off what a failed batch may have left, so that a refused message is not found later. */
-  async #abandon(segment: Segment, goodEnd: number): Promise<void> {
-    segment.size = goodEnd;
+  /**
+   * Cuts off what a failed write or sync may have left, and what waited for a sync before it, so that a refused message is not
+   * found later. All these are rejected.
+   */
+  async #abandon(segment: Segment, failed: readonly Written[], error: unknown): Promise<void> {
+    const all = [...segment.unsynced, ...failed];
+    segment.unsynced = [];
+    clearTimeout(this.#syncTimer);
+    this.#syncTimer = undefined;
+    segment.size = all[0]?.place.offset ?? segment.size;
+    segment.records = all[0]?.place.ordinal ?? segment.records;
     try {
-      await segment.file.truncate(goodEnd);
+      await segment.file.truncate(segment.size);
     } catch {
       // The disk is in trouble: the tail stays, torn or whole. A whole one would be delivered although it was refused.
     }
-    await this.#endSegment();
+    await this.#close(segment);
+    const reason = asStorageError(error);
+    for (const { entry } of all) entry.reject(reason);
   }
 }
 
@@ -204,11 +278,11 @@ function rejectAll(entries: readonly Waiting[], reason: Error): void {
   for (const entry of entries) entry.reject(reason);
 }
 
-function place(batch: readonly Waiting[], segment: Segment): Appended[] {
+function place(batch: readonly Waiting[], segment: Segment): Written[] {
   return batch.map((entry) => {
-    const placed = { segment: segment.name, ordinal: segment.records, offset: segment.size, length: entry.length };
+    const at = { segment: segment.name, ordinal: segment.records, offset: segment.size, length: entry.length };
     segment.records += 1;
     segment.size += entry.length;
-    return placed;
+    return { entry, place: at };
   });
 }

@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { AppendLog, SegmentEnded, type AppendLogOptions } from '../../../src/queue/append-log.ts';
 import { createDisk, type Disk } from '../../../src/queue/disk.ts';
+import { waitFor } from '../../support/wait.ts';
 import { makeTemp } from '../../support/temp.ts';
 
 function openLog(more: Partial<AppendLogOptions> & { disk?: Disk } = {}): {
@@ -108,6 +109,47 @@ describe('an append log', () => {
     assert.equal(readFileSync(`${folder}/segment-1`, 'utf8'), 'good.');
     assert.deepEqual(closed, [['segment-1', 1]]);
     await log.close();
+  });
+
+  it('writes soon and syncs by its pace: many writes share a sync, and nothing is answered before it', async () => {
+    const disk = countingDisk();
+    const { log, folder } = openLog({ disk, pace: { writeMs: 0, syncMs: 3_600_000 } });
+    await log.append(bytes('one'), { sync: true });
+    assert.equal(disk.syncs, 1, 'the first waits for nobody');
+    const answered: string[] = [];
+    const append = (text: string): Promise<unknown> =>
+      log.append(bytes(text), { sync: true }).then(() => answered.push(text));
+    const two = append('two');
+    await waitFor(() => readFileSync(`${folder}/segment-1`, 'utf8') === 'onetwo');
+    const three = append('three');
+    await waitFor(() => readFileSync(`${folder}/segment-1`, 'utf8') === 'onetwothree');
+    assert.deepEqual([answered, disk.syncs], [[], 1]);
+    await log.close();
+    await Promise.all([two, three]);
+    assert.deepEqual([answered, disk.syncs], [['two', 'three'], 2]);
+  });
+
+  it('syncs by itself when the pace allows it', async () => {
+    const disk = countingDisk();
+    const { log } = openLog({ disk, pace: { writeMs: 1, syncMs: 20 } });
+    for (let n = 0; n < 5; n += 1) await log.append(bytes('x'), { sync: true });
+    assert.equal(disk.syncs, 5);
+    await log.close();
+  });
+
+  it('leaves nothing of all the writes that a failed sync was for', async () => {
+    const disk = countingDisk();
+    const { log, folder, closed } = openLog({ disk, pace: { writeMs: 0, syncMs: 3_600_000 } });
+    await log.append(bytes('good'), { sync: true });
+    disk.failing = true;
+    const lost = ['lost', 'too'].map((text) =>
+      assert.rejects(log.append(bytes(text), { sync: true }), { code: 'EIO' }),
+    );
+    await waitFor(() => readFileSync(`${folder}/segment-1`, 'utf8') === 'goodlosttoo');
+    await log.close();
+    await Promise.all(lost);
+    assert.equal(readFileSync(`${folder}/segment-1`, 'utf8'), 'good.');
+    assert.deepEqual(closed, [['segment-1', 1]]);
   });
 
   it('says StorageFull when the disk is full, and goes on when there is room', async () => {
