@@ -23,7 +23,8 @@ export interface ReadOptions {
   readonly setAside: (path: string, why: string) => Promise<void>;
 }
 
-const FIRST_READ = 64 * 1024;
+/** Of a file: most are no longer. */
+export const FIRST_READ = 64 * 1024;
 const NEWLINE = 0x0a;
 /** Open segments that a reader keeps, so that the next record costs one read. */
 const KEEP_OPEN = 8;
@@ -110,6 +111,8 @@ export class MessageReader {
   }
 
   async #readFile(path: string, id: QueueId): Promise<ReadResult> {
+    const quick = this.#readQuickly(path, id);
+    if (quick) return { kind: 'found', message: quick };
     let file: FileHandle;
     try {
       file = await this.#options.disk.open(path);
@@ -125,10 +128,21 @@ export class MessageReader {
     }
   }
 
+  /** A small and sound one; whatever else it is, the way round by an open file tells. */
+  #readQuickly(path: string, id: QueueId): StoredMessage | undefined {
+    const { disk, inlineBytes } = this.#options;
+    const start = disk.readStart(path, FIRST_READ);
+    if (!start || start.bytes.length < start.size) return undefined;
+    const head = headIn(start.bytes);
+    if (!head || !isWhole(head, start.size, id) || head.record.length > inlineBytes) return undefined;
+    const content = start.bytes.subarray(head.contentAt);
+    return sumHolds(head.line, crc32(content)) ? inMemory(head.record, content) : undefined;
+  }
+
   async #readOpen(file: FileHandle, what: { path: string; id: QueueId }): Promise<ReadResult | undefined> {
     const { size } = fileStat(file);
     const head = await readHead(file, size);
-    if (!head || head.record.id !== what.id || size - head.contentAt !== head.record.length) return undefined;
+    if (!head || !isWhole(head, size, what.id)) return undefined;
     const { record, line, contentAt } = head;
     if (record.length > this.#options.inlineBytes) {
       return { kind: 'found', message: onDisk(record, () => this.#stream(what.path, contentAt)) };
@@ -160,7 +174,7 @@ export class MessageReader {
   }
 }
 
-interface Head {
+export interface Head {
   readonly record: MessageRecord;
   readonly line: Buffer;
   readonly contentAt: number;
@@ -183,14 +197,23 @@ export async function readHead(file: FileHandle, size: number): Promise<Head | u
     const length = Math.min(want, size, MAX_RECORD_LINE);
     const buffer = Buffer.allocUnsafe(length);
     const { bytesRead } = await file.read(buffer, 0, length, 0);
-    const end = buffer.subarray(0, bytesRead).indexOf(NEWLINE);
-    if (end >= 0) {
-      const record = parseLine(buffer.subarray(0, end));
-      if (record?.kind !== 'message') return undefined;
-      return { record, line: buffer.subarray(0, end), contentAt: end + 1, start: buffer.subarray(0, bytesRead) };
-    }
+    const start = buffer.subarray(0, bytesRead);
+    if (start.includes(NEWLINE)) return headIn(start);
     if (length >= Math.min(size, MAX_RECORD_LINE)) return undefined;
   }
+}
+
+/** The same of the first bytes of the file, where its line is whole in them. */
+export function headIn(start: Buffer): Head | undefined {
+  const end = start.indexOf(NEWLINE);
+  const line = start.subarray(0, Math.max(0, end));
+  const record = parseLine(line);
+  return record?.kind === 'message' ? { record, line, contentAt: end + 1, start } : undefined;
+}
+
+/** It is the file of that message, and has the length that it says. */
+export function isWhole({ record, contentAt }: Head, size: number, id: QueueId): boolean {
+  return record.id === id && size - contentAt === record.length;
 }
 
 function inMemory(record: MessageRecord, bytes: Buffer): StoredMessage {

@@ -30,9 +30,9 @@ const NEXT_RECORD = '{"sum":"';
 const FIRST_READ = 16 * 1024;
 const MOST_READ = 1024 * 1024;
 
-/** The last thing yielded is always `end`. */
-export async function* scanSegment(file: FileHandle, maxContent: number): AsyncGenerator<Scanned> {
-  const window = new Window(file);
+/** Of a file, or of all its bytes. The last thing yielded is always `end`. */
+export async function* scanSegment(source: FileHandle | Buffer, maxContent: number): AsyncGenerator<Scanned> {
+  const window = new Window(source);
   let ordinal = 0;
   for (;;) {
     const { offset } = window;
@@ -65,13 +65,15 @@ export async function* scanSegment(file: FileHandle, maxContent: number): AsyncG
 /** A view on a file that slides forward. */
 class Window {
   offset = 0;
-  readonly #file: FileHandle;
+  readonly #file: FileHandle | undefined;
   #buffer: Buffer = Buffer.alloc(0);
-  #ended = false;
   #read = FIRST_READ;
+  #ended: boolean;
 
-  constructor(file: FileHandle) {
-    this.#file = file;
+  constructor(source: FileHandle | Buffer) {
+    this.#ended = Buffer.isBuffer(source);
+    if (Buffer.isBuffer(source)) this.#buffer = source;
+    else this.#file = source;
   }
 
   /** The line at the offset without its newline, or undefined when there is no whole one. */
@@ -96,7 +98,7 @@ class Window {
 
   async left(): Promise<number> {
     if (this.#buffer.length === 0) await this.#more();
-    if (this.#ended) return this.#buffer.length;
+    if (this.#ended || !this.#file) return this.#buffer.length;
     return (await this.#file.stat()).size - this.offset;
   }
 
@@ -107,7 +109,7 @@ class Window {
   }
 
   async #more(): Promise<boolean> {
-    if (this.#ended) return false;
+    if (this.#ended || !this.#file) return false;
     const length = this.#read;
     this.#read = Math.min(MOST_READ, length * 4);
     const buffer = Buffer.allocUnsafe(length);

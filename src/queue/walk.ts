@@ -5,7 +5,7 @@
 import fs from 'node:fs/promises';
 import type { Outcome } from '../mail/outcome.ts';
 import { errorCode, errorText } from '../base/text.ts';
-import { createDisk, fileStat, isForeign, isThere, type Disk } from './disk.ts';
+import { createDisk, fileStat, isForeign, isNamed, isThere, type Disk } from './disk.ts';
 import { treeHandle } from './handle.ts';
 import { deletedPath, folder, messagePath, segmentPath, statePath, type Layout } from './layout.ts';
 import { listSegments, tellUnreadable, type SegmentFiles } from './known-outcomes.ts';
@@ -13,7 +13,7 @@ import { fileOf } from './own-file.ts';
 import { OutcomeLookup } from './outcome-lookup.ts';
 import { isQueueId } from './queue-id.ts';
 import { isUnfinished, makeMessage, type QueuedMessage } from './queued-message.ts';
-import { readHead } from './read-message.ts';
+import { FIRST_READ, headIn, isWhole, readHead, type Head } from './read-message.ts';
 import { scanSegment } from './scan-segment.ts';
 import type { QueueId } from './store.ts';
 import { treeIds } from './tree-ids.ts';
@@ -116,51 +116,57 @@ export class QueueWalk {
   }
 
   async #readMessage(id: QueueId, paths: { message: string; state: string }): Promise<QueuedMessage | undefined> {
+    const head = await this.#readHead(id, paths.message);
+    if (!head) return undefined;
+    // In this order: outcomes go from the journals into the state file, and only then their journal goes.
+    const known = this.#knownOf(id);
+    const told = await this.#readState(paths.state);
+    return makeMessage(head.record, { handle: treeHandle(id), where: 'tree', outcomes: [...told, ...known] });
+  }
+
+  async #readHead(id: QueueId, path: string): Promise<Head | undefined> {
+    const start = this.disk.readStart(path, FIRST_READ);
+    const quick = start && headIn(start.bytes);
+    if (quick && isWhole(quick, start.size, id)) return quick;
     let file;
     try {
-      file = await this.disk.open(paths.message);
+      file = await this.disk.open(path);
     } catch (error) {
       if (errorCode(error) === 'ENOENT') return undefined;
       if (!isForeign(error)) throw error;
-      await this.#options.onCorrupt?.(paths.message, errorText(error));
+      await this.#options.onCorrupt?.(path, errorText(error));
       return undefined;
     }
     try {
       const { size } = fileStat(file);
       const head = await readHead(file, size);
-      if (!head || head.record.id !== id || size - head.contentAt !== head.record.length) {
-        await this.#options.onCorrupt?.(paths.message, 'torn, foreign or damaged');
-        return undefined;
-      }
-      // In this order: outcomes go from the journals into the state file, and only then their journal goes.
-      const known = this.#knownOf(id);
-      const told = await this.#readState(paths.state);
-      return makeMessage(head.record, { handle: treeHandle(id), where: 'tree', outcomes: [...told, ...known] });
+      if (head && isWhole(head, size, id)) return head;
+      await this.#options.onCorrupt?.(path, 'torn, foreign or damaged');
+      return undefined;
     } finally {
       await file.close();
     }
   }
 
   async #readState(path: string): Promise<Outcome[]> {
-    const outcomes: Outcome[] = [];
+    if (!isNamed(path)) return [];
+    const start = this.disk.readStart(path, FIRST_READ);
+    if (start && start.bytes.length === start.size) return outcomesIn(start.bytes);
     let file;
     try {
       file = await this.disk.open(path);
     } catch (error) {
-      if (errorCode(error) === 'ENOENT') return outcomes;
+      if (errorCode(error) === 'ENOENT') return [];
       // Without its outcomes the message would be delivered again: better not at all for now.
       if (!isForeign(error)) throw error;
       await this.#options.onCorrupt?.(path, errorText(error));
-      return outcomes;
+      return [];
     }
     try {
-      for await (const scanned of scanSegment(file, 0)) {
-        if (scanned.kind === 'record' && scanned.record.kind === 'outcomes') outcomes.push(...scanned.record.outcomes);
-      }
+      return await outcomesIn(file);
     } finally {
       await file.close();
     }
-    return outcomes;
   }
 
   #knownOf(id: QueueId): readonly Outcome[] {
@@ -175,6 +181,15 @@ export class QueueWalk {
       onUnreadable: this.#options.onUnreadable,
     };
   }
+}
+
+/** Of a state file. */
+async function outcomesIn(state: Parameters<typeof scanSegment>[0]): Promise<Outcome[]> {
+  const outcomes: Outcome[] = [];
+  for await (const scanned of scanSegment(state, 0)) {
+    if (scanned.kind === 'record' && scanned.record.kind === 'outcomes') outcomes.push(...scanned.record.outcomes);
+  }
+  return outcomes;
 }
 
 async function listFolder(path: string): Promise<string[]> {

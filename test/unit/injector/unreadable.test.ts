@@ -6,7 +6,7 @@ import { injectAll } from '../../../src/injector/inject.ts';
 import type { Frame } from '../../../src/ipc/messages.ts';
 import { createDisk, type Disk } from '../../../src/queue/disk.ts';
 import { idOfHandle, parseHandle } from '../../../src/queue/handle.ts';
-import { segmentPath } from '../../../src/queue/layout.ts';
+import { segmentPath, statePath } from '../../../src/queue/layout.ts';
 import type { Handle } from '../../../src/queue/store.ts';
 import { QueueWalk } from '../../../src/queue/walk.ts';
 import { commit, makeEnvelope, openTestQueue, SPLIT, type TestQueue } from '../queue/support.ts';
@@ -47,6 +47,7 @@ const segmentOf = (handle: Handle): string => parseHandle(handle)?.journal?.segm
 function badSector(bad: (path: string) => number | undefined): Disk {
   return {
     ...real,
+    readStart: () => undefined,
     open: async (path) => {
       const file = await real.open(path);
       const from = bad(path);
@@ -126,9 +127,10 @@ describe('what the injector cannot read', () => {
     const large = await Promise.all([1, 2, 3].map(() => commit(queue.store, LARGE, makeEnvelope(['a@x']))));
     const [one, two, three] = large.map(idOfHandle);
     mkdirSync(`${queue.dir}/outcome`, { recursive: true });
+    writeFileSync(statePath({ root: queue.dir, split: SPLIT }, two ?? assert.fail()), '');
     const open: Disk['open'] = (path) =>
       path.endsWith(`/${one}`) || path.endsWith(`/${two}.state`) ? Promise.reject(EIO) : real.open(path);
-    const { events, handles } = await inject(queue, farm, { ...real, open });
+    const { events, handles } = await inject(queue, farm, { ...real, open, readStart: () => undefined });
     assert.deepEqual(handles, [three]);
     assert.equal(events.filter((event) => event === 'unreadable').length, 2);
     assert.ok(existsSync(`${queue.dir}/mess`));

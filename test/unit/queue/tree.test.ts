@@ -136,6 +136,7 @@ describe('walking the queue', () => {
     ]);
     const busy: Disk = {
       ...disk,
+      readStart: () => undefined,
       open: (path) =>
         path.endsWith('.state')
           ? Promise.reject(Object.assign(new Error('EMFILE'), { code: 'EMFILE' }))
