@@ -5,8 +5,6 @@
  * allowed characters first: a field that could smuggle a line break, a comment's end or a tag is blunted, never
  * trusted. No line is longer than 998 characters (RFC 5322 section 2.1.1).
  */
-import { isIPv6 } from 'node:net';
-
 export interface Trace {
   /** What the client called itself; absent for mail made on this machine. */
   readonly from?: string;
@@ -67,7 +65,7 @@ function fromParts(trace: Trace): string[] {
   if (trace.from === undefined && trace.ip === undefined) return [];
   const name = `from ${hostToken(trace.from ?? '')}`;
   if (trace.ip === undefined) return [name];
-  const literal = isIPv6(trace.ip) ? `[IPv6:${hostToken(trace.ip)}]` : `[${hostToken(trace.ip)}]`;
+  const literal = trace.ip.includes(':') ? `[IPv6:${hostToken(trace.ip)}]` : `[${hostToken(trace.ip)}]`;
   return [name, trace.rdns === undefined ? `(${literal})` : `(${hostToken(trace.rdns)} ${literal})`];
 }
 

@@ -23,6 +23,7 @@ export const MAX_RECORD_LINE = 4 * 1024 * 1024;
 /** Bytes of a line of outcomes that more of them are not added to: a fraction of what is read back. */
 const OUTCOME_LINE = 1024 * 1024;
 
+const NEWLINE = 0x0a;
 const HEAD = '{"sum":"';
 const REST_AT = HEAD.length + 8 + 2;
 
@@ -111,10 +112,14 @@ function halveOutcome(outcome: Outcome): Outcome[] | undefined {
 }
 
 function finishLine(rest: string, seed: number, pad = 0): Buffer {
-  const bytes = Buffer.from(rest);
-  const sum = crc32(bytes, seed).toString(16).padStart(8, '0');
-  const padding = ' '.repeat(Math.max(0, pad - (REST_AT + bytes.length + 1)));
-  return Buffer.concat([Buffer.from(`${HEAD}${sum}",`), bytes, Buffer.from(`${padding}\n`)]);
+  const end = REST_AT + Buffer.byteLength(rest);
+  const line = Buffer.allocUnsafe(Math.max(pad, end + 1));
+  line.write(rest, REST_AT);
+  const sum = crc32(line.subarray(REST_AT, end), seed).toString(16).padStart(8, '0');
+  line.write(`${HEAD}${sum}",`, 'latin1');
+  line.fill(' ', end);
+  line[line.length - 1] = NEWLINE;
+  return line;
 }
 
 /** What a line says, before its sum is checked; undefined when it is no record. Never throws. */

@@ -14,7 +14,7 @@ const STATUS = /^([245])\.(\d{1,3})\.(\d{1,3})(?=\s|$)/;
 
 /** Reads a complete reply, of several lines perhaps, without line ends at the end. Undefined when it is none (RFC 5321 section 4.2). */
 export function parseReply(raw: string, remote?: string): Reply | undefined {
-  const lines = raw.split('\n').map((line) => line.replace(/\r$/, ''));
+  const lines = linesOf(raw);
   const code = Number(FIRST_LINE.exec(lines[0] ?? '')?.[1] ?? 0);
   if (code === 0) return undefined;
   const texts = lines.map((line) => line.slice(4));
@@ -25,11 +25,16 @@ export function parseReply(raw: string, remote?: string): Reply | undefined {
 
 /** True when every line of a reply has the same three-digit code and only the last has no hyphen after it. */
 export function isWellFormed(raw: string): boolean {
-  const lines = raw.split('\n').map((line) => line.replace(/\r$/, ''));
+  const lines = linesOf(raw);
   const code = FIRST_LINE.exec(lines[0] ?? '')?.[1];
   if (code === undefined) return false;
   const last = lines.length - 1;
   return lines.every((line, at) => line.startsWith(code) && (at === last ? /^...(?: |$)/.test(line) : line[3] === '-'));
+}
+
+/** Most replies are of one line. */
+function linesOf(raw: string): readonly string[] {
+  return raw.includes('\n') ? raw.split('\n').map((line) => line.replace(/\r$/, '')) : [raw.replace(/\r$/, '')];
 }
 
 interface ReplyParts {
@@ -64,7 +69,9 @@ export function verdictOf(recipients: readonly string[], answer: Reply): Recipie
 }
 
 /** Verdicts with the same state and answer made one. Order of first appearance. */
-export function mergeVerdicts(verdicts: readonly RecipientVerdict[]): RecipientVerdict[] {
+export function mergeVerdicts(verdicts: readonly RecipientVerdict[]): readonly RecipientVerdict[] {
+  const [only] = verdicts;
+  if (verdicts.length === 1 && only && only.recipients.length > 0) return verdicts;
   const groups = new Map<string, { readonly verdict: RecipientVerdict; readonly recipients: string[] }>();
   for (const verdict of verdicts) {
     const { code, status, text, remote } = verdict.reply;

@@ -4,12 +4,14 @@ import type { Recipient } from '../../../mail/envelope.ts';
 const NOTIFY = new Set(['NEVER', 'SUCCESS', 'FAILURE', 'DELAY']);
 /** RFC 3461 section 4.2 allows 500 characters. */
 const MAX_ORCPT = 500;
+const NONE: ReadonlyMap<string, string> = new Map();
 
 /**
  * By recipient address, of those in `to`; recipients without wishes have none. Those that an alias put in inherit NEVER where
  * all of the envelope have it: else the next hop would tell the sender what he asked not to hear.
  */
 export function rcptParameters(recipients: readonly Recipient[], to: readonly string[]): ReadonlyMap<string, string> {
+  if (!recipients.some(({ dsn }) => dsn !== undefined)) return NONE;
   const parameters = new Map<string, string>();
   const silent = recipients.length > 0 && recipients.every(({ dsn }) => dsn?.notify?.includes('NEVER') === true);
   if (silent) for (const address of to) parameters.set(address, 'NOTIFY=NEVER');

@@ -27,10 +27,11 @@ export function screenAddresses(sender: string, recipients: readonly string[]): 
   if (UNSENDABLE.test(sender))
     return refuseAll(recipients, reply({ code: 553, status: '5.1.7', text: 'sender address cannot be sent' }));
   const isAble = (recipient: string): boolean => recipient !== '' && !UNSENDABLE.test(recipient);
+  if (recipients.every(isAble)) return { able: recipients, refused: [] };
   const able = recipients.filter(isAble);
-  const refused = able.length === recipients.length ? [] : recipients.filter((recipient) => !isAble(recipient));
+  const refused = recipients.filter((recipient) => !isAble(recipient));
   const why = reply({ code: 553, status: '5.1.3', text: 'recipient address cannot be sent' });
-  return { able, refused: refused.length === 0 ? [] : [verdictOf(refused, why)] };
+  return { able, refused: [verdictOf(refused, why)] };
 }
 
 /** Sorts out what this session's next hop cannot take: too large (RFC 1870), or not ASCII (RFC 6531 section 3.6). */
@@ -46,26 +47,13 @@ export function screenForSession(
     return refuseAll(recipients, reply({ code: 552, status: '5.3.4', text, remote }));
   }
   if (session.offers('SMTPUTF8')) return { able: recipients, refused: [] };
-  const why = reply({
-    code: 553,
-    status: '5.6.7',
-    text: 'the next hop takes no internationalised mail (SMTPUTF8)',
-    remote,
-  });
-  if (needsUtf8(message.envelope, start)) return refuseAll(recipients, why);
-  const able = recipients.filter(isAsciiAddress);
-  return {
-    able,
-    refused:
-      able.length === recipients.length
-        ? []
-        : [
-            verdictOf(
-              recipients.filter((it) => !isAsciiAddress(it)),
-              why,
-            ),
-          ],
-  };
+  const needed = needsUtf8(message.envelope, start);
+  if (!needed && recipients.every(isAsciiAddress)) return { able: recipients, refused: [] };
+  const text = 'the next hop takes no internationalised mail (SMTPUTF8)';
+  const why = reply({ code: 553, status: '5.6.7', text, remote });
+  if (needed) return refuseAll(recipients, why);
+  const others = recipients.filter((recipient) => !isAsciiAddress(recipient));
+  return { able: recipients.filter(isAsciiAddress), refused: [verdictOf(others, why)] };
 }
 
 /** The start of a message that is not in memory, where screenForSession() needs its header. Undefined: it does not. */
