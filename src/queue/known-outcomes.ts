@@ -4,6 +4,7 @@ import type { Outcome } from '../mail/outcome.ts';
 import { errorCode, errorText } from '../base/text.ts';
 import { isForeign, isUnreadable, type Disk } from './disk.ts';
 import { folder, parseSegmentName, segmentPath, type Layout } from './layout.ts';
+import type { RecordLine } from './record.ts';
 import { scanSegment, type Scanned } from './scan-segment.ts';
 
 export interface SegmentFiles {
@@ -29,7 +30,11 @@ export async function listSegments(layout: Layout, kind: 'journal' | 'outcome'):
 export async function* readSegment(
   files: SegmentFiles,
   kind: 'journal' | 'outcome',
-  segment: { readonly name: string; readonly maxContent: number },
+  segment: {
+    readonly name: string;
+    readonly maxContent: number;
+    readonly parse?: ((line: Buffer) => RecordLine | undefined) | undefined;
+  },
 ): AsyncGenerator<Scanned> {
   const path = segmentPath(files.layout, kind, segment.name);
   let file;
@@ -42,7 +47,7 @@ export async function* readSegment(
     return;
   }
   try {
-    yield* scanSegment(file, segment.maxContent);
+    yield* scanSegment(file, segment.maxContent, segment.parse);
   } catch (error) {
     tellUnreadable(files, path, error);
   } finally {

@@ -12,7 +12,7 @@ import type { Outcome } from '../mail/outcome.ts';
 import { listSegments, readSegment, type SegmentFiles } from './known-outcomes.ts';
 import { parseSegmentName, segmentPath } from './layout.ts';
 import { hashOfId } from './queue-id.ts';
-import { parseLine, type RecordLine } from './record.ts';
+import { parseLine, peekLine, type RecordLine } from './record.ts';
 
 type Kind = 'journal' | 'outcome';
 
@@ -61,7 +61,8 @@ export class OutcomeLookup {
 
   async #note(kind: Kind, name: string, maxContent: number): Promise<void> {
     const file = this.#paths.push(segmentPath(this.#files.layout, kind, name)) - 1;
-    for await (const scanned of readSegment(this.#files, kind, { name, maxContent })) {
+    const parse = kind === 'outcome' ? peekLine : undefined;
+    for await (const scanned of readSegment(this.#files, kind, { name, maxContent, parse })) {
       if (scanned.kind === 'damaged' && kind === 'outcome') {
         await this.#files.onTrouble?.(name, 'damaged outcome passed over');
       }

@@ -8,7 +8,7 @@ import { isForeign } from './disk.ts';
 import { bucketName, folder, messagePath } from './layout.ts';
 import { isQueueId } from './queue-id.ts';
 import type { QueueId } from './store.ts';
-import { namesIn } from './tree-ids.ts';
+import { bucketsIn, namesIn } from './tree-ids.ts';
 import { AlreadyInTree, appendState, placeInTree, type TreeOptions } from './tree.ts';
 
 const STATE = '.state';
@@ -17,16 +17,16 @@ const STATE = '.state';
 export async function rehash(options: TreeOptions): Promise<{ readonly rehomed: number }> {
   const mess = folder(options.layout, 'mess');
   let rehomed = 0;
-  for await (const bucket of namesIn(mess)) {
+  for await (const bucket of bucketsIn(options.layout)) {
     const here = `${mess}/${bucket}`;
     let messages = false;
-    for await (const name of namesIn(here)) {
+    for (const name of namesIn(here)) {
       if (!isStray(options, bucket, name)) continue;
       if (name.endsWith(STATE)) rehomed += await moveCompanion(options, `${here}/${name}`, idOf(name));
       else messages = true;
     }
     if (!messages) continue;
-    for await (const name of namesIn(here)) {
+    for (const name of namesIn(here)) {
       const moves = isStray(options, bucket, name) && !name.endsWith(STATE);
       if (moves) rehomed += await moveMessage(options, `${here}/${name}`, idOf(name));
     }

@@ -31,13 +31,17 @@ const FIRST_READ = 16 * 1024;
 const MOST_READ = 1024 * 1024;
 
 /** Of a file, or of all its bytes. The last thing yielded is always `end`. */
-export async function* scanSegment(source: FileHandle | Buffer, maxContent: number): AsyncGenerator<Scanned> {
+export async function* scanSegment(
+  source: FileHandle | Buffer,
+  maxContent: number,
+  parse: (line: Buffer) => RecordLine | undefined = parseLine,
+): AsyncGenerator<Scanned> {
   const window = new Window(source);
   let ordinal = 0;
   for (;;) {
     const { offset } = window;
     const line = await window.line();
-    const record = line && parseLine(line);
+    const record = line && parse(line);
     const contentLength = record?.kind === 'message' ? record.length : 0;
     const raw = record && contentLength <= maxContent ? await window.take(line.length + 1 + contentLength) : undefined;
     if (line && !record && maxContent === 0) {

@@ -5,7 +5,7 @@ import { followDeleted } from './deleted.ts';
 import { createDisk, isThere } from './disk.ts';
 import { folder, temporaryPath, type Layout } from './layout.ts';
 import { isQueueId } from './queue-id.ts';
-import { namesIn } from './tree-ids.ts';
+import { bucketsIn, namesIn } from './tree-ids.ts';
 
 /** The longest that a command (sendmail without a farm) may take to write one message; its name is in no list of the living. */
 const COMMAND_MS = 60 * 60_000;
@@ -47,8 +47,8 @@ export async function sweepCompanions(layout: Layout): Promise<number> {
   const mess = folder(layout, 'mess');
   const disk = createDisk();
   let removed = 0;
-  for await (const bucket of namesIn(mess)) {
-    for await (const name of namesIn(`${mess}/${bucket}`)) {
+  for await (const bucket of bucketsIn(layout)) {
+    for (const name of namesIn(`${mess}/${bucket}`)) {
       if (!name.endsWith(STATE)) continue;
       const path = `${mess}/${bucket}/${name}`;
       if (isThere(path.slice(0, -STATE.length))) continue;

@@ -6,7 +6,7 @@
  * What appears meanwhile is told when its turn is still to come, and else not: its owner lives. What vanished is told, and found
  * missing by whoever opens it.
  */
-import fs from 'node:fs/promises';
+import { opendirSync, type Dir } from 'node:fs';
 import { errorCode } from '../base/text.ts';
 import { folder, type Layout } from './layout.ts';
 import { isQueueId } from './queue-id.ts';
@@ -34,14 +34,17 @@ export async function* treeIds(layout: Layout, options: TreeIdsOptions = {}): As
   for (;;) {
     const first = newest === '';
     const from = options.from ?? '';
-    for await (const { name, path } of treeFiles(layout)) {
-      if (!isQueueId(name)) {
-        if (first && !isCompanion(name)) await options.onForeign?.(path);
-        continue;
+    for await (const bucket of bucketsIn(layout)) {
+      const here = `${folder(layout, 'mess')}/${bucket}`;
+      for (const name of namesIn(here)) {
+        if (!isQueueId(name)) {
+          if (first && !isCompanion(name)) await options.onForeign?.(`${here}/${name}`);
+          continue;
+        }
+        if (name < from || name <= above || (!first && name > newest)) continue;
+        if (first && name > newest) newest = name;
+        smallest.add(name);
       }
-      if (name < from || name <= above || (!first && name > newest)) continue;
-      if (first && name > newest) newest = name;
-      smallest.add(name);
     }
     const { ids, all } = smallest.take();
     yield* ids;
@@ -50,19 +53,34 @@ export async function* treeIds(layout: Layout, options: TreeIdsOptions = {}): As
   }
 }
 
-/** Names in a folder, a few at a time; none when it is no folder, or gone. */
-export async function* namesIn(path: string): AsyncGenerator<string> {
+/**
+ * Names in a folder, a few at a time; none when it is no folder, or gone. Read in this thread: whoever walks the tree does nothing
+ * else, and a turn of the thread pool costs more than the names that it brings.
+ */
+export function* namesIn(path: string): Generator<string> {
+  const dir = openFolder(path);
+  if (!dir) return;
   try {
-    for await (const { name } of await fs.opendir(path, { bufferSize: ENTRIES })) yield name;
-  } catch (error) {
-    if (errorCode(error) !== 'ENOENT' && errorCode(error) !== 'ENOTDIR') throw error;
+    for (let entry = dir.readSync(); entry; entry = dir.readSync()) yield entry.name;
+  } finally {
+    dir.closeSync();
   }
 }
 
-async function* treeFiles(layout: Layout): AsyncGenerator<{ readonly name: string; readonly path: string }> {
-  const mess = folder(layout, 'mess');
-  for await (const bucket of namesIn(mess)) {
-    for await (const name of namesIn(`${mess}/${bucket}`)) yield { name, path: `${mess}/${bucket}/${name}` };
+/** Buckets of the tree, one in each turn of the event loop. */
+export async function* bucketsIn(layout: Layout): AsyncGenerator<string> {
+  for (const bucket of namesIn(folder(layout, 'mess'))) {
+    yield bucket;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+function openFolder(path: string): Dir | undefined {
+  try {
+    return opendirSync(path, { bufferSize: ENTRIES });
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT' && errorCode(error) !== 'ENOTDIR') throw error;
+    return undefined;
   }
 }
 

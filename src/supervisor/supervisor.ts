@@ -80,6 +80,8 @@ export class Supervisor implements FarmHost {
   start(): void {
     for (const [name, farm] of this.farms) if (name !== 'acceptor') farm.open();
     this.injections.request('start');
+    // It waits for its stages by itself, and is up by the time that they are.
+    this.injections.open();
     this.#timers = [
       setTimeout(() => this.#openAcceptors(), PATIENCE_MS),
       setInterval(() => this.#retireIdle(), RETIRE_EVERY_MS),

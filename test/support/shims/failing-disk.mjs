@@ -63,7 +63,12 @@ promises.open = async (...args) => {
   paths.set(handle, String(args[0]));
   return handle;
 };
-const { readSync } = fs;
+const { opendirSync, readSync } = fs;
+fs.opendirSync = (path, ...args) => {
+  const rule = ruleFor('opendir', path);
+  if (rule) throw failure(rule, path);
+  return opendirSync(path, ...args);
+};
 fs.readSync = (fd, ...args) => {
   // By the system's own word: who opened it does not matter.
   const path = file === undefined ? '' : fs.readlinkSync(`/proc/self/fd/${fd}`);

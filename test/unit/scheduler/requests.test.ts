@@ -245,7 +245,7 @@ describe('requests to the scheduler', () => {
 
   it('take what a router hands on when it is known what was finished before, and all else at once', async () => {
     const { promise: read, resolve } = Promise.withResolvers<FinishedBefore>();
-    await using served = await serve({ before: new OnceRead(read) });
+    await using served = await serve({ before: new OnceRead(() => read) });
     const { conductor } = served.rig;
     const [finished, open, injected, gone] = [waiting(), waiting(), waiting(), waiting()];
     const [router, injector, dead] = [
@@ -273,7 +273,7 @@ describe('requests to the scheduler', () => {
 
   it('take what a router hands on when the injector walked the queue, although not all was read', async () => {
     const { promise, resolve } = Promise.withResolvers<FinishedBefore>();
-    await using served = await serve({ before: new OnceRead(promise) });
+    await using served = await serve({ before: new OnceRead(() => promise) });
     const router = await served.connect('router');
     const handing = router.request(waiting(), 60_000);
     const injector = await served.connect('injector');
