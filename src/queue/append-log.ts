@@ -99,7 +99,8 @@ export class AppendLog {
   }
 
   /**
-   * Appends one record made of these buffers. Resolves when it is written, with `sync` when it is durable.
+   * Appends one record made of these buffers. Resolves when it is written, with `sync` when it is durable; one without, in a log that
+   * keeps a pace, may be cut off with another's failed sync.
    * Rejects with StorageFull or the disk's error; nothing of it remains then. With `within`, rejects with SegmentEnded when
    * that segment is not the open one any more.
    */
@@ -113,8 +114,10 @@ export class AppendLog {
 
   /** Finishes what waits and closes the segment. */
   async close(): Promise<void> {
-    await this.#working;
-    await this.#endSegment();
+    while (this.#working) await this.#working;
+    // Not beside the work: what is appended at this moment belongs to it.
+    this.#expired = true;
+    await (this.#working = this.#work());
   }
 
   async #work(): Promise<void> {
@@ -226,7 +229,6 @@ export class AppendLog {
     return this.#segment;
   }
 
-  /** An empty segment (its first write failed) leaves nothing worth keeping; the injector removes it if we cannot. */
   async #endSegment(): Promise<void> {
     const segment = this.#segment;
     this.#expired = false;
@@ -236,6 +238,7 @@ export class AppendLog {
     await this.#close(segment);
   }
 
+  /** An empty segment (its first write failed) leaves nothing worth keeping; the injector removes it if we cannot. */
   async #close(segment: Segment): Promise<void> {
     this.#segment = undefined;
     clearTimeout(segment.timer);
@@ -253,24 +256,20 @@ export class AppendLog {
   }
 
   /**
-   * Cuts off what a failed write or sync may have left, and what waited for a sync before it, so that a refused message is not
-   * found later. All these are rejected.
+   * Cuts off what a failed write or sync may have left, so that a refused message is not found later, and rejects that. What was
+   * written whole before a failed write has its sync still.
    */
   async #abandon(segment: Segment, failed: readonly Written[], error: unknown): Promise<void> {
-    const all = [...segment.unsynced, ...failed];
-    segment.unsynced = [];
-    clearTimeout(this.#syncTimer);
-    this.#syncTimer = undefined;
-    segment.size = all[0]?.place.offset ?? segment.size;
-    segment.records = all[0]?.place.ordinal ?? segment.records;
+    segment.size = failed[0]?.place.offset ?? segment.size;
+    segment.records = failed[0]?.place.ordinal ?? segment.records;
     try {
       await segment.file.truncate(segment.size);
     } catch {
       // The disk is in trouble: the tail stays, torn or whole. A whole one would be delivered although it was refused.
     }
-    await this.#close(segment);
+    await this.#endSegment();
     const reason = asStorageError(error);
-    for (const { entry } of all) entry.reject(reason);
+    for (const { entry } of failed) entry.reject(reason);
   }
 }
 

@@ -1,6 +1,6 @@
 /**
  * The file operations that durability rests on, as one object, so that a test can make each step fail. Everything that the
- * queue promises goes through these: write, fdatasync, link, rename, sync of a directory.
+ * queue promises goes through these, but for looks whether a name is there: write, fdatasync, link, rename, sync of a directory.
  */
 import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, statSync, type Stats } from 'node:fs';
 import fs from 'node:fs/promises';
@@ -15,7 +15,7 @@ export interface Disk {
   append(path: string): Promise<FileHandle>;
   /** Opens a regular file for reading. Symbolic links and FIFOs are refused without waiting on them. */
   open(path: string): Promise<FileHandle>;
-  /** The first bytes of a regular file, at once, where that is quick and nothing is in the way; otherwise open() tells. */
+  /** The first bytes of a regular file, at once. Undefined after one that was slow, or when anything is in the way: open() tells. */
   readStart(path: string, most: number): FileStart | undefined;
   writeAt(file: FileHandle, buffers: readonly Uint8Array[], position: number): Promise<void>;
   datasync(file: FileHandle): Promise<void>;

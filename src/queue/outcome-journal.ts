@@ -26,7 +26,7 @@ const SEGMENT_BYTES = 4 * 1024 * 1024;
 const SEGMENT_AGE_MS = 30_000;
 const RETRY_MS = 1000;
 /**
- * Nobody but the scheduler waits for an outcome. What is not written when its worker is killed is delivered a second time; what is
+ * No client waits for an outcome. What is not written when its worker is killed is delivered a second time; what is
  * not synced, only when the machine fails.
  */
 const PACE = { writeMs: 3, syncMs: 12 };

@@ -6,6 +6,7 @@
  * first, and read the state file after.
  */
 import { closeSync, constants, openSync, readSync } from 'node:fs';
+import { basename } from 'node:path';
 import { PlaceTable, type Place } from '../base/place-table.ts';
 import { errorCode } from '../base/text.ts';
 import type { Outcome } from '../mail/outcome.ts';
@@ -19,6 +20,7 @@ type Kind = 'journal' | 'outcome';
 /** Segments that stay open, so that the next look costs one read. */
 const KEEP_OPEN = 8;
 const NEWLINE = 0x0a;
+const PASSED_OVER = 'damaged outcome passed over';
 
 export class OutcomeLookup {
   readonly #files: SegmentFiles;
@@ -46,6 +48,8 @@ export class OutcomeLookup {
     return this.#places.of(hashOfId(id)).flatMap((place) => {
       const line = this.#lineAt(place);
       const record = line && parseLine(line);
+      // Its sum held when it was noted.
+      if (line && !record) void this.#files.onTrouble?.(basename(this.#paths[place.file] ?? ''), PASSED_OVER);
       return record
         ? toldOf(record)
             .filter((told) => told.id === id)
@@ -64,7 +68,7 @@ export class OutcomeLookup {
     const parse = kind === 'outcome' ? peekLine : undefined;
     for await (const scanned of readSegment(this.#files, kind, { name, maxContent, parse })) {
       if (scanned.kind === 'damaged' && kind === 'outcome') {
-        await this.#files.onTrouble?.(name, 'damaged outcome passed over');
+        await this.#files.onTrouble?.(name, PASSED_OVER);
       }
       if (scanned.kind !== 'record') continue;
       const { offset, raw } = scanned;

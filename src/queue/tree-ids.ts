@@ -25,6 +25,8 @@ const BATCH = 50_000;
 const STATE = '.state';
 /** Entries that one read of a folder may bring. */
 const ENTRIES = 256;
+/** Ids after which the event loop has a turn. */
+const TURN = 50;
 
 export async function* treeIds(layout: Layout, options: TreeIdsOptions = {}): AsyncGenerator<QueueId> {
   const smallest = new Smallest(options.batch ?? BATCH);
@@ -47,23 +49,37 @@ export async function* treeIds(layout: Layout, options: TreeIdsOptions = {}): As
       }
     }
     const { ids, all } = smallest.take();
-    yield* ids;
+    for (const [n, id] of ids.entries()) {
+      yield id;
+      // Whoever reads these files may never leave this thread.
+      if (n % TURN === TURN - 1) await nextTurn();
+    }
     if (all) return;
     above = ids.at(-1) ?? above;
   }
 }
 
 /**
- * Names in a folder, a few at a time; none when it is no folder, or gone. Read in this thread: whoever walks the tree does nothing
- * else, and a turn of the thread pool costs more than the names that it brings.
+ * Names in a folder, a few at a time; none when it is no folder, or gone. Read in this thread: it is the work of whoever walks the
+ * tree, and a turn of the thread pool costs more than the names that it brings.
  */
 export function* namesIn(path: string): Generator<string> {
   const dir = openFolder(path);
   if (!dir) return;
   try {
-    for (let entry = dir.readSync(); entry; entry = dir.readSync()) yield entry.name;
+    for (let name = nextName(dir); name !== undefined; name = nextName(dir)) if (name !== '') yield name;
   } finally {
     dir.closeSync();
+  }
+}
+
+/** Where the file system tells no types, each is looked at, and may be gone: '' then. */
+function nextName(dir: Dir): string | undefined {
+  try {
+    return dir.readSync()?.name;
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') throw error;
+    return '';
   }
 }
 
@@ -71,8 +87,12 @@ export function* namesIn(path: string): Generator<string> {
 export async function* bucketsIn(layout: Layout): AsyncGenerator<string> {
   for (const bucket of namesIn(folder(layout, 'mess'))) {
     yield bucket;
-    await new Promise((resolve) => setImmediate(resolve));
+    await nextTurn();
   }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 function openFolder(path: string): Dir | undefined {

@@ -63,7 +63,12 @@ promises.open = async (...args) => {
   paths.set(handle, String(args[0]));
   return handle;
 };
-const { opendirSync, readSync } = fs;
+const { opendirSync, openSync, readSync } = fs;
+fs.openSync = (path, ...args) => {
+  const rule = ruleFor('open', path);
+  if (rule) throw failure(rule, path);
+  return openSync(path, ...args);
+};
 fs.opendirSync = (path, ...args) => {
   const rule = ruleFor('opendir', path);
   if (rule) throw failure(rule, path);

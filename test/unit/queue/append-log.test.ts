@@ -129,12 +129,77 @@ describe('an append log', () => {
     assert.deepEqual([answered, disk.syncs], [['two', 'three'], 2]);
   });
 
-  it('syncs by itself when the pace allows it', async () => {
-    const disk = countingDisk();
-    const { log } = openLog({ disk, pace: { writeMs: 1, syncMs: 20 } });
-    for (let n = 0; n < 5; n += 1) await log.append(bytes('x'), { sync: true });
-    assert.equal(disk.syncs, 5);
+  it('begins its syncs no closer to each other than the pace says, by itself', async () => {
+    const begun: number[] = [];
+    const disk = createDisk();
+    const datasync: Disk['datasync'] = (file) => (begun.push(performance.now()), disk.datasync(file));
+    const { log } = openLog({ disk: { ...disk, datasync }, pace: { writeMs: 0, syncMs: 30 } });
+    for (let n = 0; n < 4; n += 1) await log.append(bytes('x'), { sync: true });
     await log.close();
+    assert.equal(begun.length, 4);
+    for (const [n, at] of begun.entries()) if (n > 0) assert.ok(at - (begun[n - 1] ?? 0) > 25, begun.join());
+  });
+
+  it('begins its writes no closer to each other than the pace says: what comes meanwhile shares one', async () => {
+    const begun: number[] = [];
+    const disk = createDisk();
+    const writeAt: Disk['writeAt'] = (...what) => (begun.push(performance.now()), disk.writeAt(...what));
+    const { log, folder } = openLog({ disk: { ...disk, writeAt }, pace: { writeMs: 200, syncMs: 0 } });
+    await log.append(bytes('1'), { sync: true });
+    const more = ['2', '3', '4'].map(async (text) => {
+      for (let turn = 0; turn < Number(text); turn += 1) await new Promise((resolve) => setImmediate(resolve));
+      await log.append(bytes(text), { sync: true });
+    });
+    await Promise.all(more);
+    assert.equal(begun.length, 2);
+    assert.ok((begun[1] ?? 0) - (begun[0] ?? 0) > 195, begun.join());
+    assert.equal(readFileSync(`${folder}/segment-1`, 'utf8'), '1234');
+    await log.close();
+  });
+
+  it('keeps what was written before a write that failed, and syncs it at once', async () => {
+    const disk = countingDisk();
+    const isRefused = (buffer: Uint8Array): boolean => Buffer.from(buffer).equals(Buffer.from('no'));
+    const writeAt: Disk['writeAt'] = async (file, buffers, position) => {
+      if (buffers.some(isRefused)) throw Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' });
+      await disk.writeAt(file, buffers, position);
+    };
+    const { log, folder, closed } = openLog({
+      disk: { ...disk, datasync: (file) => disk.datasync(file), writeAt },
+      pace: { writeMs: 0, syncMs: 3_600_000 },
+    });
+    await log.append(bytes('one'), { sync: true });
+    const two = log.append(bytes('two'), { sync: true });
+    await waitFor(() => readFileSync(`${folder}/segment-1`, 'utf8') === 'onetwo');
+    await assert.rejects(log.append(bytes('no'), { sync: true }), { name: 'StorageFull' });
+    assert.deepEqual([(await two).offset, disk.syncs], [3, 2]);
+    assert.equal(readFileSync(`${folder}/segment-1`, 'utf8'), 'onetwo.');
+    assert.deepEqual(closed, [['segment-1', 2]]);
+    await log.close();
+  });
+
+  it('answers what is appended while it closes, and all that waits for its sync', async () => {
+    const gate = Promise.withResolvers<void>();
+    const disk = createDisk();
+    let syncs = 0;
+    const datasync: Disk['datasync'] = async (file) => {
+      syncs += 1;
+      if (syncs === 2) await gate.promise;
+      await disk.datasync(file);
+    };
+    const { log, folder, closed } = openLog({ disk: { ...disk, datasync }, pace: { writeMs: 0, syncMs: 3_600_000 } });
+    await log.append(bytes('one'), { sync: true });
+    const two = log.append(bytes('two'), { sync: true });
+    await waitFor(() => readFileSync(`${folder}/segment-1`, 'utf8') === 'onetwo');
+    const closing = log.close();
+    await waitFor(() => syncs === 2);
+    const late = log.append(bytes('late'), { sync: true });
+    gate.resolve();
+    await closing;
+    assert.deepEqual([(await two).segment, closed[0]], ['segment-1', ['segment-1', 2]]);
+    await log.close();
+    assert.equal((await late).segment, 'segment-2');
+    assert.deepEqual(closed[1], ['segment-2', 1]);
   });
 
   it('leaves nothing of all the writes that a failed sync was for', async () => {
@@ -142,10 +207,14 @@ describe('an append log', () => {
     const { log, folder, closed } = openLog({ disk, pace: { writeMs: 0, syncMs: 3_600_000 } });
     await log.append(bytes('good'), { sync: true });
     disk.failing = true;
-    const lost = ['lost', 'too'].map((text) =>
-      assert.rejects(log.append(bytes(text), { sync: true }), { code: 'EIO' }),
-    );
-    await waitFor(() => readFileSync(`${folder}/segment-1`, 'utf8') === 'goodlosttoo');
+    const lost: Promise<void>[] = [];
+    for (const [text, then] of [
+      ['lost', 'goodlost'],
+      ['too', 'goodlosttoo'],
+    ] as const) {
+      lost.push(assert.rejects(log.append(bytes(text), { sync: true }), { code: 'EIO' }));
+      await waitFor(() => readFileSync(`${folder}/segment-1`, 'utf8') === then);
+    }
     await log.close();
     await Promise.all(lost);
     assert.equal(readFileSync(`${folder}/segment-1`, 'utf8'), 'good.');
