@@ -80,6 +80,8 @@ export async function startInjector(
   void work.then(
     () => finish(worker, { scheduler, injection, close: () => store.close() }),
     (error: unknown) => {
+      // Its connections were closed under its hands.
+      if (stopped) return;
       log.error('injector-failed', { mode, why: errorText(error) });
       // The supervisor runs a failed injector again, with back-off.
       setImmediate(() => {

@@ -3,19 +3,25 @@
  * without settling there are gigabytes of it, and a scheduler that is not ready in time is killed and begins anew. Only what routers
  * hand on waits for it. Until the walk ends, which is when nobody needs it any more, no outcome leaves the disk.
  */
+import { pause } from '../base/deadline.ts';
+import { errorText } from '../base/text.ts';
 import type { Routed } from '../ipc/messages.ts';
 import type { FinishedBefore } from './finished-before.ts';
 
+const AGAIN_MS = 1000;
+
 export class OnceRead {
   readonly #read: () => Promise<FinishedBefore>;
+  readonly #onTrouble: (why: string) => void;
   #reading: Promise<void> | undefined;
   #before: FinishedBefore | undefined;
   #forgotten = false;
   #waiting: (() => void)[] = [];
 
-  /** Where that rejects nobody handles it, and the process ends: who cannot tell what is finished must not go on. */
-  constructor(read: () => Promise<FinishedBefore>) {
+  /** As long as that rejects it is tried again, and routers wait: who cannot tell what is finished must not go on. */
+  constructor(read: () => Promise<FinishedBefore>, onTrouble: (why: string) => void) {
     this.#read = read;
+    this.#onTrouble = onTrouble;
   }
 
   /** Calls back with what is left of a frame, undefined when that is nothing: at once, or when all was read. */
@@ -34,9 +40,15 @@ export class OnceRead {
   }
 
   async #begin(): Promise<void> {
-    const before = await this.#read();
-    this.#before = before;
-    if (this.#forgotten) before.forget();
+    while (!this.#before && !this.#forgotten) {
+      try {
+        this.#before = await this.#read();
+      } catch (error) {
+        this.#onTrouble(errorText(error));
+        await pause(AGAIN_MS);
+      }
+    }
+    if (this.#forgotten) this.#before?.forget();
     this.#release();
   }
 

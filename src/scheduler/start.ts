@@ -76,7 +76,10 @@ export async function startScheduler(worker: Worker): Promise<Role> {
   const claims = new Claims(conductor, (id) => housekeeping.isDeleted(id));
   const audit = new Audit({ conductor, claims, index, onChange: tellImbalance(worker) });
   const books = (): Books => audit.books();
-  const before = new OnceRead(() => readFinishedBefore({ disk: createDisk(), layout, onUnreadable }));
+  const before = new OnceRead(
+    () => readFinishedBefore({ disk: createDisk(), layout, onUnreadable }),
+    (why) => log.error('finished-before', { why }),
+  );
   const server = await listenForPeers({
     ...listenOn(worker),
     self,

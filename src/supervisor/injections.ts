@@ -78,7 +78,11 @@ export class Injections {
   async close(deadline: number): Promise<void> {
     this.#open = false;
     for (const run of this.#runs.values()) clearTimeout(run.timer);
-    for (const member of this.members) member.drain(deadline);
+    for (const member of this.members) {
+      member.drain(deadline);
+      // It still waits for its stages, and holds nothing.
+      if (!member.ready) member.kill('its stages are gone');
+    }
     if (this.members.length > 0) await new Promise<void>((resolve) => this.#empty.push(resolve));
   }
 

@@ -17,7 +17,7 @@ export class LiveFile {
     this.#onProblem = onProblem;
   }
 
-  /** The file does not tell the truth: the injector must not run. */
+  /** The file does not tell the truth: no injector may be forked. */
   get stale(): boolean {
     return this.#stale;
   }

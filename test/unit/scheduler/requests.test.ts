@@ -245,7 +245,10 @@ describe('requests to the scheduler', () => {
 
   it('take what a router hands on when it is known what was finished before, and all else at once', async () => {
     const { promise: read, resolve } = Promise.withResolvers<FinishedBefore>();
-    await using served = await serve({ before: new OnceRead(() => read) });
+    let reads = 0;
+    const onTrouble = (why: string): void => assert.fail(why);
+    const before = new OnceRead(() => ((reads += 1), read), onTrouble);
+    await using served = await serve({ before });
     const { conductor } = served.rig;
     const [finished, open, injected, gone] = [waiting(), waiting(), waiting(), waiting()];
     const [router, injector, dead] = [
@@ -261,7 +264,7 @@ describe('requests to the scheduler', () => {
     const handing = [finished, open].map((frame) => router.request(frame, 60_000).then(() => (taken += 1)));
     await injector.request(injected, 60_000);
     assert.equal((await router.request({ t: 'stats?' }, 60_000)).t, 'stats');
-    assert.deepEqual([taken, conductor.counts.taken], [0, 1]);
+    assert.deepEqual([taken, conductor.counts.taken, reads], [0, 1, 1]);
     resolve(new FinishedBefore((id) => new Set(id === finished.id ? ['a@x'] : [])));
     await Promise.all(handing);
     assert.deepEqual(
@@ -273,7 +276,7 @@ describe('requests to the scheduler', () => {
 
   it('take what a router hands on when the injector walked the queue, although not all was read', async () => {
     const { promise, resolve } = Promise.withResolvers<FinishedBefore>();
-    await using served = await serve({ before: new OnceRead(() => promise) });
+    await using served = await serve({ before: new OnceRead(() => promise, assert.fail) });
     const router = await served.connect('router');
     const handing = router.request(waiting(), 60_000);
     const injector = await served.connect('injector');
@@ -285,6 +288,31 @@ describe('requests to the scheduler', () => {
     await router.request(waiting(), 60_000);
     assert.equal(served.rig.index.size, 2);
     for (const peer of [router, injector]) peer.close();
+  });
+
+  it('read what was finished before for a router only, and again after trouble', async () => {
+    let reads = 0;
+    const troubles: string[] = [];
+    const read = (): Promise<FinishedBefore> => {
+      reads += 1;
+      return reads === 1 ? Promise.reject(new Error('EMFILE')) : Promise.resolve(new FinishedBefore(() => new Set()));
+    };
+    await using served = await serve({ before: new OnceRead(read, (why) => troubles.push(why)) });
+    const [injector, router] = [await served.connect('injector'), await served.connect('router')];
+    await injector.request(waiting(), 60_000);
+    assert.equal(reads, 0);
+    await Promise.all([1, 2].map(() => router.request(waiting(), 60_000)));
+    assert.deepEqual([reads, troubles], [2, ['EMFILE']]);
+    for (const peer of [injector, router]) peer.close();
+  });
+
+  it('do not read what was finished before where the injector walked the queue already', async () => {
+    await using served = await serve({ before: new OnceRead(() => assert.fail('read'), assert.fail) });
+    const [injector, router] = [await served.connect('injector'), await served.connect('router')];
+    for (const phase of ['begin', 'end'] as const) await injector.request({ t: 'walk', phase }, 60_000);
+    await router.request(waiting(), 60_000);
+    assert.equal(served.rig.index.size, 1);
+    for (const peer of [injector, router]) peer.close();
   });
 
   it('tell figures, and whether the injector walks', async () => {
