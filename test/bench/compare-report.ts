@@ -13,8 +13,9 @@ import type { Report } from './report.ts';
 import { SCENARIOS } from './scenarios.ts';
 
 export async function reportCompare(options: CompareOptions, say: (line: string) => void): Promise<Report> {
-  const all = [mailfarm, otherMailfarm(options.other), postfix, haraka(options.haraka), opensmtpd(options.opensmtpd)];
-  const wanted = all.filter(({ name }) => options.only?.includes(name) ?? (name !== 'other' || options.other));
+  const other = options.other === undefined ? [] : [otherMailfarm(options.other)];
+  const all = [mailfarm, ...other, postfix, haraka(options.haraka), opensmtpd(options.opensmtpd)];
+  const wanted = all.filter(({ name }) => options.only?.includes(name) ?? true);
   const peers = wanted.filter((peer) => peer.missing() === undefined);
   const absent = wanted.flatMap((peer) => {
     const why = peer.missing();

@@ -14,7 +14,7 @@ import { startSink, type Sink } from './sink-process.ts';
 import { hasSmtpSource, sendBySmtpSource } from './smtp-source.ts';
 import { measureFanOut } from './works/fan-out.ts';
 import { measureIdle } from './works/idle.ts';
-import { measureRelay, relayOnce } from './works/relay.ts';
+import { measureRelay } from './works/relay.ts';
 import { measureRestart } from './works/restart.ts';
 import type { Outcome } from './works/work.ts';
 import { warmUp } from './warm-up.ts';
@@ -142,10 +142,9 @@ class Comparing {
   }
 
   async #warmUp(peer: RunningPeer | undefined): Promise<void> {
-    const [relay] = this.#plan.scenarios.filter(({ work }) => work === 'relay');
-    if (relay === undefined) return;
-    const stage = this.#stage({ ...relay, idleSessions: 0 }, peer);
-    await warmUp(this.#plan.warmUpSeconds, async () => void (await relayOnce(stage)));
+    if (peer === undefined) return;
+    const deadlineMs = this.#plan.runSeconds * 1000;
+    await warmUp(this.#plan.warmUpSeconds, { peer, sink: this.#sink, deadlineMs, send: this.#send });
   }
 
   #stage(scenario: Scenario, peer: RunningPeer | undefined) {

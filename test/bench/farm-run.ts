@@ -9,7 +9,6 @@ import { join } from 'node:path';
 import { startFarm, type Farm, type FarmOptions, type Folders } from '../support/farm.ts';
 import { monotonicMs, pause } from './clock.ts';
 import { generate } from './generate.ts';
-import type { LoadReport } from './generator.ts';
 import { makeFolders, removeFolders } from './folders.ts';
 import { cpuBetween, sampleMemory, sampleTree, sum, type MemorySample } from './process-tree.ts';
 import { startSink, type Sink } from './sink-process.ts';
@@ -96,7 +95,7 @@ export async function runBench(plan: BenchPlan, say: (line: string) => void): Pr
     using refusing = await startRefusingSink();
     const options = { folders, set: settings(plan, sink.port, refusing.port) };
     // The first start on a var compiles; every later one finds the code in Node's compile cache, and is smaller for it.
-    if (plan.warmUpSeconds > 0) await startOnce(options);
+    await startOnce(options);
     const counts = makeCountsFolder(folders.root);
     const figures = await measureFarm({ ...options, env: environment(plan, counts) }, { sink, refusing, plan }, say);
     return plan.syncDelayMs === undefined ? figures : { ...figures, syncs: readSyncCounts(counts) };
@@ -126,10 +125,8 @@ async function measure(stage: Stage, folder: string, say: (line: string) => void
   say(`idle for ${plan.idleSeconds} s`);
   const idle = plan.idleSeconds > 0 ? await measureIdle(farm.pid, plan.idleSeconds) : undefined;
   say(`warm-up: ${plan.warmUpSeconds} s`);
-  let warmUpMessages = 0;
-  await warmUp(plan.warmUpSeconds, async () => {
-    warmUpMessages += (await sendAll(stage, plan.messages)).accepted;
-  });
+  const deadlineMs = plan.runSeconds * 1000;
+  let warmUpMessages = await warmUp(plan.warmUpSeconds, { peer: farm, sink: stage.sink, deadlineMs, send: generate });
   if (plan.waiting) {
     say(`${plan.waiting} messages that wait`);
     warmUpMessages += plan.waiting;
@@ -151,23 +148,15 @@ async function measureIdle(pid: number, seconds: number): Promise<IdleFigures> {
   return { seconds, cpuMs: sum(cpuBetween(before, sampleTree(pid))), memory };
 }
 
-/** Resolves when all that was accepted is at the sink. */
-async function sendAll({ farm, sink, plan }: Stage, messages: number): Promise<LoadReport> {
+async function measureRun({ farm, sink, plan }: Stage, messages: number): Promise<RunFigures> {
   const deadlineMs = plan.runSeconds * 1000;
   const until = monotonicMs() + deadlineMs;
-  await sink.forget();
-  const load = await generate({ port: farm.port, sessions: plan.sessions, messages, size: plan.size, deadlineMs });
-  await sink.untilArrived(load.accepted, until);
-  return load;
-}
-
-async function measureRun(stage: Stage, messages: number): Promise<RunFigures> {
-  const { farm, sink } = stage;
   const peak = watchMemory(farm.pid);
   const idleSink = await sink.count();
-  await untilQuiet(farm.pid);
+  await sink.forget();
   const before = sampleTree(farm.pid);
-  const load = await sendAll(stage, messages);
+  const load = await generate({ port: farm.port, sessions: plan.sessions, messages, size: plan.size, deadlineMs });
+  await sink.untilArrived(load.accepted, until);
   const memory = peak.stop();
   await untilQuiet(farm.pid);
   const cpuMs = cpuBetween(before, sampleTree(farm.pid));

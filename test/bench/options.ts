@@ -1,6 +1,7 @@
 /** The command line of the benchmark. Pure: main.ts hands over the arguments. */
+import { accessSync, constants } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { LEAST_BYTES } from './content.ts';
 import type { BenchPlan } from './farm-run.ts';
@@ -105,6 +106,7 @@ export function parseOptions(args: readonly string[]): Options {
   const { values } = parseArgs({ args: [...args], options: OPTIONS });
   if (values.help) throw new Error(USAGE);
   const mode = modeOf(values);
+  checkOther(values, mode);
   return {
     mode,
     plan: farmPlan(values, mode),
@@ -113,6 +115,23 @@ export function parseOptions(args: readonly string[]): Options {
     json: values.json,
     save: values.save,
   };
+}
+
+/** Nobody should wait for a comparison that does not take place. */
+function checkOther({ other, only, quick }: Values, mode: Mode): void {
+  if (other === undefined) {
+    if (only?.split(',').includes('other')) throw new Error('--only other: say where it is, with --other DIR');
+    return;
+  }
+  const takesPart = mode === 'compare' && (only?.split(',').includes('other') ?? !quick);
+  if (!takesPart)
+    throw new Error('--other: takes part in the comparison only, with --only mailfarm,other for instance');
+  const bin = join(resolve(other), 'bin/mailfarmd');
+  try {
+    accessSync(bin, constants.X_OK);
+  } catch {
+    throw new Error(`--other: a checkout where npm ci was run was expected, but ${bin} cannot be run`);
+  }
 }
 
 type Values = ReturnType<typeof parseArgs<{ readonly options: typeof OPTIONS }>>['values'];
@@ -163,7 +182,6 @@ function compareOptions(values: Values): CompareOptions {
 /** A round of --quick that begins by then is done within two minutes, on a machine that is not busy otherwise. */
 const QUICK_SECONDS = 80;
 
-/** A compiler that watches what is hot needs some 45,000 messages before all of it is compiled for good. */
 function warmUpSecondsOf(values: Values): number {
   return parseCount('warm-up', values['warm-up'], values.quick ? 2 : 20, 0);
 }

@@ -129,7 +129,10 @@ export class Farm {
     child.stdout?.on('data', (chunk: Buffer) => (this.stdout += chunk.toString()));
     child.stderr?.on('data', (chunk: Buffer) => (this.stderr += chunk.toString()));
     this.#ended = new Promise((resolve, reject) => {
-      child.once('error', reject);
+      child.once('error', (error) => {
+        running.delete(this);
+        reject(error);
+      });
       child.once('exit', (status, name) => {
         running.delete(this);
         resolve(status ?? name ?? 'SIGKILL');

@@ -1,6 +1,6 @@
 /** Mailfarm with the defaults of etc/: this checkout, and another one beside, to compare two versions of it in one run. */
 import { existsSync, mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { startFarm } from '../../support/farm.ts';
 import { ROOT } from '../../support/run.ts';
 import { RETRY_SECONDS, type Peer, type PeerPlace, type RunningPeer } from './peer.ts';
@@ -12,13 +12,12 @@ export const mailfarm: Peer = {
   start: (place) => startOn(place, ROOT),
 };
 
-/** Where it is, installed with npm ci; undefined: it takes no part. */
-export function otherMailfarm(checkout: string | undefined): Peer {
-  const bin = join(checkout ?? '', 'bin/mailfarmd');
+/** The command line gave `checkout`, and looked whether it is one. */
+export function otherMailfarm(checkout: string): Peer {
   return {
     name: 'other',
-    missing: () => (existsSync(bin) ? undefined : `--other names no checkout: there is no ${bin}`),
-    title: () => `Mailfarm of ${checkout}`,
+    missing: () => undefined,
+    title: () => `Mailfarm of ${basename(checkout)}`,
     start: (place) => startOn(place, `${checkout}/`),
   };
 }

@@ -1,28 +1,20 @@
 /** Work: messages come in over parallel sessions and go out to the sink; others may be open beside and say nothing. */
-import type { LoadReport } from '../generator.ts';
 import { openIdleSessions } from '../idle-sessions.ts';
 import { sum } from '../process-tree.ts';
 import { perSecond, watchMemory } from '../watch.ts';
 import { aroundCpu, deadlineOf, lostAndTwice, type Outcome, type Stage } from './work.ts';
 
-/** Resolves when all that was accepted is at the sink. */
-export async function relayOnce(stage: Stage): Promise<LoadReport> {
-  const { peer, sink, scenario, messages, deadlineMs, send } = stage;
-  const until = deadlineOf(stage);
-  await sink.forget();
-  const { size, sessions } = scenario;
-  const load = await send({ port: peer.port, sessions, messages, size, deadlineMs });
-  await sink.untilArrived(load.accepted, until);
-  return load;
-}
-
 export async function measureRelay(stage: Stage): Promise<Outcome> {
-  const { peer, sink, scenario } = stage;
+  const { peer, sink, scenario, messages, deadlineMs, send } = stage;
   using _idle = await openIdleSessions(peer.port, scenario.idleSessions);
   const sinkBefore = await sink.count();
   const { result, cpuMs } = await aroundCpu(peer.pid, async () => {
+    const until = deadlineOf(stage);
+    await sink.forget();
     const peak = watchMemory(peer.pid);
-    const load = await relayOnce(stage);
+    const { size, sessions } = scenario;
+    const load = await send({ port: peer.port, sessions, messages, size, deadlineMs });
+    await sink.untilArrived(load.accepted, until);
     return { load, memory: peak.stop() };
   });
   const count = await sink.count();

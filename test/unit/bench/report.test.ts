@@ -56,6 +56,10 @@ describe('parseOptions', () => {
     assert.throws(() => parseOptions(['--works', 'rest']), /--works: one of idle, .* was expected: rest/);
     assert.throws(() => parseOptions(['--size', '10']), /--size: a number of 300 or more was expected: 10/);
     assert.throws(() => parseOptions(['--runs', 'many']), /--runs: .*: many/);
+    assert.throws(() => parseOptions(['--only', 'mailfarm,other']), /with --other DIR/);
+    assert.throws(() => parseOptions(['--other', '.', '--only', 'mailfarm']), /takes part in the comparison only/);
+    assert.throws(() => parseOptions(['--other', '.', '--quick']), /takes part in the comparison only/);
+    assert.throws(() => parseOptions(['--other', '/nowhere']), /npm ci was run was expected, but \/nowhere\/bin/);
     assert.throws(() => parseOptions(['--help']), /usage:/);
     assert.throws(() => parseOptions(['--nonsense']), /nonsense/);
   });
