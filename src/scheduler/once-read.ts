@@ -13,7 +13,7 @@ const AGAIN_MS = 1000;
 export class OnceRead {
   readonly #read: () => Promise<FinishedBefore>;
   readonly #onTrouble: (why: string) => void;
-  #reading: Promise<void> | undefined;
+  #reading = false;
   #before: FinishedBefore | undefined;
   #forgotten = false;
   #waiting: (() => void)[] = [];
@@ -29,7 +29,9 @@ export class OnceRead {
     if (this.#forgotten) return take(frame);
     if (this.#before) return take(this.#before.strip(frame, id));
     this.#waiting.push(() => this.strip(frame, id, take));
-    this.#reading ??= this.#begin();
+    if (this.#reading) return;
+    this.#reading = true;
+    void this.#begin();
   }
 
   /** The injector walked the queue. */
@@ -39,6 +41,7 @@ export class OnceRead {
     this.#release();
   }
 
+  /** Never rejects. */
   async #begin(): Promise<void> {
     while (!this.#before && !this.#forgotten) {
       try {

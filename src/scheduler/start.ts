@@ -5,6 +5,7 @@ import { makeHello } from '../ipc/hello.ts';
 import { listenForPeers } from '../ipc/listen.ts';
 import type { Books } from '../ipc/messages.ts';
 import { pause } from '../base/deadline.ts';
+import type { Logger } from '../log/logger.ts';
 import { listenTls, readIpcTls } from '../process/ipc-tls.ts';
 import type { Role, Worker } from '../process/worker.ts';
 import { Housekeeping } from '../queue/housekeeping.ts';
@@ -76,10 +77,7 @@ export async function startScheduler(worker: Worker): Promise<Role> {
   const claims = new Claims(conductor, (id) => housekeeping.isDeleted(id));
   const audit = new Audit({ conductor, claims, index, onChange: tellImbalance(worker) });
   const books = (): Books => audit.books();
-  const before = new OnceRead(
-    () => readFinishedBefore({ disk: createDisk(), layout, onUnreadable }),
-    (why) => log.error('finished-before', { why }),
-  );
+  const before = whatWasBefore({ disk: createDisk(), layout, onUnreadable }, log);
   const server = await listenForPeers({
     ...listenOn(worker),
     self,
@@ -104,6 +102,13 @@ export async function startScheduler(worker: Worker): Promise<Role> {
     reload: (fresh) => void (config = fresh),
     stats: () => ({ active: conductor.active, parked: index.size, ...conductor.counts, busy: inFlight(conductor) }),
   };
+}
+
+function whatWasBefore(files: Parameters<typeof readFinishedBefore>[0], log: Logger): OnceRead {
+  return new OnceRead(
+    () => readFinishedBefore(files),
+    (why) => log.error('finished-before', { why }),
+  );
 }
 
 function tellImbalance({ log }: Worker): AuditOptions['onChange'] {
