@@ -1,6 +1,6 @@
 /**
  * A journal that one process appends to, in segments, with group commit: everything that asks while a write or sync is
- * under way goes into the next one together; on a slow disk a second sync goes beside the first. Where nobody waits long for an answer, writes and syncs keep a pace besides: what is
+ * under way goes into the next one together. Where nobody waits long for an answer, writes and syncs keep a pace besides: what is
  * written survives the end of its process, and a sync of many records costs hardly more than that of one.
  *
  * A segment whose write or sync failed is cut back to its last good end and never used again: after a failed fsync nobody
@@ -8,7 +8,6 @@
  */
 import type { FileHandle } from 'node:fs/promises';
 import { asStorageError, type Disk } from './disk.ts';
-import { OrderedSyncs } from './ordered-syncs.ts';
 
 export interface AppendLogOptions {
   readonly disk: Disk;
@@ -44,8 +43,6 @@ export interface Appended {
 interface Written {
   readonly entry: Waiting;
   readonly place: Appended;
-  /** Answers. */
-  readonly done: () => void;
 }
 
 interface Waiting {
@@ -65,7 +62,6 @@ interface Segment {
   records: number;
   /** Written, and to be answered when they are durable. */
   unsynced: Written[];
-  readonly syncs: OrderedSyncs<Written>;
   readonly timer: NodeJS.Timeout;
 }
 
@@ -103,8 +99,8 @@ export class AppendLog {
   }
 
   /**
-   * Appends one record made of these buffers. Resolves when it is written, with `sync` when it is durable; one without may be cut off
-   * with another's failed sync.
+   * Appends one record made of these buffers. Resolves when it is written, with `sync` when it is durable; one without, in a log that
+   * keeps a pace, may be cut off with another's failed sync.
    * Rejects with StorageFull or the disk's error; nothing of it remains then. With `within`, rejects with SegmentEnded when
    * that segment is not the open one any more.
    */
@@ -128,7 +124,7 @@ export class AppendLog {
     // One turn of the event loop gathers what came in together.
     await new Promise((resolve) => setImmediate(resolve));
     while (this.#waiting.length > 0 || this.#expired || this.#syncDue) {
-      if (this.#expired || this.#segment?.syncs.trouble) await this.#endSegment();
+      if (this.#expired) await this.#endSegment();
       if (this.#syncDue && this.#segment) await this.#sync(this.#segment);
       this.#syncDue = false;
       await this.#keepPace();
@@ -163,10 +159,10 @@ export class AppendLog {
     try {
       segment = this.#segment ?? (await this.#beginSegment());
     } catch (error) {
-      return rejectEntries(all, asStorageError(error));
+      return rejectAll(all, asStorageError(error));
     }
     const late = all.filter((entry) => entry.within !== undefined && entry.within !== segment.name);
-    if (late.length > 0) rejectEntries(late, new SegmentEnded('the segment was closed'));
+    if (late.length > 0) rejectAll(late, new SegmentEnded('the segment was closed'));
     const batch = late.length === 0 ? all : all.filter((entry) => !late.includes(entry));
     if (batch.length > 0) await this.#writeTo(segment, batch);
   }
@@ -180,15 +176,12 @@ export class AppendLog {
       const buffers = batch.flatMap((entry) => entry.buffers);
       await disk.writeAt(segment.file, buffers, start);
     } catch (error) {
-      await this.#cut(segment, written);
-      // What was written whole before it has its sync still.
-      await this.#endSegment();
-      return rejectAll(written, asStorageError(error));
+      return this.#abandon(segment, written, error);
     }
     if (batch.some((entry) => entry.sync)) {
       segment.unsynced.push(...written);
       await this.#syncInTime(segment);
-    } else for (const { done } of written) done();
+    } else for (const { entry, place: at } of written) entry.resolve(at);
     if (segment.size >= maxBytes) await this.#endSegment();
   }
 
@@ -203,17 +196,18 @@ export class AppendLog {
   }
 
   async #sync(segment: Segment): Promise<void> {
-    this.#beginSync(segment);
-    await segment.syncs.room();
-  }
-
-  #beginSync(segment: Segment): void {
+    const { unsynced } = segment;
     clearTimeout(this.#syncTimer);
     this.#syncTimer = undefined;
-    if (segment.unsynced.length === 0) return;
-    this.#syncedAt = performance.now();
-    segment.syncs.begin(segment.unsynced);
+    if (unsynced.length === 0) return;
     segment.unsynced = [];
+    this.#syncedAt = performance.now();
+    try {
+      await this.#options.disk.datasync(segment.file);
+    } catch (error) {
+      return this.#abandon(segment, unsynced, error);
+    }
+    for (const { entry, place: at } of unsynced) entry.resolve(at);
   }
 
   async #beginSegment(): Promise<Segment> {
@@ -226,34 +220,22 @@ export class AppendLog {
       await file.close();
       throw error;
     }
-    const timer = setTimeout(() => this.#expire(), maxAge);
+    const timer = setTimeout(() => {
+      this.#expired = true;
+      this.#working ??= this.#work();
+    }, maxAge);
     timer.unref();
-    const syncs = new OrderedSyncs<Written>(
-      () => disk.datasync(file),
-      () => this.#expire(),
-    );
-    this.#segment = { name, file, size: 0, records: 0, unsynced: [], syncs, timer };
+    this.#segment = { name, file, size: 0, records: 0, unsynced: [], timer };
     return this.#segment;
   }
 
-  #expire(): void {
-    this.#expired = true;
-    this.#working ??= this.#work();
-  }
-
   async #endSegment(): Promise<void> {
-    if (this.#segment) await this.#finish(this.#segment);
-    // Whatever asked for it meanwhile meant the same one.
+    const segment = this.#segment;
     this.#expired = false;
-  }
-
-  async #finish(segment: Segment): Promise<void> {
-    this.#beginSync(segment);
-    await segment.syncs.all();
-    const { trouble, lost } = segment.syncs;
-    if (trouble) await this.#cut(segment, lost);
+    if (segment) await this.#sync(segment);
+    // It was abandoned if the sync failed.
+    if (!segment || this.#segment !== segment) return;
     await this.#close(segment);
-    if (trouble) rejectAll(lost, asStorageError(trouble));
   }
 
   /** An empty segment (its first write failed) leaves nothing worth keeping; the injector removes it if we cannot. */
@@ -273,8 +255,11 @@ export class AppendLog {
     await disk.writeAt(segment.file, [trailer(segment.records)], segment.size).catch(() => undefined);
   }
 
-  /** Cuts off what a failed write or sync may have left, so that a refused message is not found later. */
-  async #cut(segment: Segment, failed: readonly Written[]): Promise<void> {
+  /**
+   * Cuts off what a failed write or sync may have left, so that a refused message is not found later, and rejects that. What was
+   * written whole before a failed write has its sync still.
+   */
+  async #abandon(segment: Segment, failed: readonly Written[], error: unknown): Promise<void> {
     segment.size = failed[0]?.place.offset ?? segment.size;
     segment.records = failed[0]?.place.ordinal ?? segment.records;
     try {
@@ -282,15 +267,14 @@ export class AppendLog {
     } catch {
       // The disk is in trouble: the tail stays, torn or whole. A whole one would be delivered although it was refused.
     }
+    await this.#endSegment();
+    const reason = asStorageError(error);
+    for (const { entry } of failed) entry.reject(reason);
   }
 }
 
-function rejectEntries(entries: readonly Waiting[], reason: Error): void {
+function rejectAll(entries: readonly Waiting[], reason: Error): void {
   for (const entry of entries) entry.reject(reason);
-}
-
-function rejectAll(written: readonly Written[], reason: Error): void {
-  for (const { entry } of written) entry.reject(reason);
 }
 
 function place(batch: readonly Waiting[], segment: Segment): Written[] {
@@ -298,6 +282,6 @@ function place(batch: readonly Waiting[], segment: Segment): Written[] {
     const at = { segment: segment.name, ordinal: segment.records, offset: segment.size, length: entry.length };
     segment.records += 1;
     segment.size += entry.length;
-    return { entry, place: at, done: () => entry.resolve(at) };
+    return { entry, place: at };
   });
 }

@@ -221,33 +221,6 @@ describe('an append log', () => {
     assert.deepEqual(closed, [['segment-1', 1]]);
   });
 
-  it('does not let who comes wait for a slow sync: the next goes beside it, and loses its records with it', async () => {
-    const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-    let syncs = 0;
-    const disk = createDisk();
-    const datasync: Disk['datasync'] = async (file) => {
-      syncs += 1;
-      await gates[syncs - 2]?.promise;
-      await disk.datasync(file);
-    };
-    const { log, folder, closed } = openLog({ disk: { ...disk, datasync } });
-    await log.append(bytes('good'), { sync: true });
-    const one = assert.rejects(log.append(bytes('one'), { sync: true }), { message: 'EIO' });
-    await waitFor(() => syncs === 2);
-    const two = assert.rejects(log.append(bytes('two'), { sync: true }), { message: 'EIO' });
-    await waitFor(() => syncs === 3);
-    assert.equal(readFileSync(`${folder}/segment-1`, 'utf8'), 'goodonetwo');
-    gates[1]?.resolve();
-    gates[0]?.reject(new Error('EIO'));
-    await Promise.all([one, two]);
-    assert.equal(readFileSync(`${folder}/segment-1`, 'utf8'), 'good.');
-    assert.deepEqual(closed, [['segment-1', 1]]);
-    const { segment } = await log.append(bytes('new'), { sync: true });
-    assert.equal(segment, 'segment-2');
-    await log.close();
-    assert.deepEqual(closed[1], ['segment-2', 1]);
-  });
-
   it('says StorageFull when the disk is full, and goes on when there is room', async () => {
     const disk = createDisk();
     let full = true;
