@@ -141,7 +141,12 @@ describe('an error of the disk', () => {
       await farm.drained();
     }
     expectWhole(farm, sink, ledger);
-    assert.deepEqual(workers(), before, 'no transport worker died');
+    const now = new Set(workers());
+    assert.deepEqual(
+      before.filter((pid) => !now.has(pid)),
+      [],
+      'no transport worker died',
+    );
   });
 
   it('while folders are read at a start is not an empty queue', async () => {
