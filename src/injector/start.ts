@@ -10,7 +10,7 @@ import { connectPeer } from '../ipc/connect.ts';
 import { openHandOn, type HandedOn, type HandOn } from '../ipc/hand-on.ts';
 import { makeHello } from '../ipc/hello.ts';
 import type { FarmName } from '../config/config.ts';
-import type { Peer } from '../ipc/peer.ts';
+import type { Logger } from '../log/logger.ts';
 import { readIpcTls } from '../process/ipc-tls.ts';
 import { readLive } from '../process/live.ts';
 import type { Role, Worker } from '../process/worker.ts';
@@ -78,36 +78,38 @@ export async function startInjector(
       ? settleAll({ scheduler, store, layout, log, keep: corrupt.keepSegment })
       : injectAll(injection, mode);
   void work.then(
-    () => finish(worker, { scheduler, injection, close: () => store.close() }),
+    async () => {
+      await letGo(injection, Date.now() + CONNECT_MS);
+      await store.close();
+      worker.finish();
+    },
     (error: unknown) => {
-      // Its connections were closed under its hands.
-      if (stopped) return;
-      log.error('injector-failed', { mode, why: errorText(error) });
-      // The supervisor runs a failed injector again, with back-off.
-      setImmediate(() => {
-        throw error;
-      });
+      // Most likely its connections were closed under its hands.
+      if (stopped) log.info('injector-stopped', { mode, why: errorText(error) });
+      else fail(log, mode, error);
     },
   );
   return {
     async drain(deadline) {
       stopped = true;
-      await injection.router.close(deadline);
-      await injection.schedulerHandOn.close(deadline);
-      scheduler.close();
+      // What a scheduler that is gone did not take, nobody takes.
+      await letGo(injection, scheduler.closed ? Date.now() : deadline);
     },
     stats: () => ({ outstanding: injection.router.outstanding + injection.schedulerHandOn.outstanding, busy: 1 }),
   };
 }
 
-async function finish(
-  worker: Worker,
-  parts: { scheduler: Peer; injection: Injection; close: () => Promise<void> },
-): Promise<void> {
-  const never = Date.now() + CONNECT_MS;
-  await parts.injection.router.close(never);
-  await parts.injection.schedulerHandOn.close(never);
-  parts.scheduler.close();
-  await parts.close();
-  worker.finish();
+/** The supervisor runs a failed injector again, with back-off. */
+function fail(log: Logger, mode: Mode, error: unknown): void {
+  log.error('injector-failed', { mode, why: errorText(error) });
+  setImmediate(() => {
+    throw error;
+  });
+}
+
+/** Waits until all is taken, at most until then (ms since 1970). */
+async function letGo({ router, schedulerHandOn, scheduler }: Injection, until: number): Promise<void> {
+  await router.close(until);
+  await schedulerHandOn.close(until);
+  scheduler.close();
 }

@@ -243,7 +243,7 @@ export class AppendLog {
     this.#segment = undefined;
     clearTimeout(segment.timer);
     await this.#seal(segment);
-    // Everything that was answered is synced by now: some file systems tell here of what was not.
+    // Everything that was promised is synced by now: some file systems tell here of what was not.
     await segment.file.close().catch(() => undefined);
     if (segment.records > 0) return this.#options.onClosed(segment.name, segment.records);
     await this.#options.disk.unlink(`${this.#options.folder}/${segment.name}`).catch(() => undefined);

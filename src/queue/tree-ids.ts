@@ -6,7 +6,7 @@
  * What appears meanwhile is told when its turn is still to come, and else not: its owner lives. What vanished is told, and found
  * missing by whoever opens it.
  */
-import { opendirSync, type Dir } from 'node:fs';
+import { opendirSync, readdirSync, type Dir } from 'node:fs';
 import { errorCode } from '../base/text.ts';
 import { folder, type Layout } from './layout.ts';
 import { isQueueId } from './queue-id.ts';
@@ -67,19 +67,35 @@ export function* namesIn(path: string): Generator<string> {
   const dir = openFolder(path);
   if (!dir) return;
   try {
-    for (let name = nextName(dir); name !== undefined; name = nextName(dir)) if (name !== '') yield name;
+    for (let name = nextName(dir); name !== undefined; name = nextName(dir)) {
+      if (name === GONE) return yield* allNames(path);
+      yield name;
+    }
   } finally {
     dir.closeSync();
   }
 }
 
-/** Where the file system tells no types, each is looked at, and may be gone: '' then. */
+/** No name of a file. */
+const GONE = '/';
+
+/** Where the file system tells no types, Node looks at each file of a batch; one that is gone by then takes the others along. */
 function nextName(dir: Dir): string | undefined {
   try {
     return dir.readSync()?.name;
   } catch (error) {
     if (errorCode(error) !== 'ENOENT') throw error;
-    return '';
+    return GONE;
+  }
+}
+
+/** All at once, and some of them for the second time: nothing is looked at. */
+function allNames(path: string): readonly string[] {
+  try {
+    return readdirSync(path);
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') throw error;
+    return [];
   }
 }
 

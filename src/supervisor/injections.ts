@@ -31,6 +31,9 @@ interface Gone {
   looked: number;
 }
 
+/** Why one was killed that did no harm and suffered none. */
+export const NOT_BEGUN = 'its stages are gone';
+
 /** How far a look goes back: over all that came since the one before it, and more. */
 const LOOK_BACK_MS = 3 * LOOK_MS;
 
@@ -80,8 +83,8 @@ export class Injections {
     for (const run of this.#runs.values()) clearTimeout(run.timer);
     for (const member of this.members) {
       member.drain(deadline);
-      // It still waits for its stages, and holds nothing.
-      if (!member.ready) member.kill('its stages are gone');
+      // It waits for its stages, or has just begun, and holds nothing.
+      if (!member.ready) member.kill(NOT_BEGUN);
     }
     if (this.members.length > 0) await new Promise<void>((resolve) => this.#empty.push(resolve));
   }

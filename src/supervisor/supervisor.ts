@@ -10,7 +10,7 @@ import { FARMS } from '../process/farms.ts';
 import type { InjectorMode, Report } from '../process/orders.ts';
 import { Farm, type Bounds, type FarmHost } from './farm.ts';
 import { forkWorker } from './fork.ts';
-import { Injections } from './injections.ts';
+import { Injections, NOT_BEGUN } from './injections.ts';
 import { LiveFile } from './live-file.ts';
 import { Looks } from './looks.ts';
 import { Member, type End, type MemberEvents } from './member.ts';
@@ -203,7 +203,7 @@ export class Supervisor implements FarmHost {
     this.#live.remove(member.instance);
     const { code, signal, why } = end;
     const fields = { farm: member.farm, worker: member.name, pid: member.pid, code, signal, why, jobs: member.jobs };
-    this.log(end.clean ? 'info' : 'error', 'exited', fields);
+    this.log(end.clean || why === NOT_BEGUN ? 'info' : 'error', 'exited', fields);
   }
 
   #afterReady(): void {

@@ -90,13 +90,15 @@ class Comparing {
     if (!this.#rows.some(({ scenario }) => scenario.work === 'relay' || scenario.work === 'fan-out'))
       return this.#plan.rounds;
     const running = new Map<string, RunningPeer>();
+    const unfit = new Map<string, unknown>();
     try {
       for (const peer of this.#plan.peers) {
         this.#say(`${peer.name}: start and warm-up`);
         running.set(peer.name, await peer.start(this.#place(peer, peer.name)));
-        await this.#warmUp(running.get(peer.name));
+        await this.#warmUp(running.get(peer.name)).catch((error: unknown) => unfit.set(peer.name, error));
       }
       return await this.#rounds(works, ({ scenario }, { name }) => {
+        if (unfit.has(name)) return Promise.resolve(asProblem(unfit.get(name)));
         const stage = this.#stage(scenario, running.get(name));
         return scenario.work === 'fan-out' ? measureFanOut(stage) : measureRelay(stage);
       });

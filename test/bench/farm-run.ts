@@ -86,7 +86,7 @@ interface Stage {
   readonly plan: BenchPlan;
 }
 
-/** Runs it all. Whatever happens, nothing is left: no process and no folder. Rejects when farm or sink do not start. */
+/** Runs it all. Whatever happens, nothing is left: no process and no folder. Rejects when farm or sink do not start, or the warm-up goes wrong. */
 export async function runBench(plan: BenchPlan, say: (line: string) => void): Promise<BenchFigures> {
   const folders = makeFolders(plan.folder);
   if (plan.profile !== undefined) prepareProfiles(plan.profile);

@@ -130,7 +130,8 @@ export class Farm {
     child.stderr?.on('data', (chunk: Buffer) => (this.stderr += chunk.toString()));
     this.#ended = new Promise((resolve, reject) => {
       child.once('error', (error) => {
-        running.delete(this);
+        // It may be that it could not be signalled: then it runs.
+        if (child.pid === undefined) running.delete(this);
         reject(error);
       });
       child.once('exit', (status, name) => {

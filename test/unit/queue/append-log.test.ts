@@ -145,10 +145,10 @@ describe('an append log', () => {
     const disk = createDisk();
     const writeAt: Disk['writeAt'] = (...what) => (begun.push(performance.now()), disk.writeAt(...what));
     const { log, folder } = openLog({ disk: { ...disk, writeAt }, pace: { writeMs: 1000, syncMs: 0 } });
-    await log.append(bytes('1'), { sync: true });
+    await log.append(bytes('1'), { sync: false });
     const more = ['2', '3', '4'].map(async (text) => {
       for (let turn = 0; turn < Number(text); turn += 1) await new Promise((resolve) => setImmediate(resolve));
-      await log.append(bytes(text), { sync: true });
+      await log.append(bytes(text), { sync: false });
     });
     await Promise.all(more);
     assert.equal(begun.length, 2);
@@ -175,6 +175,28 @@ describe('an append log', () => {
     assert.deepEqual([(await two).offset, disk.syncs], [3, 2]);
     assert.equal(readFileSync(`${folder}/segment-1`, 'utf8'), 'onetwo.');
     assert.deepEqual(closed, [['segment-1', 2]]);
+    await log.close();
+  });
+
+  it('leaves nothing of either when a write fails, and then the sync of what was written before it', async () => {
+    const disk = countingDisk();
+    const isRefused = (buffer: Uint8Array): boolean => Buffer.from(buffer).equals(Buffer.from('no'));
+    const writeAt: Disk['writeAt'] = async (file, buffers, position) => {
+      if (buffers.some(isRefused)) throw Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' });
+      await disk.writeAt(file, buffers, position);
+    };
+    const { log, folder, closed } = openLog({
+      disk: { ...disk, datasync: (file) => disk.datasync(file), writeAt },
+      pace: { writeMs: 0, syncMs: 3_600_000 },
+    });
+    await log.append(bytes('good'), { sync: true });
+    const two = assert.rejects(log.append(bytes('two'), { sync: true }), { code: 'EIO' });
+    await waitFor(() => readFileSync(`${folder}/segment-1`, 'utf8') === 'goodtwo');
+    disk.failing = true;
+    await assert.rejects(log.append(bytes('no'), { sync: true }), { name: 'StorageFull' });
+    await two;
+    assert.equal(readFileSync(`${folder}/segment-1`, 'utf8'), 'good.');
+    assert.deepEqual(closed, [['segment-1', 1]]);
     await log.close();
   });
 
