@@ -88,6 +88,7 @@ export class Recovery {
     for await (const message of after.tree())
       if (message.recipients.length > 0) queue.set(message.id, await read(message));
     for await (const message of after.deleted()) deleted.set(message.id, await read(message));
+    after.close();
     await store.close();
     return {
       queue,
