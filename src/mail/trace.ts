@@ -5,6 +5,7 @@
  * allowed characters first: a field that could smuggle a line break, a comment's end or a tag is blunted, never
  * trusted. No line is longer than 998 characters (RFC 5322 section 2.1.1).
  */
+
 export interface Trace {
   /** What the client called itself; absent for mail made on this machine. */
   readonly from?: string;

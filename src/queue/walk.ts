@@ -204,18 +204,24 @@ async function listFolder(path: string): Promise<string[]> {
 /** Unfinished messages of journals and tree; a message that is in both is told once, from the tree. */
 export async function* walkQueue(options: WalkOptions): AsyncGenerator<QueuedMessage> {
   const walk = new QueueWalk(options);
-  await walk.readOutcomes();
-  for await (const segment of walk.segments()) {
-    for await (const message of segment.messages()) if (walk.fileOf(message.id) === undefined) yield message;
+  try {
+    await walk.readOutcomes();
+    for await (const segment of walk.segments()) {
+      for await (const message of segment.messages()) if (walk.fileOf(message.id) === undefined) yield message;
+    }
+    for await (const message of walk.tree()) if (isUnfinished(message)) yield message;
+  } finally {
+    walk.close();
   }
-  for await (const message of walk.tree()) if (isUnfinished(message)) yield message;
-  walk.close();
 }
 
 /** The deleted queue, oldest first. */
 export async function* walkDeleted(options: WalkOptions): AsyncGenerator<QueuedMessage> {
   const walk = new QueueWalk(options);
-  await walk.readOutcomes();
-  yield* walk.deleted();
-  walk.close();
+  try {
+    await walk.readOutcomes();
+    yield* walk.deleted();
+  } finally {
+    walk.close();
+  }
 }

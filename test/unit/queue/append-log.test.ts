@@ -44,6 +44,18 @@ function countingDisk(): Disk & { syncs: number; failing: boolean } {
 
 const bytes = (text: string): Buffer[] => [Buffer.from(text)];
 
+/** A log whose next sync is far away, on a disk that takes everything but the record 'no'. */
+function openRefusing(): ReturnType<typeof openLog> & { disk: ReturnType<typeof countingDisk> } {
+  const disk = countingDisk();
+  const isRefused = (buffer: Uint8Array): boolean => Buffer.from(buffer).equals(Buffer.from('no'));
+  const writeAt: Disk['writeAt'] = async (file, buffers, position) => {
+    if (buffers.some(isRefused)) throw Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' });
+    await disk.writeAt(file, buffers, position);
+  };
+  const refusing: Disk = { ...disk, datasync: (file) => disk.datasync(file), writeAt };
+  return { disk, ...openLog({ disk: refusing, pace: { writeMs: 0, syncMs: 3_600_000 } }) };
+}
+
 describe('an append log', () => {
   it('places records one after another and says where', async () => {
     const { log, folder } = openLog();
@@ -158,16 +170,7 @@ describe('an append log', () => {
   });
 
   it('keeps what was written before a write that failed, and syncs it at once', async () => {
-    const disk = countingDisk();
-    const isRefused = (buffer: Uint8Array): boolean => Buffer.from(buffer).equals(Buffer.from('no'));
-    const writeAt: Disk['writeAt'] = async (file, buffers, position) => {
-      if (buffers.some(isRefused)) throw Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' });
-      await disk.writeAt(file, buffers, position);
-    };
-    const { log, folder, closed } = openLog({
-      disk: { ...disk, datasync: (file) => disk.datasync(file), writeAt },
-      pace: { writeMs: 0, syncMs: 3_600_000 },
-    });
+    const { disk, log, folder, closed } = openRefusing();
     await log.append(bytes('one'), { sync: true });
     const two = log.append(bytes('two'), { sync: true });
     await waitFor(() => readFileSync(`${folder}/segment-1`, 'utf8') === 'onetwo');
@@ -179,16 +182,7 @@ describe('an append log', () => {
   });
 
   it('leaves nothing of either when a write fails, and then the sync of what was written before it', async () => {
-    const disk = countingDisk();
-    const isRefused = (buffer: Uint8Array): boolean => Buffer.from(buffer).equals(Buffer.from('no'));
-    const writeAt: Disk['writeAt'] = async (file, buffers, position) => {
-      if (buffers.some(isRefused)) throw Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' });
-      await disk.writeAt(file, buffers, position);
-    };
-    const { log, folder, closed } = openLog({
-      disk: { ...disk, datasync: (file) => disk.datasync(file), writeAt },
-      pace: { writeMs: 0, syncMs: 3_600_000 },
-    });
+    const { disk, log, folder, closed } = openRefusing();
     await log.append(bytes('good'), { sync: true });
     const two = assert.rejects(log.append(bytes('two'), { sync: true }), { code: 'EIO' });
     await waitFor(() => readFileSync(`${folder}/segment-1`, 'utf8') === 'goodtwo');
