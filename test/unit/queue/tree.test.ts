@@ -128,6 +128,16 @@ describe('walking the queue', () => {
     assert.equal(corrupt.length, 12, corrupt.join('\n'));
   });
 
+  it('keeps nothing open when its reader goes before the end', async () => {
+    await using queue = await openTestQueue();
+    const handle = await commit(queue.store, LARGE, makeEnvelope(['a@x', 'b@x']));
+    await queue.store.record(handle, [{ state: 'delivered', recipients: ['a@x'], at: 1 }]);
+    const open = (): number => readdirSync('/proc/self/fd').length;
+    const before = open();
+    for (let n = 0; n < 20; n += 1) for await (const _ of walkQueue({ dir: queue.dir, split: SPLIT })) break;
+    assert.ok(open() - before < 10, `${before} descriptors before, ${open()} after`);
+  });
+
   it('never takes a file that could not be opened for one that is empty', async () => {
     await using queue = await openTestQueue();
     const handle = await commit(queue.store, LARGE);
