@@ -1,16 +1,34 @@
 /**
- * Bins: all waiting parts of one channel and next hop. New mail and retries have separate lines, taken in turn, so that neither
- * waits for the whole of the other. A bin in trouble waits as a whole and is probed by one lane. Bins that only wait may be very
- * many, one for each dead site: they are a few words each.
+ * Bins: all waiting parts of one channel and next hop. Within a bin each tenant has a line of its own, and the tenants take turns by
+ * their weights. A bin in trouble waits as a whole and is probed by one lane. Bins that only wait may be very many, one for each
+ * dead site: they are a few words each.
+ *
+ * A tenant with dedicated lanes has bins of its own.
  */
-import { Deque } from '../base/deque.ts';
+import { DEFAULT_TENANT } from '../mail/envelope.ts';
 import type { Hop, Reply } from '../mail/outcome.ts';
 import type { Lane } from './lane.ts';
-import { binHop, binKey, type WorkPart } from './work.ts';
+import { Line } from './line.ts';
+import { Tenant } from './tenants.ts';
+import { Turns } from './turns.ts';
+import { binHop, binKey, weightOf, type WorkPart } from './work.ts';
 
-interface Lines {
-  readonly fresh: Deque<WorkPart>;
-  readonly retries: Deque<WorkPart>;
+export type BinTenant = Tenant<Bin, Lane<Bin>>;
+export type BinLine = Line<BinTenant>;
+
+/** What keeps parts back, and brings them. */
+export interface Gate {
+  /** Takes parts of the line from the index into memory, if any are there. */
+  refill(bin: Bin, line: BinLine): void;
+  /** Whether a part of the line may go to this lane now. */
+  mayGo(line: BinLine, lane: Lane<Bin>): boolean;
+  /** It may not: the line waits until wakeLine(). */
+  stalled(bin: Bin, line: BinLine): void;
+}
+
+interface SeveralLines {
+  readonly byTenant: Map<BinTenant, BinLine>;
+  readonly turns: Turns<BinLine>;
 }
 
 const NO_LANES: ReadonlySet<Lane<Bin>> = new Set();
@@ -18,22 +36,25 @@ const NO_LANES: ReadonlySet<Lane<Bin>> = new Set();
 export class Bin {
   readonly key: string;
   readonly hop: Hop;
-  /** Rows of this bin that wait in the index for room or for the end of trouble. */
-  parked = 0;
+  /** Whose own it is, where it is one of dedicated lanes. */
+  readonly owner: BinTenant | undefined;
   /** The bin waits as a whole until that tick of the scheduler's clock (base/steady-clock.ts); 0 when it does not. */
   until = 0;
   /** Troubles in a row; above 0 only one lane probes. */
   troubles = 0;
   trouble: Reply | undefined;
-  /** In line for a lane, because its channel has none to spare. */
-  starving = false;
+  /** Parts in memory, some of which may be gone. */
+  length = 0;
   #lanes: Set<Lane<Bin>> | undefined;
-  #lines: Lines | undefined;
-  #turn = 0;
+  /** The only line, as long as there is one alone. */
+  #only: BinLine | undefined;
+  #several: SeveralLines | undefined;
+  #stalled = 0;
 
-  constructor(hop: Hop) {
+  constructor(hop: Hop, owner?: BinTenant) {
     this.hop = hop;
-    this.key = binKey(hop);
+    this.owner = owner;
+    this.key = keyOf(hop, owner);
   }
 
   get lanes(): ReadonlySet<Lane<Bin>> {
@@ -50,50 +71,178 @@ export class Bin {
     if (this.#lanes?.size === 0) this.#lanes = undefined;
   }
 
-  /** Parts in memory, some of which may be gone. */
-  get length(): number {
-    return this.#lines === undefined ? 0 : this.#lines.fresh.length + this.#lines.retries.length;
+  get lines(): Iterable<BinLine> {
+    if (this.#several) return this.#several.byTenant.values();
+    return this.#only === undefined ? [] : [this.#only];
+  }
+
+  /** Rows of this bin that wait in the index for room or for the end of trouble. */
+  get parked(): number {
+    if (!this.#several) return this.#only?.parked ?? 0;
+    let sum = 0;
+    for (const { parked } of this.lines) sum += parked;
+    return sum;
+  }
+
+  /** Parts that wait here, in memory or in the index. */
+  get waiting(): number {
+    return this.length + this.parked;
+  }
+
+  /** Those of them whose tenants may go on. */
+  get ready(): number {
+    let sum = this.waiting;
+    if (this.#stalled > 0) for (const line of this.lines) if (line.stalled) sum -= line.length + line.parked;
+    return sum;
   }
 
   get empty(): boolean {
-    return this.length === 0 && this.parked === 0 && this.lanes.size === 0 && this.until === 0;
+    return this.#only === undefined && this.#several === undefined && this.lanes.size === 0 && this.until === 0;
   }
 
-  push(part: WorkPart): void {
-    this.#lineOf(part).push(part);
+  /** The tenants with something to do here that may go on, in no order. */
+  *hungry(): Generator<BinTenant> {
+    for (const line of this.lines) if (!line.stalled && line.length + line.parked > 0) yield line.tenant;
   }
 
-  unshift(part: WorkPart): void {
-    this.#lineOf(part).unshift(part);
+  /** The line of a tenant, made where there is none. */
+  lineOf(tenant: BinTenant): BinLine {
+    const found = this.findLine(tenant);
+    if (found) return found;
+    const line: BinLine = new Line(tenant, lineKey(this, tenant.name));
+    if (this.#several) this.#several.byTenant.set(tenant, line);
+    else if (this.#only) this.#several = this.#share(this.#only, line);
+    else this.#only = line;
+    return line;
   }
 
-  /** The next part to work on, or undefined. */
-  shift(): WorkPart | undefined {
-    while (this.#lines !== undefined) {
-      const { fresh, retries } = this.#lines;
-      this.#turn ^= 1;
-      const part = this.#turn === 1 ? (fresh.shift() ?? retries.shift()) : (retries.shift() ?? fresh.shift());
-      if (part === undefined) this.#lines = undefined;
-      else if (!part.gone) return part;
+  findLine(tenant: BinTenant): BinLine | undefined {
+    if (this.#several) return this.#several.byTenant.get(tenant);
+    return this.#only?.tenant === tenant ? this.#only : undefined;
+  }
+
+  push(part: WorkPart, tenant: BinTenant): void {
+    const line = this.lineOf(tenant);
+    line.push(part);
+    this.length += 1;
+    this.#join(line);
+  }
+
+  unshift(part: WorkPart, tenant: BinTenant): void {
+    const line = this.lineOf(tenant);
+    line.unshift(part);
+    this.length += 1;
+    this.#join(line);
+  }
+
+  /** So many rows of the line wait in the index for room, or for the end of trouble. */
+  setParked(line: BinLine, rows: number): void {
+    line.parked = Math.max(0, rows);
+    if (line.parked > 0) this.#join(line);
+    else this.#tidy(line);
+  }
+
+  /** The next part to work on, or undefined: that of the tenant whose turn it is, among those that may go on. */
+  shift(gate?: Gate, lane?: Lane<Bin>): WorkPart | undefined {
+    if (!this.#several) return this.#only && this.#shiftFrom(this.#only, gate, lane);
+    const { turns } = this.#several;
+    for (let line = turns.next(); line !== undefined; line = turns.next()) {
+      const part = this.#shiftFrom(line, gate, lane);
+      if (part !== undefined) {
+        turns.charge(weightOf(part));
+        return part;
+      }
+      line.inTurn = false;
+      turns.leave();
+      this.#tidy(line);
     }
     return undefined;
   }
 
-  #lineOf(part: WorkPart): Deque<WorkPart> {
-    this.#lines ??= { fresh: new Deque(), retries: new Deque() };
-    return part.attempts > 0 ? this.#lines.retries : this.#lines.fresh;
+  /** Takes any part out of memory, whoever's turn it is; undefined when none is left there. */
+  evict(): WorkPart | undefined {
+    for (const line of this.lines) {
+      const part = this.#shiftOf(line);
+      if (part !== undefined) return part;
+    }
+    return undefined;
+  }
+
+  /** The line waits from now on, because its tenant does. */
+  keepBack(line: BinLine): void {
+    line.stalled = true;
+    this.#stalled += 1;
+  }
+
+  /** The tenant may go on. */
+  wakeLine(tenant: BinTenant): void {
+    const line = this.findLine(tenant);
+    if (!line?.stalled) return;
+    line.stalled = false;
+    this.#stalled -= 1;
+    this.#join(line);
+    this.#tidy(line);
+  }
+
+  #shiftFrom(line: BinLine, gate: Gate | undefined, lane: Lane<Bin> | undefined): WorkPart | undefined {
+    if (line.stalled) return undefined;
+    if (gate && line.length === 0 && line.parked > 0) gate.refill(this, line);
+    if (gate && lane && line.length > 0 && !gate.mayGo(line, lane)) {
+      this.keepBack(line);
+      gate.stalled(this, line);
+      return undefined;
+    }
+    const part = this.#shiftOf(line);
+    if (part === undefined) this.#tidy(line);
+    return part;
+  }
+
+  #shiftOf(line: BinLine): WorkPart | undefined {
+    for (let part = line.shift(); part !== undefined; part = line.shift()) {
+      this.length -= 1;
+      if (!part.gone) return part;
+    }
+    return undefined;
+  }
+
+  #share(only: BinLine, line: BinLine): SeveralLines {
+    const several: SeveralLines = {
+      byTenant: new Map([only, line].map((one) => [one.tenant, one])),
+      turns: new Turns(),
+    };
+    this.#several = several;
+    this.#only = undefined;
+    this.#join(only);
+    return several;
+  }
+
+  #join(line: BinLine): void {
+    if (!this.#several || line.inTurn || line.stalled) return;
+    line.inTurn = true;
+    this.#several.turns.join(line);
+  }
+
+  /** Forgets a line with nothing in it. */
+  #tidy(line: BinLine): void {
+    if (line.inTurn || line.length > 0 || line.parked > 0) return;
+    if (line.stalled) this.#stalled -= 1;
+    if (line === this.#only) this.#only = undefined;
+    this.#several?.byTenant.delete(line.tenant);
+    if (this.#several?.byTenant.size === 0) this.#several = undefined;
   }
 }
 
 export class Bins {
   readonly #bins = new Map<string, Bin>();
 
-  of(partHop: Hop): Bin {
+  /** The bin in which a tenant's mail for this hop waits. */
+  of(partHop: Hop, tenant: BinTenant): Bin {
     const hop = binHop(partHop);
-    const key = binKey(hop);
+    const owner = tenant.dedicated > 0 ? tenant : undefined;
+    const key = keyOf(hop, owner);
     let bin = this.#bins.get(key);
     if (!bin) {
-      bin = new Bin(hop);
+      bin = new Bin(hop, owner);
       this.#bins.set(key, bin);
     }
     return bin;
@@ -104,8 +253,8 @@ export class Bins {
   }
 
   /** The bin of a hop, if there is one. */
-  find(hop: Hop): Bin | undefined {
-    return this.byKey(binKey(binHop(hop)));
+  find(hop: Hop, tenant: BinTenant): Bin | undefined {
+    return this.byKey(keyOf(binHop(hop), tenant.dedicated > 0 ? tenant : undefined));
   }
 
   /** Forgets a bin with nothing in it, so that the table does not grow with every domain ever seen. */
@@ -116,4 +265,14 @@ export class Bins {
   all(): IterableIterator<Bin> {
     return this.#bins.values();
   }
+}
+
+/** No hop has a tab in it. */
+function keyOf(hop: Hop, owner: BinTenant | undefined): string {
+  return owner === undefined ? binKey(hop) : `${binKey(hop)}\t${owner.name}`;
+}
+
+/** Mail of nobody in particular needs no name of its own. */
+function lineKey(bin: Bin, tenant: string): string {
+  return bin.owner !== undefined || tenant === DEFAULT_TENANT ? bin.key : `${bin.key}\t\t${tenant}`;
 }

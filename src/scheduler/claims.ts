@@ -61,9 +61,12 @@ export class Claims {
       ledger.claimed.delete(id);
       // Whatever a command does to a message, it moved it into the tree before.
       if (!claim) continue;
-      this.#conductor.books.ended('commands', sizeOf(claim));
+      this.#conductor.lent(claim.message, sizeOf(claim));
       ledger.noteInTree(claim.message.facts.handle);
-      if (probe) for (const { facts } of claim.parts) this.#conductor.probe(facts.hop);
+      if (probe) {
+        const { tenant } = claim.message.facts;
+        for (const { facts } of claim.parts) this.#conductor.probe(facts.hop, tenant);
+      }
     }
   }
 
@@ -94,7 +97,7 @@ export class Claims {
     this.#claims.delete(id);
     ledger.claimed.delete(id);
     if (this.#isDeleted(id)) {
-      this.#conductor.books.ended('commands', sizeOf(claim));
+      this.#conductor.lent(claim.message, sizeOf(claim));
       return ledger.noteInTree(claim.message.facts.handle);
     }
     ledger.doubt(claim.message.facts.handle);

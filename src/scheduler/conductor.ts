@@ -5,14 +5,15 @@
 import type { Done, Routed } from '../ipc/messages.ts';
 import { SteadyClock } from '../base/steady-clock.ts';
 import type { Hop, Reply } from '../mail/outcome.ts';
-import { Bins, type Bin } from './bins.ts';
+import { Bins, type Bin, type BinLine, type BinTenant, type Gate } from './bins.ts';
 import { Dispatcher, type LaneRules } from './dispatcher.ts';
 import { Books, type End } from './books.ts';
 import { ageOut, decideFate, stillLate, type Fate, type FollowUp, type RetryRules } from './fate.ts';
-import type { InFlight, LaneOwner } from './lane.ts';
+import type { InFlight, Lane, LaneOwner } from './lane.ts';
 import { Ledger, type LedgerOptions } from './ledger.ts';
 import { Parking } from './parking.ts';
 import { isSuspect, Suspects } from './suspects.ts';
+import { Tenants, type TenantRules } from './tenants.ts';
 import { binKey, factsOf, newPart, partFactsOf, stripPart, weightOf, type Message, type WorkPart } from './work.ts';
 
 export interface ConductorRules {
@@ -22,7 +23,10 @@ export interface ConductorRules {
   readonly window: number;
 }
 
-export interface ConductorOptions extends Omit<LedgerOptions, 'onFinished'> {
+/** How the mail of each tenant is treated; those that are not named have no limits. */
+export type TenantTable = ReadonlyMap<string, TenantRules>;
+
+export interface ConductorOptions extends Omit<LedgerOptions, 'onFinished' | 'onGone'> {
   readonly rules: () => ConductorRules;
   readonly clock?: SteadyClock;
   readonly owner: Pick<LaneOwner<Bin>, 'connect'> & {
@@ -32,8 +36,8 @@ export interface ConductorOptions extends Omit<LedgerOptions, 'onFinished'> {
   readonly onEvent: (event: string, fields: Record<string, unknown>) => void;
 }
 
-/** Parts that a bin may always have in memory, so that none is starved by a full window. */
-const BIN_SHARE = 10;
+/** Parts that a tenant may always have in memory in each bin, so that none is starved by a full window. */
+const LINE_SHARE = 10;
 /** Parts taken back from the index at a time. */
 const REFILL = 200;
 /** When a suspect that found another at work has its next turn, in ms. */
@@ -50,21 +54,39 @@ export class Conductor {
   readonly books = new Books();
   readonly counts = { taken: 0, known: 0, delivered: 0, finished: 0, redone: 0, troubles: 0 };
   readonly clock: SteadyClock;
+  readonly tenants: Tenants<Bin, Lane<Bin>>;
   readonly #options: ConductorOptions;
   readonly #suspects = new Suspects();
+  readonly #gate: Gate = {
+    refill: (bin, line) => this.#refill(bin, line),
+    mayGo: ({ tenant }, lane) => tenant.mayGo(lane, this.clock.ticks()),
+    stalled: (bin, line) => this.tenants.stall(line.tenant, bin),
+  };
   /** Weight of the parts in bins and lanes. */
   #active = 0;
 
   constructor(options: ConductorOptions) {
     this.#options = options;
     this.clock = options.clock ?? new SteadyClock();
-    this.ledger = new Ledger({ ...options, onFinished: (message) => this.#finished(message) });
+    this.tenants = new Tenants<Bin, Lane<Bin>>({
+      clock: this.clock,
+      onRoom: (tenant, bin) => {
+        bin.wakeLine(tenant);
+        this.dispatcher.dispatch(bin);
+      },
+    });
+    this.ledger = new Ledger({
+      ...options,
+      onFinished: (message) => this.#finished(message),
+      onGone: ({ facts }) => (this.tenants.of(facts.tenant).queued -= 1),
+    });
     const { ledger, bins } = this;
     this.parking = new Parking({
       index: options.index,
       clock: this.clock,
       ledger,
       bins,
+      tenantOf: ({ tenant }) => this.tenants.of(tenant),
       onDue: (part) => this.#enqueue(part),
       onTrouble: (why) => options.onEvent('index-trouble', { why }),
       onBinDue: (bin) => {
@@ -79,18 +101,26 @@ export class Conductor {
         connect: (bin) => options.owner.connect(bin),
         opened: (lane) => this.dispatcher.feed(lane),
         done: (lane, part, done) => {
-          this.report(part, done);
+          this.#leftLane(part, lane);
+          this.report(part, done, lane.bin);
           this.dispatcher.feed(lane);
           this.dispatcher.dispatch(lane.bin);
         },
-        returned: (_lane, flight) => this.redo(flight),
+        returned: (lane, flight) => {
+          this.#leftLane(flight.part, lane);
+          this.redo(flight);
+        },
         lost: (lane, lost) => {
+          for (const { part } of lost.inFlight) this.#leftLane(part, lane);
           options.owner.lost(lane, lost);
           if (!lost.hello) this.trouble(lane.bin, noWorker(lost.why), NO_WORKER_MS);
           this.dispatcher.forget(lane);
         },
       },
-      next: (bin) => this.#next(bin),
+      next: (bin, lane) => this.#next(bin, lane),
+      given: (part, lane) => this.#tenantOf(part).given(lane, this.clock.ticks()),
+      putBack: (part, bin) => bin.unshift(part, this.#tenantOf(part)),
+      shared: () => this.tenants.several,
       onQuiet: (bin) => this.bins.tidy(bin),
     });
   }
@@ -108,12 +138,13 @@ export class Conductor {
       return;
     }
     this.counts.taken += 1;
+    this.tenants.of(message.facts.tenant).queued += 1;
     // All parts exist before the first is given out, so that the message cannot be finished between two of them.
     const parts = frame.parts.map((part) => newPart(message, partFactsOf(part)));
     this.books.took(sizeOf(frame.parts), frame);
     if (parts.length === 0) return this.ledger.release(message);
     // Before the first is placed, or the last would end the trouble that the first has met.
-    if (frame.probe) for (const part of parts) this.#endTrouble(this.bins.of(part.hop));
+    if (frame.probe) for (const part of parts) this.#endTrouble(this.#binOf(part));
     parts.forEach((part, i) => this.place(part, this.#waitOf(frame.parts[i]?.until)));
   }
 
@@ -121,7 +152,7 @@ export class Conductor {
   place(part: WorkPart, wait: number): void {
     if (part.gone) return;
     if (wait > 0) {
-      const bin = this.bins.of(part.hop);
+      const bin = this.#binOf(part);
       this.parking.park(part, bin, this.clock.tickIn(wait));
       return this.bins.tidy(bin);
     }
@@ -129,9 +160,8 @@ export class Conductor {
   }
 
   /** The durable outcomes of a job, from its worker or from the journal that a dead worker left. */
-  report(part: WorkPart, done: Pick<Done, 'outcomes' | 'moved' | 'trouble'>): void {
+  report(part: WorkPart, done: Pick<Done, 'outcomes' | 'moved' | 'trouble'>, bin = this.#binOf(part)): void {
     const { message } = part;
-    const bin = this.bins.of(part.hop);
     this.#active -= weightOf(part);
     part.inFlight = false;
     const fate = decideFate(part, done, { rules: this.#options.rules().retry, now: this.clock.now() });
@@ -177,16 +207,16 @@ export class Conductor {
       reply: reply.text,
     });
     // What waits for a dead site takes no room from mail that can go.
-    for (let part = bin.shift(); part; part = bin.shift()) {
+    for (let part = bin.evict(); part; part = bin.evict()) {
       this.#active -= weightOf(part);
       this.parking.park(part, bin, 0);
     }
     this.parking.binWaits(bin);
   }
 
-  /** Ends the pause of a bin, so that it is tried at once. */
-  probe(hop: Hop): void {
-    const bin = this.bins.of(hop);
+  /** Ends the pause of a tenant's bin, so that it is tried at once. */
+  probe(hop: Hop, tenant: string): void {
+    const bin = this.bins.of(hop, this.tenants.of(tenant));
     this.#endTrouble(bin);
     this.dispatcher.dispatch(bin);
     this.bins.tidy(bin);
@@ -202,6 +232,12 @@ export class Conductor {
   withdraw(message: Message): void {
     for (const part of message.parts) if (part.due === undefined) this.#active -= weightOf(part);
     this.ledger.release(message);
+  }
+
+  /** A command that took a message out of play keeps it; it had so many recipients. */
+  lent(message: Message, recipients: number): void {
+    this.books.ended('commands', recipients);
+    this.tenants.of(message.facts.tenant).queued -= 1;
   }
 
   #follow(part: WorkPart, followUps: readonly FollowUp[], later = false): void {
@@ -224,20 +260,23 @@ export class Conductor {
   }
 
   #enqueue(part: WorkPart, first = false): void {
-    const bin = this.bins.of(part.hop);
-    const full = this.#active >= this.#options.rules().window && bin.length >= BIN_SHARE;
+    const tenant = this.#tenantOf(part);
+    const bin = this.bins.of(part.hop, tenant);
+    const line = bin.findLine(tenant);
+    const full = this.#active >= this.#options.rules().window && (line?.length ?? 0) >= LINE_SHARE;
     const waits = bin.until > this.clock.ticks();
     if (full || waits) return this.parking.park(part, bin, 0);
     this.#active += weightOf(part);
-    if (first) bin.unshift(part);
-    else bin.push(part);
+    if (first) bin.unshift(part, tenant);
+    else bin.push(part, tenant);
+    // Others of the tenant's bins wait for it already.
+    if (tenant.stalled.size > 0 && line === undefined) this.#keepBack(bin, bin.lineOf(tenant));
     this.dispatcher.dispatch(bin);
   }
 
-  #next(bin: Bin): WorkPart | undefined {
+  #next(bin: Bin, lane: Lane<Bin>): WorkPart | undefined {
     for (;;) {
-      if (bin.length === 0 && bin.parked > 0) this.#refill(bin);
-      const shifted = bin.shift();
+      const shifted = bin.shift(this.#gate, lane);
       if (!shifted) return undefined;
       const part = shifted.kind === 'delayed' ? this.#refresh(shifted) : shifted;
       if (!part) continue;
@@ -267,14 +306,16 @@ export class Conductor {
   }
 
   /** A bin that is only probed takes few rows back: most would have to be parked again. What they weigh is known afterwards. */
-  #refill(bin: Bin): void {
-    const most = this.#active + Math.max(BIN_SHARE, this.#options.rules().window - this.#active);
-    for (let rows = bin.troubles > 0 ? BIN_SHARE : REFILL; rows > 0 && this.#active < most; rows -= BIN_SHARE) {
-      for (const part of this.parking.takeOfBin(bin, BIN_SHARE)) {
+  #refill(bin: Bin, line: BinLine): void {
+    const most = this.#active + Math.max(LINE_SHARE, this.#options.rules().window - this.#active);
+    for (let rows = bin.troubles > 0 ? LINE_SHARE : REFILL; rows > 0 && this.#active < most; rows -= LINE_SHARE) {
+      const { parts, left } = this.parking.takeOfLine(line, LINE_SHARE);
+      for (const part of parts) {
         this.#active += weightOf(part);
-        bin.push(part);
+        bin.push(part, line.tenant);
       }
-      if (bin.parked === 0) return;
+      bin.setParked(line, left);
+      if (left === 0) return;
     }
   }
 
@@ -289,6 +330,24 @@ export class Conductor {
     if (until === undefined) return 0;
     const longest = Math.max(LEAST_LONGEST_MS, ...this.#options.rules().retry.times) * (1 + RETRY_SLACK);
     return Math.min(this.clock.waitUntil(until), longest);
+  }
+
+  #keepBack(bin: Bin, line: BinLine): void {
+    bin.keepBack(line);
+    this.tenants.stall(line.tenant, bin);
+  }
+
+  #leftLane(part: WorkPart, lane: Lane<Bin>): void {
+    const tenant = this.#tenantOf(part);
+    if (tenant.left(lane, 1)) this.tenants.wake(tenant);
+  }
+
+  #tenantOf(part: WorkPart): BinTenant {
+    return this.tenants.of(part.message.facts.tenant);
+  }
+
+  #binOf(part: WorkPart): Bin {
+    return this.bins.of(part.hop, this.#tenantOf(part));
   }
 
   #endTrouble(bin: Bin): void {

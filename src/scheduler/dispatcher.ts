@@ -3,9 +3,9 @@
  * finds none free waits in line, and busy lanes make room after a quantum of jobs. So no bin is starved.
  */
 import type { Channel } from '../mail/outcome.ts';
-import { Deque } from '../base/deque.ts';
 import type { SteadyClock } from '../base/steady-clock.ts';
-import type { Bin } from './bins.ts';
+import type { Bin, BinTenant } from './bins.ts';
+import { LaneGroup } from './lane-group.ts';
 import { Lane, type LaneOwner } from './lane.ts';
 import { isSuspect } from './suspects.ts';
 import type { WorkPart } from './work.ts';
@@ -25,8 +25,14 @@ export interface DispatcherOptions {
   readonly rules: () => LaneRules;
   readonly clock: SteadyClock;
   readonly owner: LaneOwner<Bin>;
-  /** The next part of the bin that may be worked on now; takes from the index what memory had no room for. */
-  readonly next: (bin: Bin) => WorkPart | undefined;
+  /** The next part of the bin that may go to this lane now; takes from the index what memory had no room for. */
+  readonly next: (bin: Bin, lane: Lane<Bin>) => WorkPart | undefined;
+  /** What next() answered was given to the lane. */
+  readonly given: (part: WorkPart, lane: Lane<Bin>) => void;
+  /** Not now: it goes before all others later. */
+  readonly putBack: (part: WorkPart, bin: Bin) => void;
+  /** There are several tenants. */
+  readonly shared: () => boolean;
   /** A bin may have become empty. */
   readonly onQuiet: (bin: Bin) => void;
 }
@@ -40,8 +46,10 @@ const SWEEP_MS = 500;
 export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #lanes = new Set<Lane<Bin>>();
-  readonly #perChannel = new Map<Channel, number>();
-  readonly #starving = new Map<Channel, Deque<Bin>>();
+  /** For whose mail each was opened. */
+  readonly #openedFor = new WeakMap<Lane<Bin>, BinTenant>();
+  /** By channel; those of one tenant alone, by channel and name. */
+  readonly #groups = new Map<string, LaneGroup>();
   #sweeper: NodeJS.Timeout | undefined;
   #lastLane = 0;
   #stopped = false;
@@ -63,7 +71,7 @@ export class Dispatcher {
   dispatch(bin: Bin): void {
     if (this.#stopped || bin.until > this.#options.clock.ticks()) return;
     for (const lane of bin.lanes) this.feed(lane);
-    const waiting = bin.length + bin.parked;
+    const waiting = bin.ready;
     if (waiting === 0) return;
     const ceiling = bin.troubles > 0 ? 1 : this.#options.rules().perBin;
     let staying = 0;
@@ -76,33 +84,37 @@ export class Dispatcher {
   feed(lane: Lane<Bin>): void {
     if (!lane.open || this.#stopped) return;
     const { bin } = lane;
+    const group = this.#groupOf(bin);
     // One job probes, however many lanes are still open.
     const probes = bin.troubles > 0 && isAtWork(bin, lane) ? 0 : 1;
-    const depth = bin.troubles > 0 ? probes : lane.depth(this.#options.rules().depth);
-    const yields = lane.served >= QUANTUM && this.#isStarving(bin.hop.channel);
+    const depth = bin.troubles > 0 ? probes : lane.depth(this.#options.rules().depth, this.#options.shared());
+    const yields = this.#yields(lane, group);
     while (!yields && lane.inFlight < depth && bin.until <= this.#options.clock.ticks()) {
-      const part = this.#options.next(bin);
+      const part = this.#options.next(bin, lane);
       if (!part) break;
       if (isSuspect(part) && lane.inFlight > 0) {
         // It is given when this lane, or another one of the bin, has nothing else in hand.
-        bin.unshift(part);
+        this.#options.putBack(part, bin);
         break;
       }
       lane.give(part);
+      this.#options.given(part, lane);
       if (isSuspect(part)) break;
     }
-    if (lane.inFlight === 0 && (yields || this.#isStarving(bin.hop.channel))) this.#retire(lane);
+    if (lane.inFlight === 0 && group.starving.length > 0) this.#retire(lane);
   }
 
   /** The lane is gone. */
   forget(lane: Lane<Bin>): void {
     if (!this.#lanes.delete(lane)) return;
     const { bin } = lane;
-    const { channel } = bin.hop;
     bin.dropLane(lane);
-    this.#perChannel.set(channel, (this.#perChannel.get(channel) ?? 1) - 1);
-    this.#serveStarving(channel);
-    if (bin.length + bin.parked > 0 && !bin.starving) this.dispatch(bin);
+    const group = this.#groupOf(bin);
+    const tenant = this.#openedFor.get(lane);
+    if (tenant) group.closed(lane, tenant);
+    this.#serveStarving(group);
+    if (bin.ready > 0) this.dispatch(bin);
+    if (bin.owner && group.unused) this.#groups.delete(groupKey(bin));
     this.#options.onQuiet(bin);
   }
 
@@ -111,47 +123,54 @@ export class Dispatcher {
   }
 
   #openLane(bin: Bin): void {
-    const { channel } = bin.hop;
-    if (!this.#hasFree(channel)) return this.#starve(bin);
-    this.#perChannel.set(channel, (this.#perChannel.get(channel) ?? 0) + 1);
-    this.#lastLane += 1;
-    const lane = new Lane(`${channel}-${this.#lastLane}`, bin, this.#options.owner);
-    this.#lanes.add(lane);
-    bin.addLane(lane);
-    this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP_MS);
+    const group = this.#groupOf(bin);
+    for (const tenant of bin.hungry()) {
+      if (!group.hasFree(tenant)) continue;
+      group.opened(tenant);
+      this.#lastLane += 1;
+      const lane = new Lane(`${bin.hop.channel}-${this.#lastLane}`, bin, this.#options.owner);
+      this.#lanes.add(lane);
+      this.#openedFor.set(lane, tenant);
+      bin.addLane(lane);
+      this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP_MS);
+      return;
+    }
+    if (bin.lanes.size === 0) this.#starve(bin, group);
   }
 
-  #starve(bin: Bin): void {
-    const { channel } = bin.hop;
+  #starve(bin: Bin, group: LaneGroup): void {
+    let isNew = false;
+    for (const tenant of bin.hungry()) isNew = group.starving.add(bin, tenant) || isNew;
+    if (!isNew) return;
     // An idle lane of another bin serves nobody: close it, its end opens one here.
-    if (!bin.starving && bin.lanes.size === 0) {
-      bin.starving = true;
-      let line = this.#starving.get(channel);
-      if (!line) this.#starving.set(channel, (line = new Deque()));
-      line.push(bin);
-      for (const lane of this.#lanes) {
-        if (lane.open && lane.inFlight === 0 && lane.bin.hop.channel === channel) return this.#retire(lane);
-      }
+    for (const lane of this.#lanes) {
+      if (lane.open && lane.inFlight === 0 && this.#groupOf(lane.bin) === group) return this.#retire(lane);
     }
   }
 
   /** A bin in line may have lost its work, or wait as a whole by now: then the next one gets the lane. */
-  #serveStarving(channel: Channel): void {
-    const line = this.#starving.get(channel);
-    while (line && line.length > 0 && this.#hasFree(channel)) {
-      const next = line.shift();
-      if (!next) return;
-      next.starving = false;
-      this.dispatch(next);
-    }
+  #serveStarving(group: LaneGroup): void {
+    for (let bin = group.next(); bin !== undefined; bin = group.next()) this.dispatch(bin);
   }
 
-  #hasFree(channel: Channel): boolean {
-    return (this.#perChannel.get(channel) ?? 0) < this.#options.rules().perChannel[channel];
+  #yields(lane: Lane<Bin>, group: LaneGroup): boolean {
+    if (group.calm) return false;
+    const tenant = this.#openedFor.get(lane);
+    return tenant !== undefined && group.yields(lane, tenant, lane.served >= QUANTUM);
   }
 
-  #isStarving(channel: Channel): boolean {
-    return (this.#starving.get(channel)?.length ?? 0) > 0;
+  #groupOf(bin: Bin): LaneGroup {
+    const key = groupKey(bin);
+    const known = this.#groups.get(key);
+    if (known) return known;
+    const { owner, hop } = bin;
+    const group = new LaneGroup(() =>
+      owner
+        ? { limit: Math.max(1, owner.dedicated), shared: false }
+        : { limit: this.#options.rules().perChannel[hop.channel], shared: this.#options.shared() },
+    );
+    this.#groups.set(key, group);
+    return group;
   }
 
   #retire(lane: Lane<Bin>): void {
@@ -173,4 +192,8 @@ export class Dispatcher {
 function isAtWork(bin: Bin, lane: Lane<Bin>): boolean {
   for (const other of bin.lanes) if (other !== lane && !other.leaving && other.inFlight > 0) return true;
   return false;
+}
+
+function groupKey({ hop, owner }: Bin): string {
+  return owner ? `${hop.channel}\t${owner.name}` : hop.channel;
 }

@@ -43,6 +43,8 @@ const AHEAD_MS = 25;
 const WEIGHT = 0.2;
 /** One whose answer is awaited, and one that is being sent. */
 const LEAST_DEPTH = 2;
+/** Where others may come whose mail would wait for the second one. */
+const SHARED_DEPTH = 1;
 
 export class Lane<B extends LaneBin> {
   readonly name: string;
@@ -89,11 +91,12 @@ export class Lane<B extends LaneBin> {
     return this.#peer?.hello.pid;
   }
 
-  /** How many jobs it may have in hand, `most` at most. */
-  depth(most: number): number {
+  /** How many jobs it may have in hand, `most` at most; `shared`: there are several tenants. */
+  depth(most: number, shared = false): number {
     if (this.#alone) return 1;
-    const quick = this.#jobMs === undefined ? LEAST_DEPTH : Math.floor(AHEAD_MS / Math.max(this.#jobMs, 0.1));
-    return Math.min(most, Math.max(LEAST_DEPTH, quick));
+    const least = shared ? SHARED_DEPTH : LEAST_DEPTH;
+    const quick = this.#jobMs === undefined ? least : Math.floor(AHEAD_MS / Math.max(this.#jobMs, 0.1));
+    return Math.min(most, Math.max(least, quick));
   }
 
   /**

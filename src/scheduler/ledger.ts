@@ -18,6 +18,8 @@ export interface LedgerOptions {
   /** The message has a file in the tree. One look at the disk: asked only while the injector walks. */
   readonly inTree: (id: string) => boolean;
   readonly onFinished: (message: Message) => void;
+  /** It is no longer here, finished or not. */
+  readonly onGone?: (message: Message) => void;
 }
 
 /** A message with a file whose record is in doubt: until the settler told of that record, one more copy may appear. */
@@ -197,7 +199,8 @@ export class Ledger {
   }
 
   #finish(message: Message): void {
-    const { remove, onFinished } = this.#options;
+    const { remove, onFinished, onGone } = this.#options;
+    onGone?.(message);
     if (message.stays) return;
     // First the line, then what removes the last trace of the message.
     if (!message.vanished) onFinished(message);

@@ -5,7 +5,7 @@
 import type { SteadyClock } from '../base/steady-clock.ts';
 import { errorText } from '../base/text.ts';
 import type { WaitingIndex, WaitingRow } from '../queue/waiting-index.ts';
-import type { Bin, Bins } from './bins.ts';
+import type { Bin, BinLine, Bins, BinTenant } from './bins.ts';
 import type { Ledger } from './ledger.ts';
 import {
   newPart,
@@ -22,6 +22,8 @@ export interface ParkingOptions {
   readonly clock: SteadyClock;
   readonly ledger: Ledger;
   readonly bins: Bins;
+  /** The tenant of a message. */
+  readonly tenantOf: (facts: MessageFacts) => BinTenant;
   /** A part is back in memory because its time has come. */
   readonly onDue: (part: WorkPart) => void;
   /** The index cannot be written. */
@@ -57,10 +59,11 @@ export class Parking {
   park(part: WorkPart, bin: Bin, due: number): void {
     const { message } = part;
     const data: RowData = { m: message.facts, p: stripPart(part), ...(message.stays ? { s: true } : {}) };
+    const line = bin.lineOf(this.#options.tenantOf(message.facts));
     try {
       this.#options.index.add({
         id: message.id,
-        bin: bin.key,
+        bin: line.key,
         due,
         data: JSON.stringify(data),
         recipients: recipientsOf(part),
@@ -68,8 +71,8 @@ export class Parking {
     } catch (error) {
       return this.#parkLater(part, { bin, due, why: errorText(error) });
     }
-    if (due === 0) bin.parked += 1;
-    else this.#wakeAt(due);
+    if (due > 0) this.#wakeAt(due);
+    bin.setParked(line, line.parked + (due === 0 ? 1 : 0));
     message.parked = true;
     part.gone = true;
     this.#options.ledger.dropPart(part);
@@ -88,25 +91,32 @@ export class Parking {
     }, FULL_MS);
   }
 
-  /** Takes up to `limit` parts of a bin back into memory. */
-  takeOfBin(bin: Bin, limit: number): WorkPart[] {
-    const rows = this.#options.index.takeOfBin(bin.key, limit);
-    bin.parked = rows.length < limit ? 0 : bin.parked - rows.length;
-    return rows.map((row) => this.#revive(row));
+  /** Takes up to `limit` parts of a line back into memory. What is said of the line's rows is for the caller to note. */
+  takeOfLine(line: BinLine, limit: number): { readonly parts: WorkPart[]; readonly left: number } {
+    const rows = this.#options.index.takeOfBin(line.key, limit);
+    const parts = rows.map((row) => this.#revive(row));
+    return { parts, left: rows.length < limit ? 0 : line.parked - rows.length };
   }
 
   /** Takes all rows of a message out of the index, as parts with the tick that each waits for. */
   takeOfMessage(id: string): { readonly part: WorkPart; readonly due: number }[] {
-    return this.#options.index.takeOfId(id).map((row) => {
-      const bin = this.#options.bins.byKey(row.bin);
-      if (row.due === 0 && bin) bin.parked = Math.max(0, bin.parked - 1);
-      return { part: this.#revive(row), due: row.due };
+    const { bins, tenantOf, index } = this.#options;
+    return index.takeOfId(id).map((row) => {
+      const part = this.#revive(row);
+      const tenant = tenantOf(part.message.facts);
+      const bin = bins.find(part.hop, tenant);
+      const line = bin?.findLine(tenant);
+      if (row.due === 0 && bin && line) bin.setParked(line, line.parked - 1);
+      return { part, due: row.due };
     });
   }
 
   /** What of a message waits in the index, which keeps it, with the tick that each part waits for; 0: for its bin. */
-  rowsOf(id: string): { readonly facts: PartFacts; readonly due: number }[] {
-    return this.#options.index.rowsOfId(id).map(({ data, due }) => ({ facts: (JSON.parse(data) as RowData).p, due }));
+  rowsOf(id: string): { readonly facts: PartFacts; readonly tenant: string; readonly due: number }[] {
+    return this.#options.index.rowsOfId(id).map(({ data, due }) => {
+      const { m, p } = JSON.parse(data) as RowData;
+      return { facts: p, tenant: m.tenant, due };
+    });
   }
 
   /** What of a message waits in the index, which keeps it. */

@@ -21,10 +21,9 @@ export function whereAre(ids: readonly string[], conductor: Conductor): WherePar
 }
 
 function partsOf(id: string, conductor: Conductor): WherePart[] {
-  const { ledger, parking, bins, clock } = conductor;
-  const describe = (facts: Pick<PartFacts, 'hop' | 'to'>, due: number): WherePart => {
-    const { hop, to } = facts;
-    const { until = 0, trouble } = bins.find(hop) ?? {};
+  const { ledger, parking, bins, clock, tenants } = conductor;
+  const describe = ({ hop, to }: Pick<PartFacts, 'hop' | 'to'>, tenant: string, due: number): WherePart => {
+    const { until = 0, trouble } = bins.find(hop, tenants.of(tenant)) ?? {};
     const tick = Math.max(until, due);
     return {
       id,
@@ -38,9 +37,11 @@ function partsOf(id: string, conductor: Conductor): WherePart[] {
   const inIndex = parking.rowsOf(id).filter(({ facts }) => isOfMessage(facts));
   return [
     ...inMemory.map((part) =>
-      part.inFlight ? { id, hop: part.hop, to: part.to, inDelivery: true } : describe(part, part.due ?? 0),
+      part.inFlight
+        ? { id, hop: part.hop, to: part.to, inDelivery: true }
+        : describe(part, part.message.facts.tenant, part.due ?? 0),
     ),
-    ...inIndex.map(({ facts, due }) => describe(facts, due)),
+    ...inIndex.map(({ facts, tenant, due }) => describe(facts, tenant, due)),
   ];
 }
 

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Bins } from '../../../src/scheduler/bins.ts';
+import { Bins, type BinTenant } from '../../../src/scheduler/bins.ts';
+import { Tenant } from '../../../src/scheduler/tenants.ts';
 import { newPart, type Message, type WorkPart } from '../../../src/scheduler/work.ts';
 
+const nobody: BinTenant = new Tenant('default');
 const hop = { channel: 'smtp', next: 'x' } as const;
 const message: Message = {
   id: 'id',
@@ -16,31 +18,32 @@ const part = (attempts: number, name: string): WorkPart =>
 
 describe('a bin', () => {
   it('takes new mail and retries in turn, each in its order', () => {
-    const bin = new Bins().of(hop);
-    for (const name of ['n1', 'n2', 'n3', 'n4']) bin.push(part(0, name));
-    for (const name of ['r1', 'r2']) bin.push(part(1, name));
+    const bin = new Bins().of(hop, nobody);
+    for (const name of ['n1', 'n2', 'n3', 'n4']) bin.push(part(0, name), nobody);
+    for (const name of ['r1', 'r2']) bin.push(part(1, name), nobody);
     const order = Array.from({ length: 6 }, () => bin.shift()?.to[0]);
     assert.deepEqual(order, ['n1', 'r1', 'n2', 'r2', 'n3', 'n4']);
     assert.equal(bin.shift(), undefined);
   });
 
   it('puts first what was begun before, and passes over what is gone', () => {
-    const bin = new Bins().of(hop);
+    const bin = new Bins().of(hop, nobody);
     const gone = part(0, 'gone');
-    for (const one of [gone, part(0, 'a')]) bin.push(one);
-    bin.unshift(part(0, 'first'));
+    for (const one of [gone, part(0, 'a')]) bin.push(one, nobody);
+    bin.unshift(part(0, 'first'), nobody);
     gone.gone = true;
     assert.deepEqual([bin.shift()?.to, bin.shift()?.to, bin.shift()], [['first'], ['a'], undefined]);
   });
 
   it('is one for each hop, and forgotten when nothing is in it', () => {
     const bins = new Bins();
-    const bin = bins.of(hop);
-    assert.equal(bins.of({ ...hop }), bin);
-    bin.parked = 1;
+    const bin = bins.of(hop, nobody);
+    assert.equal(bins.of({ ...hop }, nobody), bin);
+    const line = bin.lineOf(nobody);
+    bin.setParked(line, 1);
     bins.tidy(bin);
     assert.equal([...bins.all()].length, 1);
-    bin.parked = 0;
+    bin.setParked(line, 0);
     bin.until = 5;
     bins.tidy(bin);
     assert.equal(bins.byKey(bin.key), bin);

@@ -4,11 +4,15 @@ import { HOP, openRig, routed } from './support.ts';
 
 const rig = await openRig();
 const { conductor, index } = rig;
-conductor.trouble(conductor.bins.of(HOP), { code: 451, status: '4.4.1', text: 'no answer' }, 60_000);
+conductor.trouble(
+  conductor.bins.of(HOP, conductor.tenants.of('default')),
+  { code: 451, status: '4.4.1', text: 'no answer' },
+  60_000,
+);
 conductor.take(routed());
 // As it is after EIO, or where its file is damaged: every use of it throws.
 index.close();
-conductor.probe(HOP);
+conductor.probe(HOP, 'default');
 await waitFor(() => conductor.counts.troubles === 2);
 console.log('took it for a worker that is not there');
 process.exit(0);

@@ -307,7 +307,7 @@ describe('claims', () => {
     });
     rig.conductor.take(routed());
     await waitFor(() => rig.conductor.counts.troubles === 1);
-    const bin = rig.conductor.bins.of(HOP);
+    const bin = rig.conductor.bins.of(HOP, rig.conductor.tenants.of('default'));
     const before = [bin.until, bin.troubles];
     const claims = rig.claims;
     const due = Date.now() + 20;

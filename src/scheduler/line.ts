@@ -1,0 +1,66 @@
+/**
+ * What waits in one bin for one tenant. New mail and retries have separate lines, taken in turn, so that neither waits for the
+ * whole of the other.
+ */
+import { Deque } from '../base/deque.ts';
+import type { Taker } from './turns.ts';
+import type { WorkPart } from './work.ts';
+
+interface Owner {
+  readonly name: string;
+  readonly weight: number;
+}
+
+export class Line<T extends Owner = Owner> implements Taker {
+  readonly tenant: T;
+  /** What the index calls it. */
+  readonly key: string;
+  credit = 0;
+  /** Rows of it that wait in the index for room or for the end of trouble. */
+  parked = 0;
+  /** In its bin's line of turns. */
+  inTurn = false;
+  /** Its tenant may not go on now. */
+  stalled = false;
+  /** Absent when empty: lines whose parts all wait in the index may be very many. */
+  #fresh: Deque<WorkPart> | undefined;
+  #retries: Deque<WorkPart> | undefined;
+  #turn = 0;
+
+  constructor(tenant: T, key: string) {
+    this.tenant = tenant;
+    this.key = key;
+  }
+
+  get weight(): number {
+    return this.tenant.weight;
+  }
+
+  /** Parts in memory, some of which may be gone. */
+  get length(): number {
+    return (this.#fresh?.length ?? 0) + (this.#retries?.length ?? 0);
+  }
+
+  push(part: WorkPart): void {
+    this.#of(part).push(part);
+  }
+
+  unshift(part: WorkPart): void {
+    this.#of(part).unshift(part);
+  }
+
+  /** The next part in memory, gone or not. */
+  shift(): WorkPart | undefined {
+    this.#turn ^= 1;
+    const part =
+      this.#turn === 1
+        ? (this.#fresh?.shift() ?? this.#retries?.shift())
+        : (this.#retries?.shift() ?? this.#fresh?.shift());
+    if (part === undefined) this.#fresh = this.#retries = undefined;
+    return part;
+  }
+
+  #of(part: WorkPart): Deque<WorkPart> {
+    return part.attempts > 0 ? (this.#retries ??= new Deque()) : (this.#fresh ??= new Deque());
+  }
+}
