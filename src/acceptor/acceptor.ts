@@ -29,6 +29,8 @@ import { SegmentNotices } from '../ipc/segment-notices.ts';
 import { FarmServer } from './server.ts';
 import { SessionClock } from './session-clock.ts';
 import { SessionLimits } from './session-limits.ts';
+import { TenantDesk } from './tenant-desk.ts';
+import { TenantLoad, type TenantLoadOptions } from './tenant-load.ts';
 
 /** How long the sessions of a draining worker go on as before: a reload must not cut off a client between two commands. */
 const GRACE_MS = 2000;
@@ -72,8 +74,10 @@ export async function startAcceptor(worker: Worker): Promise<Role> {
     wake: () => worker.wake('filter'),
     kill: (pid, why) => worker.kill(pid, why),
   });
-  const intake = new Intake({ store, handOn, filters, log, jobDone: () => worker.jobDone() });
-  const state = makeState(worker, { store, handOn, intake });
+  const tenants = openTenants(worker, { address: config.farms.scheduler.socket, self, tls });
+  const accepted = (tenant: string): void => tenants.accepted(tenant);
+  const intake = new Intake({ store, handOn, filters, log, jobDone: () => worker.jobDone(), accepted });
+  const state = makeState(worker, { store, handOn, intake, tenants });
   const servers: FarmServer[] = [];
   const keys = socketKeys(config.listen.map(({ address }) => address));
   for (const [index, listener] of config.listen.entries()) {
@@ -95,6 +99,7 @@ export async function startAcceptor(worker: Worker): Promise<Role> {
       const sessions = (): FarmConnection[] => servers.flatMap(sessionsOf);
       await finishSessions(sessions, intake, () => deadline - CLOSING_MS);
       filters.close();
+      tenants.close();
       await handOn.close(deadline - CLOSING_MS);
       await store.close();
       await notices.settle(deadline);
@@ -112,10 +117,25 @@ export async function startAcceptor(worker: Worker): Promise<Role> {
   };
 }
 
-function makeState(
-  worker: Worker,
-  { store, handOn, intake }: { readonly store: Store; readonly handOn: HandOn; readonly intake: Intake },
-): DeskState {
+/** The scheduler is asked for what waits only where somebody's queue has a limit. */
+function openTenants(
+  { config, log }: Worker,
+  scheduler: Pick<TenantLoadOptions, 'address' | 'self' | 'tls'>,
+): TenantDesk {
+  const { tenants } = config;
+  if (!TenantDesk.hasLimits(tenants)) return new TenantDesk(tenants);
+  const onTrouble = (why: string): void => log.debug('scheduler-away', { why });
+  return new TenantDesk(tenants, new TenantLoad({ ...scheduler, onTrouble }));
+}
+
+interface StateParts {
+  readonly store: Store;
+  readonly handOn: HandOn;
+  readonly intake: Intake;
+  readonly tenants: TenantDesk;
+}
+
+function makeState(worker: Worker, { store, handOn, intake, tenants }: StateParts): DeskState {
   const { config, log } = worker;
   return {
     config,
@@ -123,6 +143,7 @@ function makeState(
     limits: new SessionLimits(config.limits),
     clock: new SessionClock(),
     policy: new RecipientPolicy(config, readAliasNames(), (run) => readDrillLease(run) !== undefined),
+    tenants,
     isTrusted: compileNetworks(config.relay.networks),
     closed: () => {
       if (!store.hasRoom()) return REFUSALS.noRoom;

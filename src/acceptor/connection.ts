@@ -19,7 +19,9 @@ import { StrictStream } from './smtp-stream-patch.ts';
 import type { Transaction } from './transaction.ts';
 
 /** What a session needs of the listener that accepted it. */
-export interface SessionDesk extends MailRules, Omit<RcptRules, 'trusted'> {
+export interface SessionDesk extends Omit<MailRules, 'tenantOf'>, Omit<RcptRules, 'trusted'> {
+  /** Whose mail of this sender it is. */
+  readonly tenantOf: (connection: FarmConnection, sender: string) => string;
   /** Undefined when there is a place for one more session of this client. */
   admit(connection: FarmConnection): Refusal | undefined;
   leave(connection: FarmConnection): void;
@@ -124,7 +126,9 @@ export class FarmConnection extends SMTPConnection {
 
   override handler_MAIL(command: Buffer, callback: () => void): void {
     if (this.transaction !== undefined) return this.#answer(NESTED, callback);
-    const opened = openTransaction(command.toString(), this.#desk);
+    const { messageSize, closed, judgeTenant } = this.#desk;
+    const tenantOf = (sender: string): string => this.#desk.tenantOf(this, sender);
+    const opened = openTransaction(command.toString(), { messageSize, closed, tenantOf, judgeTenant });
     if ('code' in opened) return this.#answer(opened, callback);
     this.transaction = opened;
     this.session.envelope.mailFrom = { address: opened.sender, args: false };

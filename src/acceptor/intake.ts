@@ -21,6 +21,8 @@ export interface IntakeServices {
   readonly filters: Pick<FilterClient, 'check'>;
   readonly log: Logger;
   readonly jobDone: () => void;
+  /** A message of this tenant was accepted. */
+  readonly accepted?: (tenant: string) => void;
 }
 
 export interface IntakeRules extends ContentRules {
@@ -99,8 +101,9 @@ export class Intake {
     // Nobody hears the answer of a client that is gone.
     if (received.kind === 'gone') return refusal(451, '4.4.2', 'client-gone', 'The message was cut off');
     if (received.kind === 'refused') return received.refusal;
-    const { draft, size, plain } = received;
-    const envelope: Envelope = plain ? { ...incoming.envelope, plain } : incoming.envelope;
+    const { draft, size, plain, tenant } = received;
+    const known = tenant === undefined ? incoming.envelope : { ...incoming.envelope, tenant };
+    const envelope: Envelope = plain ? { ...known, plain } : known;
     const whole = { draft, envelope, envelopeBytes: incoming.envelopeBytes, size };
     try {
       return await (rules.filters.length === 0 ? this.#commit(whole) : this.#filter(whole, rules.filters));
@@ -124,6 +127,7 @@ export class Intake {
     this.#logReceived(whole);
     this.#untakenBytes += whole.envelopeBytes;
     this.#entered += 1;
+    this.#services.accepted?.(envelope.tenant);
     // A small one stays in its segment, where the injector finds it. Of a large one nothing would be left once it is delivered.
     if (hasOwnFile(handle)) this.#handOnLogged(handle, whole);
     else this.#handOn(handle, whole);

@@ -2,7 +2,8 @@
 import type { Config, Listener } from '../config/config.ts';
 import type { Logger } from '../log/logger.ts';
 import { oneLine } from '../base/text.ts';
-import type { Origin } from '../mail/envelope.ts';
+import type { Client } from '../config/tenant-finder.ts';
+import { DEFAULT_TENANT, type Origin } from '../mail/envelope.ts';
 import type { FarmConnection, SessionDesk } from './connection.ts';
 import type { IntakeRules } from './intake.ts';
 import type { RecipientPolicy } from './recipient-policy.ts';
@@ -10,6 +11,7 @@ import type { Incoming } from './reception.ts';
 import type { Refusal } from './replies.ts';
 import type { SessionClock } from './session-clock.ts';
 import type { SessionLimits } from './session-limits.ts';
+import type { TenantDesk } from './tenant-desk.ts';
 import { envelopeOf } from './transaction.ts';
 
 /** What all listeners of a worker share. */
@@ -19,6 +21,7 @@ export interface DeskState {
   readonly limits: SessionLimits;
   readonly clock: SessionClock;
   readonly policy: RecipientPolicy;
+  readonly tenants: TenantDesk;
   /** Clients of this address may relay. */
   readonly isTrusted: (ip: string) => boolean;
   readonly closed: () => Refusal | undefined;
@@ -40,6 +43,7 @@ export class Desk implements SessionDesk {
   readonly policy: RecipientPolicy;
   readonly closed: () => Refusal | undefined;
   readonly isTrusted: (ip: string) => boolean;
+  readonly judgeTenant: (tenant: string) => Refusal | undefined;
 
   constructor(listener: Listener, state: DeskState) {
     const { limits } = state.config;
@@ -54,6 +58,7 @@ export class Desk implements SessionDesk {
     this.sessionMs = limits.sessionMs;
     this.policy = state.policy;
     this.closed = state.closed;
+    this.judgeTenant = (tenant) => state.tenants.judge(tenant);
     // Who reaches a Unix socket was let in by the mode of its folder. A TCP client without an address is gone already.
     this.isTrusted = listener.address.startsWith('unix:') ? () => true : state.isTrusted;
   }
@@ -93,6 +98,10 @@ export class Desk implements SessionDesk {
     });
   }
 
+  tenantOf(connection: FarmConnection, sender: string): string {
+    return this.#state.tenants.ofSender(clientOf(connection), sender);
+  }
+
   /** The envelope and trace of the message that begins now. */
   incoming(connection: FarmConnection): Incoming {
     const { transaction } = connection;
@@ -121,7 +130,9 @@ export class Desk implements SessionDesk {
     const { lineEnds, filters, role } = this.#listener;
     const { messageSize, headerSize, hops } = limits;
     const submission = role !== 'mx' && connection.trusted;
-    return { hostname, lineEnds, filters, messageSize, headerSize, hops, submission };
+    const rules = { hostname, lineEnds, filters, messageSize, headerSize, hops, submission };
+    const tenantOf = this.#state.tenants.ofHeader(connection.trusted, connection.transaction?.tenant ?? DEFAULT_TENANT);
+    return tenantOf ? { ...rules, tenantOf, judgeTenant: this.judgeTenant } : rules;
   }
 
   #origin(connection: FarmConnection): Origin {
@@ -140,4 +151,8 @@ export class Desk implements SessionDesk {
     const extended = connection.openingCommand === 'EHLO' && utf8 === '' ? 'E' : '';
     return `${utf8}${extended}SMTP${connection.secure ? 'S' : ''}`;
   }
+}
+
+function clientOf({ remoteAddress, trusted }: FarmConnection): Client {
+  return { trusted, ...(remoteAddress !== '' && { ip: remoteAddress }) };
 }

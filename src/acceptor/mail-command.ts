@@ -11,6 +11,10 @@ export interface MailRules {
   readonly messageSize: number;
   /** Refuses all mail at this moment: a full disk, too much on its way to the router. */
   readonly closed: () => Refusal | undefined;
+  /** Whose mail of this sender it is. */
+  readonly tenantOf: (sender: string) => string;
+  /** Refuses mail of the tenant at this moment. */
+  readonly judgeTenant: (tenant: string) => Refusal | undefined;
 }
 
 const KNOWN = new Set(['SIZE', 'BODY', 'SMTPUTF8', 'RET', 'ENVID', 'AUTH']);
@@ -27,13 +31,16 @@ export function openTransaction(line: string, rules: MailRules): Transaction | R
   if (why !== undefined) return refusal(501, '5.1.7', 'sender-syntax', `Bad sender address: ${why}`);
   if (address !== undefined && UNSENDABLE.test(address.local))
     return refusal(553, '5.1.7', 'sender-syntax', 'This sender address cannot be passed on');
-  const closed = rules.closed();
+  const sender = address?.address ?? '';
+  const tenant = rules.tenantOf(sender);
+  const closed = rules.closed() ?? rules.judgeTenant(tenant);
   if (closed !== undefined) return closed;
   const body = upper(parameters, 'BODY') as '7BIT' | '8BITMIME' | undefined;
   const ret = upper(parameters, 'RET') as 'FULL' | 'HDRS' | undefined;
   const envid = parameters.get('ENVID');
   return {
-    sender: address?.address ?? '',
+    sender,
+    tenant,
     smtputf8: parameters.has('SMTPUTF8'),
     ...(body !== undefined && { body }),
     ...(ret !== undefined && { ret }),

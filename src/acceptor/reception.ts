@@ -24,6 +24,10 @@ export interface ContentRules {
   readonly hops: number;
   /** Add Date and Message-ID where they are missing (RFC 6409 section 8). */
   readonly submission: boolean;
+  /** Whose mail it is, where the header has to say so. */
+  readonly tenantOf?: (header: Buffer) => string;
+  /** Refuses mail of the tenant that the header named. */
+  readonly judgeTenant?: (tenant: string) => Refusal | undefined;
 }
 
 export interface Incoming {
@@ -36,7 +40,14 @@ export interface Incoming {
 
 /** What became of the content: complete in the draft, refused, or cut off by the client. */
 export type Received =
-  | { readonly kind: 'complete'; readonly draft: Draft; readonly size: number; readonly plain: boolean }
+  | {
+      readonly kind: 'complete';
+      readonly draft: Draft;
+      readonly size: number;
+      readonly plain: boolean;
+      /** Where the header said whose mail it is. */
+      readonly tenant?: string;
+    }
   | { readonly kind: 'refused'; readonly refusal: Refusal }
   | { readonly kind: 'gone' };
 
@@ -67,6 +78,7 @@ class Reception implements MessageSink {
   #small: Buffer[] = [];
   #smallSize = 0;
   #refusal: Refusal | undefined;
+  #tenant: string | undefined;
 
   constructor(
     draft: Draft,
@@ -126,6 +138,9 @@ class Reception implements MessageSink {
       this.#refusal = tooManyHops(hops);
       return undefined;
     }
+    this.#tenant = this.#rules.tenantOf?.(header);
+    this.#refusal = this.#tenant === undefined ? undefined : this.#rules.judgeTenant?.(this.#tenant);
+    if (this.#refusal !== undefined) return undefined;
     let top = receivedHeader({ ...this.#incoming.trace, id: this.#draft.id });
     if (submission && !hasHeader(header, 'Message-ID')) top += messageIdHeader(this.#draft.id, hostname);
     if (submission && !hasHeader(header, 'Date')) top += dateHeader(this.#incoming.envelope.received);
@@ -152,7 +167,13 @@ class Reception implements MessageSink {
     }
     const refused = this.#judge(summary);
     if (refused === undefined)
-      return { kind: 'complete', draft: this.#draft, size: this.#draft.size, plain: summary.plain };
+      return {
+        kind: 'complete',
+        draft: this.#draft,
+        size: this.#draft.size,
+        plain: summary.plain,
+        ...(this.#tenant !== undefined && { tenant: this.#tenant }),
+      };
     await this.#discard();
     return { kind: 'refused', refusal: refused };
   }

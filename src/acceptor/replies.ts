@@ -24,6 +24,7 @@ export function asReplyError(refused: Refusal): Error & { responseCode: number }
 export const REFUSALS = {
   noRoom: refusal(452, '4.3.1', 'no-room', 'The disk of this server is full; please try again later'),
   busy: refusal(451, '4.3.2', 'busy', 'Too many messages wait to be routed; please try again in a moment'),
+  tenantFull: refusal(452, '4.3.1', 'tenant-full', 'Too many of your messages wait already; please try again later'),
   draining: refusal(421, '4.3.2', 'draining', 'This server process is stopping; please connect again'),
   storage: refusal(451, '4.3.0', 'storage', 'The message could not be stored; please try again later'),
   bareLineEnd: refusal(

@@ -3,11 +3,11 @@
  * RSET, to another EHLO or to the end of the session, and never longer: a refused transaction leaves nothing behind.
  */
 import type { Envelope, Origin, Recipient } from '../mail/envelope.ts';
-import { DEFAULT_TENANT } from '../mail/envelope.ts';
 
 export interface Transaction {
   /** '' for the null sender. */
   readonly sender: string;
+  readonly tenant: string;
   readonly smtputf8: boolean;
   readonly body?: '7BIT' | '8BITMIME';
   readonly ret?: 'FULL' | 'HDRS';
@@ -22,12 +22,12 @@ export interface Transaction {
 
 /** The envelope as it is stored; `received` in milliseconds since 1970. */
 export function envelopeOf(transaction: Transaction, origin: Origin, received: number): Envelope {
-  const { sender, smtputf8, body, ret, envid, recipients } = transaction;
+  const { sender, tenant, smtputf8, body, ret, envid, recipients } = transaction;
   return {
     sender,
     recipients: [...recipients.values()],
     received,
-    tenant: DEFAULT_TENANT,
+    tenant,
     origin,
     ...(body !== undefined && { body }),
     ...(smtputf8 && { smtputf8 }),

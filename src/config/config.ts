@@ -49,7 +49,29 @@ export interface Config {
   /** PEM files for farms at a `tls://` address, relative to paths.etc or absolute. */
   readonly ipc?: { readonly cert: string; readonly key: string; readonly ca: string };
   readonly farms: Readonly<Record<FarmName, Farm>>;
+  /** By name, in the order of tenants.yaml. */
+  readonly tenants: Readonly<Record<string, TenantSettings>>;
   readonly paths: Paths;
+}
+
+/** How a tenant's mail is known, and what it may do. See etc/tenants.yaml. */
+export interface TenantSettings {
+  /** Networks of its clients. */
+  readonly networks: readonly string[];
+  readonly logins: readonly string[];
+  /** Envelope senders: addresses, domains, `.domain` for all below it; in lower case. */
+  readonly senders: readonly string[];
+  /** Domains of the From field. */
+  readonly from: readonly string[];
+  readonly weight: number;
+  /** Messages given out; see scheduler/pace.ts. */
+  readonly rate?: { readonly perSecond: number; readonly burst: number };
+  /** Messages that may wait; 0: no limit. */
+  readonly queue: number;
+  /** Sessions at a time; 0: no limit. */
+  readonly lanes: number;
+  /** Lanes of each channel for it alone; 0: it shares those of all. */
+  readonly dedicated: number;
 }
 
 export interface Listener {

@@ -6,7 +6,7 @@ import { checkSockets } from './socket-checks.ts';
 import { formatSize } from './units.ts';
 
 export function crossCheck(settings: Settings): Finding[] {
-  return [...domains(settings), ...checkSockets(settings), ...sizes(settings)];
+  return [...domains(settings), ...checkSockets(settings), ...sizes(settings), ...tenants(settings)];
 }
 
 function domains({ domains: { local, relay } }: Settings): Finding[] {
@@ -37,4 +37,21 @@ function sizes({ queue: { inline, segment } }: Settings): Finding[] {
       message,
     },
   ];
+}
+
+/** What two tenants are known by is never mail of the second: the first row wins. */
+function tenants({ tenants: rows }: Settings): Finding[] {
+  const findings: Finding[] = [];
+  for (const key of ['networks', 'logins', 'senders', 'from'] as const) {
+    const first = new Map<string, string>();
+    for (const [name, row] of Object.entries(rows)) {
+      row[key].forEach((value, i) => {
+        const other = first.get(value);
+        const message = `${value} is in ${key} of ${other} too, whose mail it is then; keep one`;
+        if (other !== undefined && other !== name) findings.push({ paths: [['tenants', name, key, i]], message });
+        first.set(value, other ?? name);
+      });
+    }
+  }
+  return findings;
 }

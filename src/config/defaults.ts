@@ -81,6 +81,7 @@ export const DEFAULTS = {
     },
   },
   filter: { timeout: '30s' },
+  tenants: {},
   log: { level: 'info', maxSize: '64MiB', keep: 10, format: 'auto' },
   farms: {
     log: farm('log', 1, 1, { jobs: 0, drain: '5s' }),

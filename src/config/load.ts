@@ -1,5 +1,5 @@
 /**
- * Makes the configuration: embedded defaults, then etc/mailfarm.yaml and etc/farms.yaml, then --set options.
+ * Makes the configuration: embedded defaults, then the files of etc/, then --set options.
  *
  * For the supervisor and the commands; workers read the result with resolved.ts. Every mistake is reported, not only
  * the first, and nothing of a configuration with a mistake is used. It changes nothing on disk.
@@ -34,6 +34,9 @@ export interface LoadOptions {
   readonly also?: (settings: Settings, etc: string) => readonly Finding[];
 }
 
+/** Sections that have a file of their own, of the same name. */
+const OWN_FILES = ['farms', 'tenants'] as const;
+
 export type LoadResult =
   /** `warnings`: what is no mistake, but hardly meant. */
   | { readonly ok: true; readonly config: Config; readonly warnings: readonly Problem[] }
@@ -47,13 +50,13 @@ export async function loadConfig(load: LoadOptions): Promise<LoadResult> {
   if (why !== undefined) return { ok: false, problems: [{ file: etc, key: '', message: why }] };
   const sources = await Promise.all([
     readSource(join(etc, 'mailfarm.yaml'), []),
-    readSource(join(etc, 'farms.yaml'), ['farms']),
+    ...OWN_FILES.map((name) => readSource(join(etc, `${name}.yaml`), [name])),
   ]);
   const { options, wrong } = parseSetOptions(set);
   const problems = [...sources.flatMap((source) => source.problems), ...wrong];
   const paths: Paths = { etc: resolve(etc), var: resolve(varDir), code };
   const { settings, findings } = await check(overlay(sources, options, problems), paths, load);
-  problems.push(...strayFarms(sources[0]), ...placeFindings(findings, sources, options));
+  problems.push(...strays(sources[0]), ...placeFindings(findings, sources, options));
   if (problems.length > 0) return { ok: false, problems };
   return { ok: true, config: { ...settings, paths }, warnings: otherEndings(etc) };
 }
@@ -95,7 +98,7 @@ function isThere(path: string): boolean {
 
 /** YAML files are called .yml as often: here they would be passed over without a word. */
 function otherEndings(etc: string): Problem[] {
-  return ['mailfarm', 'farms'].flatMap((name): Problem[] => {
+  return ['mailfarm', ...OWN_FILES].flatMap((name): Problem[] => {
     const file = join(etc, `${name}.yml`);
     if (isThere(join(etc, `${name}.yaml`)) || !isThere(file)) return [];
     return [{ file, key: '', message: `is not read: the file has to be called ${name}.yaml` }];
@@ -111,10 +114,11 @@ function withHostname(settings: Settings): Settings {
   return { ...settings, domains: { local: fill(local), relay: fill(relay) } };
 }
 
-/** Farms are for farms.yaml alone: one place to look at for sizes. */
-function strayFarms(main: Source): Problem[] {
-  const line = isSection(main.data) && Object.hasOwn(main.data, 'farms') ? main.locate(['farms'])?.line : undefined;
-  return line === undefined
-    ? []
-    : [{ file: main.file, line, key: 'farms', message: 'expected in farms.yaml, not here' }];
+/** Farms are for farms.yaml alone, and so on: one place to look at for sizes. */
+function strays(main: Source | undefined): Problem[] {
+  return OWN_FILES.flatMap((key): Problem[] => {
+    if (!isSection(main?.data) || !Object.hasOwn(main.data, key)) return [];
+    const line = main.locate([key])?.line;
+    return line === undefined ? [] : [{ file: main.file, line, key, message: `expected in ${key}.yaml, not here` }];
+  });
 }

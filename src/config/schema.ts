@@ -12,11 +12,12 @@ import { nearest } from './nearest.ts';
 import { farmsSchema } from './schema-farms.ts';
 import { mailSections } from './schema-mail.ts';
 import { runSections } from './schema-run.ts';
+import { tenantsSchema } from './schema-tenants.ts';
 
 /** What the files and options can say; the paths are not theirs. */
 export type Settings = Omit<Config, 'paths'>;
 
-const SECTIONS = { ...mailSections, ...runSections, farms: farmsSchema } satisfies {
+const SECTIONS = { ...mailSections, ...runSections, farms: farmsSchema, tenants: tenantsSchema } satisfies {
   readonly [key in keyof Settings]-?: z.ZodType<Settings[key] | undefined>;
 };
 

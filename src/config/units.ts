@@ -23,6 +23,13 @@ export function parseSize(value: unknown): number | undefined {
   return withUnit(value, /^(\d+(?:\.\d+)?)(B|kB|KiB|MB|MiB|GB|GiB)$/, BYTES);
 }
 
+/** How often in a second, of `20/s`, `600/m`, `5000/h` or `1000/d`. */
+export function parseRate(value: unknown): number | undefined {
+  const match = typeof value === 'string' ? /^(\d{1,9})\/(s|m|h|d)$/.exec(value) : null;
+  const ms = MS[match?.[2] ?? ''];
+  return match && ms !== undefined ? (Number(match[1]) * 1000) / ms : undefined;
+}
+
 /** The shortest way to write a duration. */
 export function formatDuration(ms: number): string {
   return format(ms, Object.entries(MS));

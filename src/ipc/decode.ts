@@ -128,6 +128,12 @@ const SHAPES: Readonly<Record<FrameType, Check>> = {
       queued: count,
     }),
   }),
+  'tenants?': shape({ n: count }),
+  tenants: shape({
+    n: count,
+    tenants: list(shape({ name: text, queued: count, stalled: count, dedicated: count })),
+  }),
+  dedicate: shape({ n: count, tenant: text, lanes: count }),
   'where?': shape({ n: count, ids: texts }),
   where: shape({
     n: count,

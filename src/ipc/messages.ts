@@ -8,7 +8,7 @@ import type { Envelope } from '../mail/envelope.ts';
 import type { Hop, Outcome, Reply } from '../mail/outcome.ts';
 
 /** Raised whenever a frame changes shape; both ends compare it at hello. */
-export const PROTOCOL_VERSION = 2;
+export const PROTOCOL_VERSION = 3;
 
 export interface Hello {
   readonly t: 'hello';
@@ -310,6 +310,37 @@ export interface Stats {
   readonly books: Books;
 }
 
+/** Acceptor or command to scheduler: what waits for whom? Answered by TenantList. */
+export interface TenantsRequest {
+  readonly t: 'tenants?';
+  readonly n: number;
+}
+
+export interface TenantStats {
+  readonly name: string;
+  /** Messages in the scheduler's hands. */
+  readonly queued: number;
+  /** Bins in which its mail waits for its own limits. */
+  readonly stalled: number;
+  /** Lanes of each channel for it alone. */
+  readonly dedicated: number;
+}
+
+export interface TenantList {
+  readonly t: 'tenants';
+  readonly n: number;
+  /** Those that are configured, or have mail there. */
+  readonly tenants: readonly TenantStats[];
+}
+
+/** Command to scheduler: so many lanes of each channel for this tenant alone, 0 for none. Answered by Taken or Refused. */
+export interface Dedicate {
+  readonly t: 'dedicate';
+  readonly n: number;
+  readonly tenant: string;
+  readonly lanes: number;
+}
+
 /** Command to scheduler: what do these messages wait for? Answered by Where. */
 export interface WhereRequest {
   readonly t: 'where?';
@@ -362,6 +393,9 @@ export type Frame =
   | Forget
   | StatsRequest
   | Stats
+  | TenantsRequest
+  | TenantList
+  | Dedicate
   | WhereRequest
   | Where;
 

@@ -46,6 +46,7 @@ export class WaitingIndex {
   readonly #ofBin: Database.Statement;
   readonly #ofId: Database.Statement;
   readonly #next: Database.Statement;
+  readonly #move: Database.Statement;
   readonly #delete: (rows: readonly Row[]) => void;
   #size = 0;
   #recipients = 0;
@@ -66,6 +67,7 @@ export class WaitingIndex {
     this.#ofBin = this.#db.prepare('SELECT * FROM waiting WHERE due = 0 AND bin = ? ORDER BY seq LIMIT ?');
     this.#ofId = this.#db.prepare('SELECT * FROM waiting WHERE id = ?');
     this.#next = this.#db.prepare('SELECT min(due) AS due FROM waiting WHERE due > 0');
+    this.#move = this.#db.prepare('UPDATE waiting SET bin = ? WHERE due = 0 AND bin = ?');
     const remove = this.#db.prepare('DELETE FROM waiting WHERE seq = ?');
     // All or none: what fails midway must not take rows away that nobody gets.
     this.#delete = this.#db.transaction((rows: readonly Row[]) => {
@@ -97,6 +99,11 @@ export class WaitingIndex {
   /** Takes rows that wait for a bin, in the order in which they came. */
   takeOfBin(bin: string, limit: number): WaitingRow[] {
     return this.#size === 0 ? [] : this.#take(this.#ofBin.all(bin, limit) as Row[]);
+  }
+
+  /** What waits for one bin waits for another from now on. */
+  moveBin(from: string, to: string): void {
+    if (this.#size > 0) this.#move.run(to, from);
   }
 
   /** Takes every row of a message. */

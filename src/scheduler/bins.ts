@@ -9,7 +9,7 @@ import { DEFAULT_TENANT } from '../mail/envelope.ts';
 import type { Hop, Reply } from '../mail/outcome.ts';
 import type { Lane } from './lane.ts';
 import { Line } from './line.ts';
-import { Tenant } from './tenants.ts';
+import type { Tenant } from './tenants.ts';
 import { Turns } from './turns.ts';
 import { binHop, binKey, weightOf, type WorkPart } from './work.ts';
 
@@ -96,7 +96,7 @@ export class Bin {
     return sum;
   }
 
-  get empty(): boolean {
+  get isEmpty(): boolean {
     return this.#only === undefined && this.#several === undefined && this.lanes.size === 0 && this.until === 0;
   }
 
@@ -166,6 +166,17 @@ export class Bin {
       if (part !== undefined) return part;
     }
     return undefined;
+  }
+
+  /** Takes out what waits here for the tenant: the parts in memory, and how many rows there are in the index. */
+  empty(tenant: BinTenant): { readonly parts: WorkPart[]; readonly parked: number } {
+    const line = this.findLine(tenant);
+    if (!line) return { parts: [], parked: 0 };
+    const parts: WorkPart[] = [];
+    for (let part = this.#shiftOf(line); part !== undefined; part = this.#shiftOf(line)) parts.push(part);
+    const { parked } = line;
+    this.setParked(line, 0);
+    return { parts, parked };
   }
 
   /** The line waits from now on, because its tenant does. */
@@ -259,7 +270,7 @@ export class Bins {
 
   /** Forgets a bin with nothing in it, so that the table does not grow with every domain ever seen. */
   tidy(bin: Bin): void {
-    if (bin.empty) this.#bins.delete(bin.key);
+    if (bin.isEmpty) this.#bins.delete(bin.key);
   }
 
   all(): IterableIterator<Bin> {

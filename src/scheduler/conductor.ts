@@ -12,6 +12,7 @@ import { ageOut, decideFate, stillLate, type Fate, type FollowUp, type RetryRule
 import type { InFlight, Lane, LaneOwner } from './lane.ts';
 import { Ledger, type LedgerOptions } from './ledger.ts';
 import { Parking } from './parking.ts';
+import { rehome } from './rehome.ts';
 import { isSuspect, Suspects } from './suspects.ts';
 import { Tenants, type TenantRules } from './tenants.ts';
 import { binKey, factsOf, newPart, partFactsOf, stripPart, weightOf, type Message, type WorkPart } from './work.ts';
@@ -222,6 +223,11 @@ export class Conductor {
     this.bins.tidy(bin);
   }
 
+  close(): void {
+    this.parking.close();
+    this.tenants.close();
+  }
+
   /** Somebody may have set the clock. What ages goes by it when it is believed; what waits never does. */
   lookAtClock(): void {
     const jump = this.clock.look();
@@ -232,6 +238,24 @@ export class Conductor {
   withdraw(message: Message): void {
     for (const part of message.parts) if (part.due === undefined) this.#active -= weightOf(part);
     this.ledger.release(message);
+  }
+
+  /** How tenants are treated from now on. */
+  applyTenants(table: TenantTable): void {
+    const flips = [...this.tenants.all()].filter(
+      ({ name, dedicated }) => dedicated > 0 !== (table.get(name)?.dedicated ?? 0) > 0,
+    );
+    this.#rehome(flips, () => this.tenants.apply(table));
+  }
+
+  /** Gives a tenant lanes of its own, or takes them back, until applyTenants(); says why not. */
+  dedicate(name: string, lanes: number): string | undefined {
+    let why: string | undefined;
+    const tenant = this.tenants.of(name);
+    this.#rehome(tenant.dedicated > 0 === lanes > 0 ? [] : [tenant], () => {
+      why = this.tenants.dedicate(name, lanes);
+    });
+    return why;
   }
 
   /** A command that took a message out of play keeps it; it had so many recipients. */
@@ -330,6 +354,14 @@ export class Conductor {
     if (until === undefined) return 0;
     const longest = Math.max(LEAST_LONGEST_MS, ...this.#options.rules().retry.times) * (1 + RETRY_SLACK);
     return Math.min(this.clock.waitUntil(until), longest);
+  }
+
+  #rehome(tenants: readonly BinTenant[], change: () => void): void {
+    const onMoved = (bin: Bin): void => {
+      if (bin.until > this.clock.ticks()) this.parking.binWaits(bin);
+      else this.dispatcher.dispatch(bin);
+    };
+    rehome(tenants, change, { bins: this.bins, index: this.#options.index, onMoved });
   }
 
   #keepBack(bin: Bin, line: BinLine): void {

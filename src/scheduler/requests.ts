@@ -6,6 +6,7 @@ import type { Claims } from './claims.ts';
 import type { Conductor } from './conductor.ts';
 import type { OnceRead } from './once-read.ts';
 import type { Segments } from './segments.ts';
+import { tellTenants } from './tenants.ts';
 import { whereAre } from './where.ts';
 
 export interface RequestsOptions {
@@ -75,6 +76,12 @@ export function serveRequests(peer: Peer, options: RequestsOptions): void {
       peer.send({ t: 'taken', n: frame.n });
     },
     'stats?': (frame) => peer.send(collectStats(frame.n, options)),
+    'tenants?': (frame) => peer.send({ t: 'tenants', n: frame.n, tenants: tellTenants(conductor.tenants) }),
+    dedicate: ({ n, tenant, lanes }) => {
+      const why = conductor.dedicate(tenant, lanes);
+      onEvent('dedicated', { tenant, lanes, ...(why === undefined ? {} : { why }) });
+      peer.send(why === undefined ? { t: 'taken', n } : { t: 'refused', n, why });
+    },
     'where?': (frame) => peer.send({ t: 'where', n: frame.n, parts: whereAre(frame.ids, conductor) }),
   };
   peer.onFrame = (frame) => {

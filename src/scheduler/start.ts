@@ -19,7 +19,7 @@ import { openWaitingIndex } from '../queue/waiting-index.ts';
 import { Audit, type AuditOptions } from './audit.ts';
 import type { Bin } from './bins.ts';
 import { Claims } from './claims.ts';
-import { Conductor, type ConductorRules } from './conductor.ts';
+import { Conductor, type ConductorRules, type TenantTable } from './conductor.ts';
 import { readFinishedBefore } from './finished-before.ts';
 import { LostLanes } from './lost-lanes.ts';
 import { OnceRead } from './once-read.ts';
@@ -74,6 +74,7 @@ export async function startScheduler(worker: Worker): Promise<Role> {
       lost: (lane, lost) => void lostLanes.recover(lane, lost),
     },
   });
+  conductor.applyTenants(tenantTable(config));
   const claims = new Claims(conductor, (id) => housekeeping.isDeleted(id));
   const audit = new Audit({ conductor, claims, index, onChange: tellImbalance(worker) });
   const books = (): Books => audit.books();
@@ -93,13 +94,16 @@ export async function startScheduler(worker: Worker): Promise<Role> {
       conductor.dispatcher.stop();
       while (inFlight(conductor) > 0 && Date.now() < deadline) await pause(10);
       conductor.dispatcher.closeIdle();
-      conductor.parking.close();
+      conductor.close();
       await housekeeping.finish();
       await server.close();
       index.close();
       await store.close();
     },
-    reload: (fresh) => void (config = fresh),
+    reload: (fresh) => {
+      config = fresh;
+      conductor.applyTenants(tenantTable(fresh));
+    },
     stats: () => ({ active: conductor.active, parked: index.size, ...conductor.counts, busy: inFlight(conductor) }),
   };
 }
@@ -147,6 +151,10 @@ function inFlight(conductor: Conductor): number {
 function rulesOf(config: Config): ConductorRules {
   const { lanes, retry, queue, smtp } = config;
   return { lanes: { ...lanes, idleMs: smtp.idleMs }, retry, window: queue.window };
+}
+
+function tenantTable({ tenants }: Config): TenantTable {
+  return new Map(Object.entries(tenants));
 }
 
 function listenOn(worker: Worker): { fd: number } {

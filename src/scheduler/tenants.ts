@@ -3,6 +3,7 @@
  * without limits costs a look into a table; what a limited one may not do now waits in its bins, in line, until it may.
  */
 import type { SteadyClock } from '../base/steady-clock.ts';
+import type { TenantStats } from '../ipc/messages.ts';
 import { DEFAULT_TENANT } from '../mail/envelope.ts';
 import { Pace, type Rate } from './pace.ts';
 
@@ -20,6 +21,8 @@ export interface TenantRules {
 const PLAIN: TenantRules = { weight: 1, lanes: 0, dedicated: 0 };
 /** When those that wait are looked at again in any case: a lane that was opened for them may have met trouble. */
 const LOOK_MS = 1000;
+/** As tenants.yaml allows. */
+const MOST_DEDICATED = 1000;
 
 /** `B` is a bin and `L` a lane: only who they are counts here. */
 export class Tenant<B = object, L = object> {
@@ -107,6 +110,19 @@ export class Tenants<B = object, L = object> {
     this.#options = options;
   }
 
+  /** Lanes of its own for a tenant that is configured, until apply(); says why not. */
+  dedicate(name: string, lanes: number): string | undefined {
+    if (!this.#rules.has(name)) return `no tenant ${name} is configured`;
+    if (lanes > MOST_DEDICATED) return `a tenant can have ${MOST_DEDICATED} lanes of each channel for itself`;
+    const tenant = this.of(name);
+    tenant.rules = { ...tenant.rules, dedicated: lanes };
+    return undefined;
+  }
+
+  isConfigured(name: string): boolean {
+    return this.#rules.has(name);
+  }
+
   /** There is somebody to be fair to. */
   get several(): boolean {
     return this.#rules.size > 1 || (this.#rules.size === 1 && !this.#rules.has(DEFAULT_TENANT));
@@ -147,7 +163,8 @@ export class Tenants<B = object, L = object> {
   wake(tenant: Tenant<B, L>): void {
     if (tenant.stalled.size === 0) return;
     let room = tenant.room(this.#options.clock.ticks());
-    for (const bin of [...tenant.stalled]) {
+    // Those that have to wait again join the end of the line.
+    for (const bin of Array.from(tenant.stalled)) {
       if (room <= 0) break;
       room -= 1;
       tenant.stalled.delete(bin);
@@ -168,4 +185,11 @@ export class Tenants<B = object, L = object> {
     };
     this.#timers.set(tenant, setTimeout(look, ms));
   }
+}
+
+/** For whoever asks: tenants that are configured, or have mail here. */
+export function tellTenants<B, L>(tenants: Tenants<B, L>): TenantStats[] {
+  return [...tenants.all()]
+    .filter(({ name, queued }) => queued > 0 || tenants.isConfigured(name))
+    .map(({ name, queued, stalled, dedicated }) => ({ name, queued, stalled: stalled.size, dedicated }));
 }

@@ -3,7 +3,7 @@
  */
 import { EX } from '../../base/sysexits.ts';
 import { oneLine } from '../../base/text.ts';
-import type { FarmName } from '../../config/config.ts';
+import type { Config, FarmName } from '../../config/config.ts';
 import type { ControlAnswer, ControlRequest, Status } from '../../process/control.ts';
 import type { Context } from '../common/context.ts';
 import { askSupervisor } from '../common/control.ts';
@@ -16,6 +16,7 @@ import { addDrillOptions, drill } from './drill/command.ts';
 import type { DrillArgs } from './drill/options.ts';
 import { printStatus, type StatusOptions } from './status.ts';
 import { longestStop, waitForStop } from './stop.ts';
+import { dedicate, printTenants } from './tenants.ts';
 
 const STATUS_MS = 5000;
 /** A reload reads the configuration and starts workers: it may take a while on a busy machine. */
@@ -27,7 +28,7 @@ export function runMailfarm(context: Context): Promise<number> {
   return runCommandLine({
     name: 'mailfarm',
     context,
-    needs: { resize: 'a farm and a size', trace: 'the id of a message' },
+    needs: { resize: 'a farm and a size', lane: 'a tenant and a number of lanes', trace: 'the id of a message' },
     verbs: (parser, choose) => addVerbs(parser, context, choose),
   });
 }
@@ -39,6 +40,7 @@ function addVerbs(parser: Parser, context: Context, choose: Choose): Parser {
     .example('$0 reload', 'take over what changed in etc; no session is lost')
     .example('$0 resize acceptor 4', 'exactly four workers, until the next reload or start')
     .example('$0 resize smtp 0:20', 'none when idle, at most twenty')
+    .example('$0 lane shop 4', 'four lanes of each channel for this tenant alone; 0 takes them back')
     .example('$0 drill --for 1m', 'kill workers for a minute; tell what was lost, and how long mail paused')
     .command(
       'status',
@@ -63,6 +65,21 @@ function addVerbs(parser: Parser, context: Context, choose: Choose): Parser {
           describe: 'Workers: 4, or 2:6 for least and most',
         }),
       (args) => choose(() => resize(context, args)),
+    )
+    .command(
+      'tenants',
+      'Show what waits for which tenant',
+      (verb) => verb,
+      (args) => choose(() => withConfig(context, args, (config) => printTenants(context, config, args.json))),
+    )
+    .command(
+      'lane <tenant> <lanes>',
+      'Give a tenant lanes of its own, or take them back',
+      (verb) =>
+        verb
+          .positional('tenant', { type: 'string', demandOption: true, describe: 'Tenant' })
+          .positional('lanes', { type: 'string', demandOption: true, describe: 'Lanes of each channel; 0 for none' }),
+      (args) => choose(() => lane(context, args)),
     )
     .command(
       'stop',
@@ -126,6 +143,29 @@ async function resize(
   const { farm } = args;
   const done = `${farm}: at least ${bounds.least}, at most ${bounds.most} workers, until the next reload or start`;
   return ask(context, args, { verb: 'resize', farm, ...bounds }, (answer) => acknowledge(context, args, answer, done));
+}
+
+async function lane(
+  context: Context,
+  args: CommonArgs & { readonly tenant: string; readonly lanes: string },
+): Promise<number> {
+  const { tenant, json } = args;
+  if (!/^\d{1,4}$/.test(args.lanes)) {
+    await context.err.line('mailfarm: expected a number of lanes, such as 4, or 0 to take them back');
+    return EX.USAGE;
+  }
+  return withConfig(context, args, (config) => dedicate(context, config, { tenant, lanes: Number(args.lanes), json }));
+}
+
+/** For verbs that ask the scheduler; tells why where no farm runs. */
+function withConfig(context: Context, args: CommonArgs, work: (config: Config) => Promise<number>): Promise<number> {
+  return ask(context, args, { verb: 'status' }, async (answer) => {
+    if (!answer.ok) return refused(context, answer);
+    const settings = await loadSettings(resolvePlaces(args, context));
+    if (settings.ok) return work(settings.config);
+    await context.err.line(settings.why);
+    return EX.CONFIG;
+  });
 }
 
 async function stop(context: Context, args: CommonArgs & { readonly wait: boolean }): Promise<number> {

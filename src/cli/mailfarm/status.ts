@@ -2,18 +2,13 @@
  * mailfarm status: the farms and their workers, and what the scheduler has in hand.
  */
 import { EX } from '../../base/sysexits.ts';
-import { errorText, oneLine } from '../../base/text.ts';
 import type { Config } from '../../config/config.ts';
-import { connectPeer } from '../../ipc/connect.ts';
-import { makeHello } from '../../ipc/hello.ts';
 import type { BinStats, Books, Stats } from '../../ipc/messages.ts';
 import type { FarmStatus, Status, WorkerStatus } from '../../process/control.ts';
-import { readIpcTls } from '../../process/ipc-tls.ts';
 import type { Context } from '../common/context.ts';
 import { formatPairs, printTable, type Column } from '../common/table.ts';
 import { formatAge, formatTime, formatUntil } from '../common/units.ts';
-
-const STATS_MS = 3000;
+import { askScheduler } from './ask-scheduler.ts';
 
 export interface StatusOptions {
   readonly json: boolean;
@@ -27,7 +22,9 @@ export async function printStatus(
   status: Status,
   options: StatusOptions & { readonly config: Config | undefined },
 ): Promise<number> {
-  const stats = options.config ? await askScheduler(options.config) : 'its configuration can not be read';
+  const stats = options.config
+    ? await askScheduler(options.config, { t: 'stats?' }, 'stats')
+    : 'its configuration can not be read';
   if (options.json) {
     const { t: _t, n: _n, ...scheduler } = typeof stats === 'string' ? { t: '', n: 0, error: stats } : stats;
     await context.out.json({ ...status, scheduler });
@@ -106,23 +103,6 @@ function workerColumns(now: number): readonly Column<WorkerStatus>[] {
       max: 120,
     },
   ];
-}
-
-/** The figures, or why there are none. */
-async function askScheduler(config: Config): Promise<Stats | string> {
-  try {
-    const peer = await connectPeer({
-      address: config.farms.scheduler.socket,
-      self: makeHello({ farm: 'cli', worker: `mailfarm-${process.pid}` }),
-      tls: readIpcTls(config),
-      deadlineMs: STATS_MS,
-    });
-    const answer = await peer.request({ t: 'stats?' }, STATS_MS);
-    peer.close();
-    return answer.t === 'stats' ? answer : `it answered ${answer.t}`;
-  } catch (error) {
-    return oneLine(errorText(error));
-  }
 }
 
 async function printScheduler(context: Context, stats: Stats): Promise<void> {

@@ -14,6 +14,8 @@ import type { Fields } from '../../log/line.ts';
 import { openLogger, type Logger } from '../../log/logger.ts';
 import { isAsciiAddress } from '../../mail/address.ts';
 import type { Envelope } from '../../mail/envelope.ts';
+import { TenantFinder } from '../../config/tenant-finder.ts';
+import { authorDomain } from '../../mail/author.ts';
 import { DEFAULT_TENANT } from '../../mail/envelope.ts';
 import { dateHeader, messageIdHeader, receivedHeader } from '../../mail/trace.ts';
 import { readIpcTls } from '../../process/ipc-tls.ts';
@@ -119,13 +121,21 @@ function makeEnvelope(message: OutgoingMessage, user: string): Envelope {
     sender: message.sender,
     recipients: message.recipients.map((address) => (notify ? { address, dsn: { notify } } : { address })),
     received: Date.now(),
-    tenant: DEFAULT_TENANT,
+    tenant: tenantOf(message, queue),
     origin: { via: 'sendmail', user },
     ...(isEightBit(message) && { body: '8BITMIME' as const }),
     ...(utf8 && { smtputf8: true }),
     ...(ret && { ret }),
     ...(envid !== undefined && { envid }),
   };
+}
+
+/** As an acceptor finds it; the login is that of this machine. */
+function tenantOf({ sender, header }: OutgoingMessage, { config, user }: QueueOnDisk): string {
+  const finder = new TenantFinder(config.tenants);
+  const found = finder.find({ login: user, trusted: true }, sender);
+  const author = found === undefined && finder.looksAtAuthors ? authorDomain(header) : undefined;
+  return found ?? (author === undefined ? undefined : finder.ofAuthor(author)) ?? DEFAULT_TENANT;
 }
 
 /** The lines that an acceptor would have put on top: Received, and Date and Message-ID where they are missing. */

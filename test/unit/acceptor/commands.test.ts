@@ -9,7 +9,12 @@ import { createIdSource } from '../../../src/queue/queue-id.ts';
 import { messageLine, parseLine } from '../../../src/queue/record.ts';
 import { envelopeOf, type Transaction } from '../../../src/acceptor/transaction.ts';
 
-const RULES: MailRules = { messageSize: 1000, closed: () => undefined };
+const RULES: MailRules = {
+  messageSize: 1000,
+  closed: () => undefined,
+  tenantOf: () => 'default',
+  judgeTenant: () => undefined,
+};
 
 function open(line: string, rules = RULES): Transaction {
   const opened = openTransaction(line, rules);

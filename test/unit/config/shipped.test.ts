@@ -48,7 +48,7 @@ for (const path of [...SECTIONS, 'maildir.', 'queue.', 'filters.structure.', 'fi
     const keys = await knownKeys(path);
     assert.notEqual(keys.length, 0);
     const text = read('mailfarm.yaml');
-    for (const key of keys.filter((name) => name !== 'farms')) {
+    for (const key of keys.filter((name) => name !== 'farms' && name !== 'tenants')) {
       assert.match(text, new RegExp(`(^|[\\s{,#])${key}(:|,|  )`, 'm'), key);
     }
   });
@@ -85,4 +85,11 @@ test('what runs before a change lands is the test command of README', () => {
   const [command] = /^npm test\b/m.exec(read('../README.md')) ?? [];
   assert.equal(command, 'npm test');
   assert.match(read('../.ci/run'), /^npm test$/m);
+});
+
+test('tenants.yaml explains every key', async () => {
+  const text = read('tenants.yaml');
+  const keys = await knownKeys('tenants.x.');
+  assert.notEqual(keys.length, 0);
+  for (const key of keys) assert.match(text, new RegExp(`^# ${key}  `, 'm'), key);
 });

@@ -111,6 +111,9 @@ const EVERY: { readonly [T in FrameType]: Extract<Frame, { t: T }> } = {
       queued: 1,
     },
   },
+  'tenants?': { t: 'tenants?', n: 1 },
+  tenants: { t: 'tenants', n: 1, tenants: [{ name: 'shop', queued: 3, stalled: 1, dedicated: 2 }] },
+  dedicate: { t: 'dedicate', n: 1, tenant: 'shop', lanes: 2 },
   'where?': { t: 'where?', n: 1, ids: ['x'] },
   where: { t: 'where', n: 1, parts: [{ id: 'x', hop, to: ['a@x'], inDelivery: true, until: 9, trouble: reply }] },
 };

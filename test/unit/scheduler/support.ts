@@ -135,7 +135,7 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
     async [Symbol.asyncDispose]() {
       conductor.dispatcher.stop();
       const books = rig.books();
-      conductor.parking.close();
+      conductor.close();
       rig.rules = { ...rig.rules, lanes: { ...rig.rules.lanes, idleMs: 0 } };
       await server.close();
       conductor.dispatcher.closeIdle();
