@@ -20,7 +20,7 @@ import { openStore } from '../queue/open-store.ts';
 import type { Handle, Store } from '../queue/store.ts';
 import { readAliasNames } from './aliases.ts';
 import type { FarmConnection } from './connection.ts';
-import { FilterClient } from './filter-client.ts';
+import { FilterClient, type FilterClientOptions } from './filter-client.ts';
 import { Intake } from './intake.ts';
 import { Desk, type DeskState } from './listener-desk.ts';
 import { RecipientPolicy } from './recipient-policy.ts';
@@ -65,18 +65,9 @@ export async function startAcceptor(worker: Worker): Promise<Role> {
     onTrouble: (why) => log.debug('router-away', { why }),
     kill: (pid, why) => worker.kill(pid, why),
   });
-  const filters = new FilterClient({
-    address: config.farms.filter.socket,
-    self,
-    tls,
-    timeoutMs: config.filter.timeoutMs,
-    most: Math.max(1, config.farms.filter.most),
-    wake: () => worker.wake('filter'),
-    kill: (pid, why) => worker.kill(pid, why),
-  });
+  const filters = openFilters(worker, { self, tls });
   const tenants = openTenants(worker, { address: config.farms.scheduler.socket, self, tls });
-  const accepted = (tenant: string): void => tenants.accepted(tenant);
-  const intake = new Intake({ store, handOn, filters, log, jobDone: () => worker.jobDone(), accepted });
+  const intake = new Intake({ store, handOn, filters, log, tenants, jobDone: () => worker.jobDone() });
   const state = makeState(worker, { store, handOn, intake, tenants });
   const servers: FarmServer[] = [];
   const keys = socketKeys(config.listen.map(({ address }) => address));
@@ -115,6 +106,18 @@ export async function startAcceptor(worker: Worker): Promise<Role> {
       inHand: intake.waiting + handOn.outstanding,
     }),
   };
+}
+
+function openFilters(worker: Worker, who: Pick<FilterClientOptions, 'self' | 'tls'>): FilterClient {
+  const { farms, filter } = worker.config;
+  return new FilterClient({
+    ...who,
+    address: farms.filter.socket,
+    timeoutMs: filter.timeoutMs,
+    most: Math.max(1, farms.filter.most),
+    wake: () => worker.wake('filter'),
+    kill: (pid, why) => worker.kill(pid, why),
+  });
 }
 
 /** The scheduler is asked for what waits only where somebody's queue has a limit. */

@@ -14,6 +14,7 @@ import type { MessageStream } from './message-stream.ts';
 import { receiveContent, storageRefusal, type ContentRules, type Incoming } from './reception.ts';
 import { refusal, REFUSALS, type Refusal } from './replies.ts';
 import type { DataAnswer } from './server.ts';
+import type { TenantDesk } from './tenant-desk.ts';
 
 export interface IntakeServices {
   readonly store: Pick<Store, 'nextId' | 'draft'>;
@@ -21,8 +22,8 @@ export interface IntakeServices {
   readonly filters: Pick<FilterClient, 'check'>;
   readonly log: Logger;
   readonly jobDone: () => void;
-  /** A message of this tenant was accepted. */
-  readonly accepted?: (tenant: string) => void;
+  /** Hears of each message that was accepted. */
+  readonly tenants?: Pick<TenantDesk, 'accepted'>;
 }
 
 export interface IntakeRules extends ContentRules {
@@ -127,7 +128,7 @@ export class Intake {
     this.#logReceived(whole);
     this.#untakenBytes += whole.envelopeBytes;
     this.#entered += 1;
-    this.#services.accepted?.(envelope.tenant);
+    this.#services.tenants?.accepted(envelope.tenant);
     // A small one stays in its segment, where the injector finds it. Of a large one nothing would be left once it is delivered.
     if (hasOwnFile(handle)) this.#handOnLogged(handle, whole);
     else this.#handOn(handle, whole);

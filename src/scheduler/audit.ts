@@ -1,5 +1,5 @@
 /** Looks whether the books balance, every few seconds, and says so where they do not: mail may be lost or doubled in memory then. */
-import type { Books } from '../ipc/messages.ts';
+import type { Books } from '../ipc/insight.ts';
 import type { WaitingIndex } from '../queue/waiting-index.ts';
 import { imbalanceOf } from './books.ts';
 import type { Claims } from './claims.ts';

@@ -6,7 +6,7 @@
  *
  * They begin with the scheduler: what the injector finds enters once more.
  */
-import type { Books as BooksFrame } from '../ipc/messages.ts';
+import type { Books as BooksFrame } from '../ipc/insight.ts';
 import type { OutcomeState } from '../mail/outcome.ts';
 
 /** States in which the scheduler is done with a recipient. */

@@ -5,17 +5,18 @@
 import type { Done, Routed } from '../ipc/messages.ts';
 import { SteadyClock } from '../base/steady-clock.ts';
 import type { Hop, Reply } from '../mail/outcome.ts';
-import { Bins, type Bin, type BinLine, type BinTenant, type Gate } from './bins.ts';
+import { Bins, type Bin, type BinLine, type BinTenant } from './bins.ts';
 import { Dispatcher, type LaneRules } from './dispatcher.ts';
 import { Books, type End } from './books.ts';
-import { ageOut, decideFate, stillLate, type Fate, type FollowUp, type RetryRules } from './fate.ts';
+import { decideFate, type Fate, type FollowUp, type RetryRules } from './fate.ts';
 import type { InFlight, Lane, LaneOwner } from './lane.ts';
 import { Ledger, type LedgerOptions } from './ledger.ts';
 import { Parking } from './parking.ts';
+import { Picker } from './picker.ts';
 import { rehome } from './rehome.ts';
-import { isSuspect, Suspects } from './suspects.ts';
 import { Tenants, type TenantRules } from './tenants.ts';
-import { binKey, factsOf, newPart, partFactsOf, stripPart, weightOf, type Message, type WorkPart } from './work.ts';
+import { LINE_SHARE, Window } from './window.ts';
+import { binKey, factsOf, newPart, partFactsOf, type Message, type WorkPart } from './work.ts';
 
 export interface ConductorRules {
   readonly lanes: LaneRules;
@@ -37,12 +38,6 @@ export interface ConductorOptions extends Omit<LedgerOptions, 'onFinished' | 'on
   readonly onEvent: (event: string, fields: Record<string, unknown>) => void;
 }
 
-/** Parts that a tenant may always have in memory in each bin, so that none is starved by a full window. */
-const LINE_SHARE = 10;
-/** Parts taken back from the index at a time. */
-const REFILL = 200;
-/** When a suspect that found another at work has its next turn, in ms. */
-const SUSPECT_MS = 1000;
 /** The longest wait of a retry, where the configuration has shorter ones only, and what chance may add to it. */
 const LEAST_LONGEST_MS = 60 * 60_000;
 const RETRY_SLACK = 0.2;
@@ -57,14 +52,8 @@ export class Conductor {
   readonly clock: SteadyClock;
   readonly tenants: Tenants<Bin, Lane<Bin>>;
   readonly #options: ConductorOptions;
-  readonly #suspects = new Suspects();
-  readonly #gate: Gate = {
-    refill: (bin, line) => this.#refill(bin, line),
-    mayGo: ({ tenant }, lane) => tenant.mayGo(lane, this.clock.ticks()),
-    stalled: (bin, line) => this.tenants.stall(line.tenant, bin),
-  };
-  /** Weight of the parts in bins and lanes. */
-  #active = 0;
+  readonly #picker: Picker;
+  readonly #window: Window;
 
   constructor(options: ConductorOptions) {
     this.#options = options;
@@ -95,6 +84,17 @@ export class Conductor {
         this.dispatcher.dispatch(bin);
       },
     });
+    this.#window = new Window(() => options.rules().window);
+    this.#picker = new Picker({
+      retry: () => options.rules().retry,
+      clock: this.clock,
+      ledger,
+      parking: this.parking,
+      window: this.#window,
+      onStalled: (bin, line) => this.tenants.stall(line.tenant, bin),
+      // Not from within the dispatcher's loop: thousands may have aged out together.
+      onAgedOut: (part, followUps) => this.#follow(part, followUps, true),
+    });
     this.dispatcher = new Dispatcher({
       rules: () => options.rules().lanes,
       clock: this.clock,
@@ -118,7 +118,7 @@ export class Conductor {
           this.dispatcher.forget(lane);
         },
       },
-      next: (bin, lane) => this.#next(bin, lane),
+      next: (bin, lane) => this.#picker.next(bin, lane),
       given: (part, lane) => this.#tenantOf(part).given(lane, this.clock.ticks()),
       putBack: (part, bin) => bin.unshift(part, this.#tenantOf(part)),
       shared: () => this.tenants.several,
@@ -128,7 +128,7 @@ export class Conductor {
 
   /** Parts in memory, by weight. */
   get active(): number {
-    return this.#active;
+    return this.#window.weight;
   }
 
   /** Takes over a routed message. One that is known already is taken again without effect. */
@@ -163,7 +163,7 @@ export class Conductor {
   /** The durable outcomes of a job, from its worker or from the journal that a dead worker left. */
   report(part: WorkPart, done: Pick<Done, 'outcomes' | 'moved' | 'trouble'>, bin = this.#binOf(part)): void {
     const { message } = part;
-    this.#active -= weightOf(part);
+    this.#window.leave(part);
     part.inFlight = false;
     const fate = decideFate(part, done, { rules: this.#options.rules().retry, now: this.clock.now() });
     if (done.moved) this.ledger.noteInTree(message.facts.handle);
@@ -189,7 +189,7 @@ export class Conductor {
   /** Puts a job back that no worker finished. */
   redo(flight: InFlight): void {
     this.counts.redone += 1;
-    this.#active -= weightOf(flight.part);
+    this.#window.leave(flight.part);
     flight.part.inFlight = false;
     if (!flight.part.gone) this.#enqueue(flight.part, true);
   }
@@ -209,7 +209,7 @@ export class Conductor {
     });
     // What waits for a dead site takes no room from mail that can go.
     for (let part = bin.evict(); part; part = bin.evict()) {
-      this.#active -= weightOf(part);
+      this.#window.leave(part);
       this.parking.park(part, bin, 0);
     }
     this.parking.binWaits(bin);
@@ -236,7 +236,7 @@ export class Conductor {
 
   /** The parts of a message in memory leave play without being finished: a command owns them now. */
   withdraw(message: Message): void {
-    for (const part of message.parts) if (part.due === undefined) this.#active -= weightOf(part);
+    for (const part of message.parts) if (part.due === undefined) this.#window.leave(part);
     this.ledger.release(message);
   }
 
@@ -275,10 +275,10 @@ export class Conductor {
 
   /** It counts as in memory at once: a command may withdraw it before its turn comes. */
   #placeLater(part: WorkPart, wait: number): void {
-    this.#active += weightOf(part);
+    this.#window.enter(part);
     setImmediate(() => {
       if (part.gone) return;
-      this.#active -= weightOf(part);
+      this.#window.leave(part);
       this.place(part, wait);
     });
   }
@@ -287,66 +287,15 @@ export class Conductor {
     const tenant = this.#tenantOf(part);
     const bin = this.bins.of(part.hop, tenant);
     const line = bin.findLine(tenant);
-    const full = this.#active >= this.#options.rules().window && (line?.length ?? 0) >= LINE_SHARE;
+    const full = this.#window.full && (line?.length ?? 0) >= LINE_SHARE;
     const waits = bin.until > this.clock.ticks();
     if (full || waits) return this.parking.park(part, bin, 0);
-    this.#active += weightOf(part);
+    this.#window.enter(part);
     if (first) bin.unshift(part, tenant);
     else bin.push(part, tenant);
     // Others of the tenant's bins wait for it already.
     if (tenant.stalled.size > 0 && line === undefined) this.#keepBack(bin, bin.lineOf(tenant));
     this.dispatcher.dispatch(bin);
-  }
-
-  #next(bin: Bin, lane: Lane<Bin>): WorkPart | undefined {
-    for (;;) {
-      const shifted = bin.shift(this.#gate, lane);
-      if (!shifted) return undefined;
-      const part = shifted.kind === 'delayed' ? this.#refresh(shifted) : shifted;
-      if (!part) continue;
-      const followUps = this.#agedOut(bin, part);
-      const itsTurn = !isSuspect(part) || this.#suspects.admit(part);
-      if (followUps.length === 0 && itsTurn) return part;
-      this.#active -= weightOf(part);
-      if (followUps.length === 0) {
-        this.parking.park(part, bin, this.clock.tickIn(SUSPECT_MS));
-        continue;
-      }
-      // Not from within the dispatcher's loop, which called us: thousands may have aged out together.
-      this.#follow(part, followUps, true);
-    }
-  }
-
-  /** A warning may have waited long: it is given out for those only that are late still, or not at all. */
-  #refresh(warning: WorkPart): WorkPart | undefined {
-    const { message } = warning;
-    const facts = stripPart(warning);
-    const fresh = stillLate(facts, [...message.parts, ...this.parking.waitingOf(message)]);
-    if (fresh === facts) return warning;
-    const part = fresh && newPart(message, fresh);
-    this.#active += (part ? weightOf(part) : 0) - weightOf(warning);
-    this.ledger.dropPart(warning);
-    return part;
-  }
-
-  /** A bin that is only probed takes few rows back: most would have to be parked again. What they weigh is known afterwards. */
-  #refill(bin: Bin, line: BinLine): void {
-    const most = this.#active + Math.max(LINE_SHARE, this.#options.rules().window - this.#active);
-    for (let rows = bin.troubles > 0 ? LINE_SHARE : REFILL; rows > 0 && this.#active < most; rows -= LINE_SHARE) {
-      const { parts, left } = this.parking.takeOfLine(line, LINE_SHARE);
-      for (const part of parts) {
-        this.#active += weightOf(part);
-        bin.push(part, line.tenant);
-      }
-      bin.setParked(line, left);
-      if (left === 0) return;
-    }
-  }
-
-  /** What did not wait for a dead site is tried once more, however old it is: its report decides. */
-  #agedOut(bin: Bin, part: WorkPart): FollowUp[] {
-    if (bin.troubles === 0) return [];
-    return ageOut(part, { rules: this.#options.rules().retry, now: this.clock.now(), trouble: bin.trouble });
   }
 
   /** `until`: read off the system's clock. That may have been wrong: nothing waits for longer than a retry does. */

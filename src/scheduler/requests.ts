@@ -1,5 +1,6 @@
 /** What other processes ask of the scheduler, frame by frame. */
-import type { Books, Frame, Routed, Stats } from '../ipc/messages.ts';
+import type { Books, Stats } from '../ipc/insight.ts';
+import type { Frame, Routed } from '../ipc/messages.ts';
 import type { Peer } from '../ipc/peer.ts';
 import { idOfHandle } from '../queue/handle.ts';
 import type { Claims } from './claims.ts';

@@ -3,7 +3,7 @@ import type { Config } from '../config/config.ts';
 import { connectPeer } from '../ipc/connect.ts';
 import { makeHello } from '../ipc/hello.ts';
 import { listenForPeers } from '../ipc/listen.ts';
-import type { Books } from '../ipc/messages.ts';
+import type { Books } from '../ipc/insight.ts';
 import { pause } from '../base/deadline.ts';
 import type { Logger } from '../log/logger.ts';
 import { listenTls, readIpcTls } from '../process/ipc-tls.ts';
@@ -43,12 +43,7 @@ export async function startScheduler(worker: Worker): Promise<Role> {
   const store = await openStore({ config, worker: worker.instance, log, role: 'command' });
   const housekeeping = new Housekeeping(layout, log);
   const index = openWaitingIndex(`${QUEUE}/index.db`, (why) => log.error('index-trouble', { why }));
-  const segments = new Segments({
-    linger: config.queue.linger,
-    remove: (segment) => housekeeping.removeSegment(segment),
-    exists: (name) => housekeeping.segmentExists(name),
-    begunAt: (name) => timeOfId(name),
-  });
+  const segments = openSegments(config, housekeeping);
   const onEvent = (event: string, fields: Record<string, unknown>): void => log.info(event, fields);
   const onUnreadable = (file: string, why: string): void => log.error('unreadable', { file, why });
   const lostLanes = new LostLanes({
@@ -79,12 +74,12 @@ export async function startScheduler(worker: Worker): Promise<Role> {
   const audit = new Audit({ conductor, claims, index, onChange: tellImbalance(worker) });
   const books = (): Books => audit.books();
   const before = whatWasBefore({ disk: createDisk(), layout, onUnreadable }, log);
+  const requests = { conductor, claims, segments, before, parked: () => index.size, books, onEvent };
   const server = await listenForPeers({
     ...listenOn(worker),
     self,
     ...listenTls(config, worker.farm),
-    onPeer: (peer) =>
-      serveRequests(peer, { conductor, claims, segments, before, parked: () => index.size, books, onEvent }),
+    onPeer: (peer) => serveRequests(peer, requests),
     onRefused: (why) => log.warn('bad-frame', { why }),
   });
   const chores = setInterval(() => doChores(worker, { segments, conductor, audit }), CHORES_MS).unref();
@@ -106,6 +101,15 @@ export async function startScheduler(worker: Worker): Promise<Role> {
     },
     stats: () => ({ active: conductor.active, parked: index.size, ...conductor.counts, busy: inFlight(conductor) }),
   };
+}
+
+function openSegments({ queue }: Config, housekeeping: Housekeeping): Segments {
+  return new Segments({
+    linger: queue.linger,
+    remove: (segment) => housekeeping.removeSegment(segment),
+    exists: (name) => housekeeping.segmentExists(name),
+    begunAt: (name) => timeOfId(name),
+  });
 }
 
 function whatWasBefore(files: Parameters<typeof readFinishedBefore>[0], log: Logger): OnceRead {

@@ -3,7 +3,7 @@
  * without limits costs a look into a table; what a limited one may not do now waits in its bins, in line, until it may.
  */
 import type { SteadyClock } from '../base/steady-clock.ts';
-import type { TenantStats } from '../ipc/messages.ts';
+import type { TenantStats } from '../ipc/insight.ts';
 import { DEFAULT_TENANT } from '../mail/envelope.ts';
 import { Pace, type Rate } from './pace.ts';
 

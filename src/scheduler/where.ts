@@ -1,5 +1,5 @@
 /** What messages in the scheduler's hands wait for, told to whoever asks: their own time, or that of their bin, and its trouble. */
-import type { WherePart } from '../ipc/messages.ts';
+import type { WherePart } from '../ipc/insight.ts';
 import type { Conductor } from './conductor.ts';
 import type { PartFacts } from './work.ts';
 

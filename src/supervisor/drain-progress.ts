@@ -1,5 +1,5 @@
 /** What `mailfarmd --drain` tells while it waits: deferred mail keeps its own times, and the end may be hours away. */
-import type { Stats } from '../ipc/messages.ts';
+import type { Stats } from '../ipc/insight.ts';
 
 /** Between two lines, in ms. */
 const QUIET_MS = 5000;

@@ -7,7 +7,8 @@
 import { pause } from '../base/deadline.ts';
 import type { IpcTls } from '../ipc/address.ts';
 import { connectPeer } from '../ipc/connect.ts';
-import { PROTOCOL_VERSION, type Hello, type Stats } from '../ipc/messages.ts';
+import type { Stats } from '../ipc/insight.ts';
+import { PROTOCOL_VERSION, type Hello } from '../ipc/messages.ts';
 
 export interface EmptyQueueOptions {
   /** Socket of the scheduler. */

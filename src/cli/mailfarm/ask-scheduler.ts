@@ -3,7 +3,8 @@ import { errorText, oneLine } from '../../base/text.ts';
 import type { Config } from '../../config/config.ts';
 import { connectPeer } from '../../ipc/connect.ts';
 import { makeHello } from '../../ipc/hello.ts';
-import type { Dedicate, Frame, StatsRequest, TenantsRequest } from '../../ipc/messages.ts';
+import type { Dedicate, StatsRequest, TenantsRequest } from '../../ipc/insight.ts';
+import type { Frame } from '../../ipc/messages.ts';
 import { readIpcTls } from '../../process/ipc-tls.ts';
 
 const ANSWER_MS = 3000;

@@ -29,7 +29,7 @@ export function runMailfarm(context: Context): Promise<number> {
     name: 'mailfarm',
     context,
     needs: { resize: 'a farm and a size', lane: 'a tenant and a number of lanes', trace: 'the id of a message' },
-    verbs: (parser, choose) => addVerbs(parser, context, choose),
+    verbs: (parser, choose) => addTenantVerbs(addVerbs(parser, context, choose), context, choose),
   });
 }
 
@@ -67,21 +67,6 @@ function addVerbs(parser: Parser, context: Context, choose: Choose): Parser {
       (args) => choose(() => resize(context, args)),
     )
     .command(
-      'tenants',
-      'Show what waits for which tenant',
-      (verb) => verb,
-      (args) => choose(() => withConfig(context, args, (config) => printTenants(context, config, args.json))),
-    )
-    .command(
-      'lane <tenant> <lanes>',
-      'Give a tenant lanes of its own, or take them back',
-      (verb) =>
-        verb
-          .positional('tenant', { type: 'string', demandOption: true, describe: 'Tenant' })
-          .positional('lanes', { type: 'string', demandOption: true, describe: 'Lanes of each channel; 0 for none' }),
-      (args) => choose(() => lane(context, args)),
-    )
-    .command(
       'stop',
       'Stop the farm: it finishes what it holds',
       (verb) =>
@@ -103,6 +88,25 @@ function addVerbs(parser: Parser, context: Context, choose: Choose): Parser {
       'Show what happened to one message, from log and queue',
       (verb) => verb.positional('id', { type: 'string', demandOption: true, describe: 'Queue id' }),
       (args) => choose(() => runTrace(context, args, args.id, 'mailfarm')),
+    ) as Parser;
+}
+
+function addTenantVerbs(parser: Parser, context: Context, choose: Choose): Parser {
+  return parser
+    .command(
+      'tenants',
+      'Show what waits for which tenant',
+      (verb) => verb,
+      (args) => choose(() => withConfig(context, args, (config) => printTenants(context, config, args.json))),
+    )
+    .command(
+      'lane <tenant> <lanes>',
+      'Give a tenant lanes of its own, or take them back',
+      (verb) =>
+        verb
+          .positional('tenant', { type: 'string', demandOption: true, describe: 'Tenant' })
+          .positional('lanes', { type: 'string', demandOption: true, describe: 'Lanes of each channel; 0 for none' }),
+      (args) => choose(() => lane(context, args)),
     ) as Parser;
 }
 

@@ -3,7 +3,7 @@
  */
 import { EX } from '../../base/sysexits.ts';
 import type { Config } from '../../config/config.ts';
-import type { BinStats, Books, Stats } from '../../ipc/messages.ts';
+import type { BinStats, Books, Stats } from '../../ipc/insight.ts';
 import type { FarmStatus, Status, WorkerStatus } from '../../process/control.ts';
 import type { Context } from '../common/context.ts';
 import { formatPairs, printTable, type Column } from '../common/table.ts';

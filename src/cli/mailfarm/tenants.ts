@@ -1,7 +1,7 @@
 /** mailfarm tenants and mailfarm lane: what waits for whom, and lanes for one tenant alone. */
 import { EX } from '../../base/sysexits.ts';
 import type { Config, TenantSettings } from '../../config/config.ts';
-import type { TenantStats } from '../../ipc/messages.ts';
+import type { TenantStats } from '../../ipc/insight.ts';
 import { DEFAULT_TENANT } from '../../mail/envelope.ts';
 import type { Context } from '../common/context.ts';
 import { printTable, type Column } from '../common/table.ts';

@@ -5,7 +5,7 @@
 import type { Config } from '../../config/config.ts';
 import { connectPeer } from '../../ipc/connect.ts';
 import { makeHello } from '../../ipc/hello.ts';
-import type { WherePart } from '../../ipc/messages.ts';
+import type { WherePart } from '../../ipc/insight.ts';
 import type { Peer } from '../../ipc/peer.ts';
 import { readIpcTls } from '../../process/ipc-tls.ts';
 import type { RecipientState } from '../../queue/fold.ts';

@@ -107,14 +107,14 @@ async function commit(
   queue: QueueOnDisk,
 ): Promise<{ readonly handle: Handle; readonly envelope: Envelope; readonly id: string }> {
   const id = store.nextId();
-  const envelope = makeEnvelope(message, queue.user);
+  const envelope = makeEnvelope(message, queue);
   const draft = store.draft(id);
   await draft.write(traceHeader(id, envelope, queue));
   for await (const chunk of readContent(message)) await draft.write(chunk);
   return { handle: await draft.commit(envelope), envelope, id };
 }
 
-function makeEnvelope(message: OutgoingMessage, user: string): Envelope {
+function makeEnvelope(message: OutgoingMessage, queue: QueueOnDisk): Envelope {
   const { notify, ret, envid } = message.dsn;
   const utf8 = !isAsciiAddress(message.sender) || !message.recipients.every(isAsciiAddress);
   return {
@@ -122,7 +122,7 @@ function makeEnvelope(message: OutgoingMessage, user: string): Envelope {
     recipients: message.recipients.map((address) => (notify ? { address, dsn: { notify } } : { address })),
     received: Date.now(),
     tenant: tenantOf(message, queue),
-    origin: { via: 'sendmail', user },
+    origin: { via: 'sendmail', user: queue.user },
     ...(isEightBit(message) && { body: '8BITMIME' as const }),
     ...(utf8 && { smtputf8: true }),
     ...(ret && { ret }),

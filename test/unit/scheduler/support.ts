@@ -1,6 +1,7 @@
 /** A conductor with real sockets, and a transport worker that does what a test says. */
 import assert from 'node:assert/strict';
-import type { Books, Done, Frame, Job, OpenLane, Routed } from '../../../src/ipc/messages.ts';
+import type { Books } from '../../../src/ipc/insight.ts';
+import type { Done, Frame, Job, OpenLane, Routed } from '../../../src/ipc/messages.ts';
 import type { Hop, Outcome } from '../../../src/mail/outcome.ts';
 import { connectPeer } from '../../../src/ipc/connect.ts';
 import { makeHello } from '../../../src/ipc/hello.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { BinStats } from '../../../src/ipc/messages.ts';
+import type { BinStats } from '../../../src/ipc/insight.ts';
 import { DrainProgress } from '../../../src/supervisor/drain-progress.ts';
 
 const NOW = 1_000_000;
