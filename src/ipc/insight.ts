@@ -1,0 +1,111 @@
+/** Frames in which commands ask the scheduler what it has in hand, and how tenants are treated. A part of the catalogue in messages.ts. */
+import type { Hop, Reply } from '../mail/outcome.ts';
+
+export interface StatsRequest {
+  readonly t: 'stats?';
+  readonly n: number;
+}
+
+export interface BinStats {
+  readonly hop: Hop;
+  readonly waiting: number;
+  readonly lanes: number;
+  readonly inDelivery: number;
+  /** The bin waits as a whole until then, milliseconds since 1970. */
+  readonly until?: number;
+  readonly trouble?: Reply;
+}
+
+/** In recipients, since the scheduler started: what became of all that came in. */
+export interface Books {
+  /** Milliseconds since 1970. */
+  readonly since: number;
+  /** Recipients of messages that were handed on to it. */
+  readonly entered: number;
+  /** Recipients that stand in the place of aliases and lists. */
+  readonly made: number;
+  readonly delivered: number;
+  readonly bounced: number;
+  readonly dropped: number;
+  /** Aliases and lists. */
+  readonly expanded: number;
+  readonly held: number;
+  /** A worker found no message: what there may be of it, the injector finds. */
+  readonly vanished: number;
+  /** Taken over by commands; what these hand on enters once more. */
+  readonly commands: number;
+  /** Still here: waiting, with a worker, or lent to a command. */
+  readonly queued: number;
+}
+
+export interface Stats {
+  readonly t: 'stats';
+  readonly n: number;
+  /** Messages in memory, and messages that wait in the index. */
+  readonly active: number;
+  readonly parked: number;
+  readonly walking: boolean;
+  readonly segments: number;
+  /** The largest bins, at most 100. */
+  readonly bins: readonly BinStats[];
+  readonly counts: Readonly<Record<string, number>>;
+  readonly books: Books;
+}
+
+/** Acceptor or command to scheduler: what waits for whom? Answered by TenantList. */
+export interface TenantsRequest {
+  readonly t: 'tenants?';
+  readonly n: number;
+}
+
+export interface TenantStats {
+  readonly name: string;
+  /** Messages in the scheduler's hands. */
+  readonly queued: number;
+  /** Bins in which its mail waits for its own limits. */
+  readonly stalled: number;
+  /** Lanes of each channel for it alone. */
+  readonly dedicated: number;
+}
+
+export interface TenantList {
+  readonly t: 'tenants';
+  readonly n: number;
+  /** Those that are configured, or have mail there. */
+  readonly tenants: readonly TenantStats[];
+}
+
+/** Command to scheduler: so many lanes of each channel for this tenant alone, 0 for none. Answered by Taken or Refused. */
+export interface Dedicate {
+  readonly t: 'dedicate';
+  readonly n: number;
+  readonly tenant: string;
+  readonly lanes: number;
+}
+
+/** Command to scheduler: what do these messages wait for? Answered by Where. */
+export interface WhereRequest {
+  readonly t: 'where?';
+  readonly n: number;
+  readonly ids: readonly string[];
+}
+
+/** Recipients of a message in the scheduler's hands that wait for the same. */
+export interface WherePart {
+  readonly id: string;
+  readonly hop: Hop;
+  readonly to: readonly string[];
+  /** With a worker at this moment. */
+  readonly inDelivery?: boolean;
+  /** Not before, milliseconds since 1970: its own time, or that of its bin where that is later. */
+  readonly until?: number;
+  /** Why its bin waits as a whole. */
+  readonly trouble?: Reply;
+}
+
+export interface Where {
+  readonly t: 'where';
+  readonly n: number;
+  /** Some 10,000 recipients at most: of what is too much, nothing is said. */
+  readonly parts: readonly WherePart[];
+}
