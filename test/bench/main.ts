@@ -5,6 +5,7 @@
  */
 import { loadavg } from 'node:os';
 import { reportCompare } from './compare-report.ts';
+import { renderFairness, runFairness } from './fairness.ts';
 import { runBench, type BenchFigures } from './farm-run.ts';
 import { growthPoints, renderGrowth, runGrowth } from './growth.ts';
 import { describeMachine, machineLine } from './machine.ts';
@@ -40,6 +41,11 @@ async function measure(options: Options): Promise<Report> {
     const results = await runSlowDisk(plan, say);
     const text = [describePlan(plan), renderSlowDisk(results)].join('\n\n');
     return { text, figures: { plan, load, results }, failed: text.includes('**Failed**') };
+  }
+  if (options.mode === 'fairness') {
+    const phases = await runFairness(options.fairness, say);
+    const text = renderFairness(options.fairness, phases);
+    return { text, figures: { plan: options.fairness, load, phases }, failed: text.includes('**Failed**') };
   }
   return reportFarm(plan, await runBench(plan, say), load);
 }

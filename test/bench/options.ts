@@ -4,17 +4,19 @@ import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { LEAST_BYTES } from './content.ts';
+import type { FairnessPlan } from './fairness.ts';
 import type { BenchPlan } from './farm-run.ts';
 import { SCENARIOS, type Scenario } from './scenarios.ts';
 
-/** What is measured: Mailfarm and its peers, Mailfarm alone, how its cost grows, or what a slow disk costs. */
-export type Mode = 'compare' | 'farm' | 'growth' | 'slow-disk';
+/** What is measured: Mailfarm and its peers, Mailfarm alone, how its cost grows, what a slow disk costs, or one tenant another. */
+export type Mode = 'compare' | 'farm' | 'growth' | 'slow-disk' | 'fairness';
 
 export interface Options {
   readonly mode: Mode;
   /** Of Mailfarm alone. */
   readonly plan: BenchPlan;
   readonly compare: CompareOptions;
+  readonly fairness: FairnessPlan;
   /** Growth with a queue of a million, too. */
   readonly million: boolean;
   readonly json: boolean;
@@ -58,7 +60,7 @@ Postfix, Haraka and OpenSMTPD, where they are here, at all works (some 45 minute
   --sessions N       parallel sessions of it (default 20)
   --messages N       of a run of it (default 20000), or of the --works named
 
-Mailfarm alone (--only mailfarm; each of the first three means it, too):
+Mailfarm alone (--only mailfarm; each of --filters, --set, --profile means it, too):
 
   --filters          mail passes the shipped filter
   --set KEY=VALUE    a setting of the farm, as --set farms.acceptor.workers=2; may be repeated
@@ -66,6 +68,7 @@ Mailfarm alone (--only mailfarm; each of the first three means it, too):
   --idle SECONDS     for which the idle farm is watched (default 10)
   --growth           how cost grows with queue length, sessions, size and workers (with --million: 10^6 waiting, too)
   --slow-disk        what is left of the speed when each sync takes 5 ms longer
+  --fairness         how long a tenant's mail takes while another one has 50,000 messages in the queue
 
   --timeout SECONDS  for one run (default 300; with --quick 25)
   --dir DIR          where the files of the servers go (default: the first of TMPDIR, /var/tmp, var/ that is a disk)
@@ -94,6 +97,7 @@ const OPTIONS = {
   growth: FLAG,
   million: FLAG,
   'slow-disk': FLAG,
+  fairness: FLAG,
   filters: FLAG,
   quick: FLAG,
   json: FLAG,
@@ -111,6 +115,7 @@ export function parseOptions(args: readonly string[]): Options {
     mode,
     plan: farmPlan(values, mode),
     compare: compareOptions(values),
+    fairness: fairnessPlan(values),
     million: values.million,
     json: values.json,
     save: values.save,
@@ -139,6 +144,7 @@ type Values = ReturnType<typeof parseArgs<{ readonly options: typeof OPTIONS }>>
 function modeOf(values: Values): Mode {
   if (values.growth || values.million) return 'growth';
   if (values['slow-disk']) return 'slow-disk';
+  if (values.fairness) return 'fairness';
   const alone = values.only === 'mailfarm' && values.works === undefined;
   return alone || values.filters || values.set !== undefined || values.profile !== undefined ? 'farm' : 'compare';
 }
@@ -158,6 +164,16 @@ function farmPlan(values: Values, mode: Mode): BenchPlan {
     set: values.set ?? [],
     ...(values.dir === undefined ? {} : { folder: resolve(values.dir) }),
     ...(values.profile === undefined ? {} : { profile: resolve(values.profile) }),
+  };
+}
+
+function fairnessPlan(values: Values): FairnessPlan {
+  return {
+    messages: parseCount('messages', values.messages, values.quick ? 5000 : 50_000),
+    sessions: parseCount('sessions', values.sessions, 20),
+    probes: values.quick ? 20 : 100,
+    delayMs: 100,
+    ...(values.dir === undefined ? {} : { folder: resolve(values.dir) }),
   };
 }
 
