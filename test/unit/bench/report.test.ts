@@ -38,6 +38,7 @@ describe('parseOptions', () => {
     assert.equal(modeOf('--set', 'a=1'), 'farm');
     assert.equal(modeOf('--profile', 'x'), 'farm');
     assert.equal(modeOf('--million'), 'growth');
+    assert.equal(modeOf('--fairness'), 'fairness');
     assert.equal(modeOf('--slow-disk', '--only', 'mailfarm'), 'slow-disk');
   });
 
