@@ -142,6 +142,8 @@ export interface SmtpOut {
   readonly allowPrivate: boolean;
   /** DNS servers to ask for MX and addresses; empty: those of the machine. */
   readonly resolvers: readonly string[];
+  /** Those servers validate answers (DNSSEC), and the way to them is safe: their word for it is believed. */
+  readonly dnssec: boolean;
 }
 
 export interface Lanes {

@@ -56,6 +56,7 @@ export const DEFAULTS = {
     family: 'any',
     allowPrivate: false,
     resolvers: [],
+    dnssec: false,
   },
   lanes: { perBin: 8, perChannel: { smtp: 100, lmtp: 20, maildir: 4, bounce: 2 }, depth: 20 },
   maildir: { root: 'mail' },

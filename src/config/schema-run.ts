@@ -1,6 +1,6 @@
 /** Schemas of what mailfarm.yaml says of limits, retries, sending, the queue and the log. */
-import { isIP } from 'node:net';
 import { duration, flag, listOf, oneOf, section, size, text, whole } from './leaf.ts';
+import { parseNameServer } from './name-server.ts';
 import { filePath } from './schema-mail.ts';
 
 const SECOND = 1000;
@@ -44,14 +44,9 @@ const retry = section({
   bounceLifetime: duration(0, 365 * DAY),
 });
 
-/** As Node's dns.setServers() takes it: an address, with or without a port. */
-const resolver = text('an IP address of a DNS server, such as 192.0.2.53, 192.0.2.53:5353 or [::1]:53', (value) => {
-  const [, bracketed, port] = /^\[([^\]]+)\](?::(\d{1,5}))?$/.exec(value) ?? [];
-  const [, plain, plainPort] = /^([0-9.]+)(?::(\d{1,5}))?$/.exec(value) ?? [];
-  const host = bracketed ?? plain ?? value;
-  const number = Number(port ?? plainPort ?? 53);
-  return isIP(host) !== 0 && number >= 1 && number <= 65_535 ? value : undefined;
-});
+const resolver = text('an IP address of a DNS server, such as 192.0.2.53, 192.0.2.53:5353 or [::1]:53', (value) =>
+  parseNameServer(value) === undefined ? undefined : value,
+);
 
 const smtp = section({
   connectTimeout: wait,
@@ -65,6 +60,7 @@ const smtp = section({
   family: oneOf('any', 'ipv4', 'ipv6'),
   allowPrivate: flag,
   resolvers: listOf(resolver, 'DNS servers'),
+  dnssec: flag,
 }).transform(({ connectTimeout, greetingTimeout, commandTimeout, dataTimeout, idleTimeout, ...rest }) => ({
   ...rest,
   connectMs: connectTimeout,

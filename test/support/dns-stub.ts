@@ -1,121 +1,99 @@
 /**
- * A DNS server for tests, over UDP: answers MX, A and AAAA from a table; everything else in it is NXDOMAIN.
+ * A DNS server for tests, over UDP and TCP: answers from a table (dns-zone.ts); everything that is not in it is NXDOMAIN.
  *
- * A name that is in the table, but not with the type asked for, has no data (NOERROR). `trouble` answers SERVFAIL, `silence`
- * nothing, `rubbish` bytes that are no answer, `forged` with addresses of somebody else to a question that nobody asked. The table
- * is looked at for each question: a test may change it.
+ * Answers that are longer than the client takes by UDP are cut off there, and whole by TCP. The table is looked at for each question: a
+ * test may change it.
  */
 import dgram from 'node:dgram';
+import net from 'node:net';
+import { readQuery, response, TRUNCATED, type Query } from './dns-wire.ts';
+import { answerFrom, type Table } from './dns-zone.ts';
 
-export type Answers = readonly string[] | 'trouble' | 'silence' | 'rubbish' | 'forged';
-
-export interface Records {
-  /** `10 mx.example.org`; `0 .` is the null MX. */
-  readonly MX?: Answers;
-  readonly A?: Answers;
-  readonly AAAA?: Answers;
-  /** Milliseconds before the answer. */
-  readonly delay?: number;
-}
+export type { Records } from './dns-zone.ts';
 
 export interface DnsStub {
-  /** For Resolver.setServers(). */
+  /** As in `smtp.resolvers`. */
   readonly address: string;
+  readonly queries: Query[];
   /** Questions asked, as `MX example.org`. */
   readonly asked: string[];
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-const TYPES: Readonly<Record<number, 'A' | 'MX' | 'AAAA'>> = { 1: 'A', 15: 'MX', 28: 'AAAA' };
+/** Without EDNS. */
+const UDP_SIZE = 512;
 
-export async function startDnsStub(table: Readonly<Record<string, Records>>): Promise<DnsStub> {
+export async function startDnsStub(table: Table): Promise<DnsStub> {
+  const queries: Query[] = [];
   const asked: string[] = [];
   const late = new Set<NodeJS.Timeout>();
-  const socket = dgram.createSocket('udp4');
-  socket.on('message', (query, from) => {
-    const { name, end } = readName(query);
-    const number = query.readUInt16BE(end);
-    const type = TYPES[number];
-    asked.push(`${type ?? number} ${name}`);
-    const known = Object.hasOwn(table, name) ? table[name] : undefined;
-    const records = type === undefined ? [] : (known?.[type] ?? []);
-    if (records === 'silence') return;
-    const code = known === undefined ? 3 : records === 'trouble' ? 2 : 0;
-    const send = (bytes: Buffer): void => socket.send(bytes, from.port, from.address);
-    if (records === 'rubbish') return send(Buffer.concat([query.subarray(0, 2), Buffer.alloc(40, 0xff)]));
-    if (records === 'forged') {
-      const other = Buffer.from(query);
-      other.writeUInt16BE((query.readUInt16BE(0) + 1) & 0xffff, 0);
-      return send(response(other, end + 4, 0, [answer(1, '192.0.2.66')]));
-    }
-    const answers = records === 'trouble' ? [] : records.map((record) => answer(number, record));
-    const whole = response(query, end + 4, code, answers);
-    if (known?.delay === undefined) return send(whole);
+  const serve = (query: Query, send: (bytes: Buffer) => void): void => {
+    queries.push(query);
+    asked.push(`${query.type} ${query.name}`);
+    const delay = Object.hasOwn(table, query.name) ? table[query.name]?.delay : undefined;
+    const answer = (): void => answerFrom(table, query).forEach(send);
+    if (delay === undefined) return answer();
     const timer = setTimeout(() => {
       late.delete(timer);
-      send(whole);
-    }, known.delay);
+      answer();
+    }, delay);
     late.add(timer);
-  });
-  await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
-  const close = (): Promise<void> => {
-    for (const timer of late) clearTimeout(timer);
-    return new Promise((resolve) => socket.close(() => resolve()));
   };
-  return { address: `127.0.0.1:${socket.address().port}`, asked, close, [Symbol.asyncDispose]: close };
+  const sockets = new Set<net.Socket>();
+  const { udp, tcp, port } = await openBoth((socket) => {
+    sockets.add(socket.on('close', () => sockets.delete(socket)));
+    serveTcp(socket, serve);
+  });
+  udp.on('message', (bytes, from) => {
+    const query = readQuery(bytes, 'udp', from.port);
+    serve(query, (whole) => {
+      const fits = whole.length <= Math.max(query.size ?? UDP_SIZE, UDP_SIZE);
+      udp.send(fits ? whole : response(query, { flags: TRUNCATED }), from.port, from.address);
+    });
+  });
+  const close = async (): Promise<void> => {
+    for (const timer of late) clearTimeout(timer);
+    for (const socket of sockets) socket.destroy();
+    await Promise.all([
+      new Promise<void>((resolve) => udp.close(() => resolve())),
+      new Promise<void>((resolve) => tcp.close(() => resolve())),
+    ]);
+  };
+  return { address: `127.0.0.1:${port}`, queries, asked, close, [Symbol.asyncDispose]: close };
 }
 
-function readName(query: Buffer): { readonly name: string; readonly end: number } {
-  const labels: string[] = [];
-  let at = 12;
-  for (let length = query[at] ?? 0; length !== 0; length = query[at] ?? 0) {
-    labels.push(query.toString('latin1', at + 1, at + 1 + length));
-    at += 1 + length;
+function serveTcp(socket: net.Socket, serve: (query: Query, send: (bytes: Buffer) => void) => void): void {
+  let pending = Buffer.alloc(0);
+  socket.on('error', () => socket.destroy());
+  socket.on('data', (chunk: Buffer) => {
+    pending = Buffer.concat([pending, chunk]);
+    while (pending.length >= 2 && pending.length >= 2 + pending.readUInt16BE(0)) {
+      const bytes = pending.subarray(2, 2 + pending.readUInt16BE(0));
+      pending = pending.subarray(2 + bytes.length);
+      serve(readQuery(bytes, 'tcp', socket.remotePort ?? 0), (whole) => {
+        const length = Buffer.alloc(2);
+        length.writeUInt16BE(whole.length);
+        socket.write(Buffer.concat([length, whole]));
+      });
+    }
+  });
+}
+
+/** One port for both; another process may have the one of them that is chosen second. */
+async function openBoth(
+  onSocket: (socket: net.Socket) => void,
+): Promise<{ readonly udp: dgram.Socket; readonly tcp: net.Server; readonly port: number }> {
+  for (let tries = 1; ; tries += 1) {
+    const udp = dgram.createSocket('udp4');
+    await new Promise<void>((resolve) => udp.bind(0, '127.0.0.1', resolve));
+    const { port } = udp.address();
+    const tcp = net.createServer(onSocket);
+    const error = await new Promise<Error | undefined>((resolve) => {
+      tcp.once('error', resolve).listen(port, '127.0.0.1', () => resolve(undefined));
+    });
+    if (error === undefined) return { udp, tcp, port };
+    udp.close();
+    if (tries === 20) throw error;
   }
-  return { name: labels.join('.').toLowerCase(), end: at + 1 };
-}
-
-function response(query: Buffer, questionEnd: number, code: number, answers: readonly Buffer[]): Buffer {
-  const head = Buffer.from(query.subarray(0, questionEnd));
-  head.writeUInt16BE(0x8180 | code, 2);
-  head.writeUInt16BE(answers.length, 6);
-  head.writeUInt32BE(0, 8);
-  return Buffer.concat([head, ...answers]);
-}
-
-function answer(type: number, record: string): Buffer {
-  const data = recordData(type, record);
-  const head = Buffer.alloc(12);
-  // The name of the question, by reference.
-  head.writeUInt16BE(0xc00c, 0);
-  head.writeUInt16BE(type, 2);
-  head.writeUInt16BE(1, 4);
-  head.writeUInt32BE(60, 6);
-  head.writeUInt16BE(data.length, 10);
-  return Buffer.concat([head, data]);
-}
-
-function recordData(type: number, record: string): Buffer {
-  if (type === 1) return Buffer.from(record.split('.').map(Number));
-  if (type === 28) return ipv6Bytes(record);
-  const [priority, name] = record.split(' ');
-  const number = Buffer.alloc(2);
-  number.writeUInt16BE(Number(priority));
-  return Buffer.concat([number, nameBytes(name ?? '.')]);
-}
-
-function nameBytes(name: string): Buffer {
-  const labels = name.split('.').filter((label) => label !== '');
-  return Buffer.concat([...labels.map((label) => Buffer.from([label.length, ...Buffer.from(label)])), Buffer.of(0)]);
-}
-
-/** Full groups, or `::` once. */
-function ipv6Bytes(address: string): Buffer {
-  const [left = '', right] = address.split('::');
-  const groups = (text: string): string[] => (text === '' ? [] : text.split(':'));
-  const head = groups(left);
-  const tail = right === undefined ? [] : groups(right);
-  const all = [...head, ...Array.from({ length: 8 - head.length - tail.length }, () => '0'), ...tail];
-  return Buffer.concat(all.map((group) => Buffer.from(group.padStart(4, '0'), 'hex')));
 }

@@ -11,7 +11,7 @@ const ROLES = ['supervisor', 'acceptor', 'filter', 'router', 'scheduler', 'trans
 /** Shared folders, upper layers first: imports go to lower layers, or within a layer as long as no circle forms. */
 const LAYERS: readonly (readonly string[])[] = [
   ['process'],
-  ['queue', 'ipc', 'db', 'client'],
+  ['queue', 'ipc', 'db', 'client', 'dns'],
   ['config', 'log', 'mail'],
   ['base'],
 ];
