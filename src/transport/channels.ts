@@ -1,5 +1,7 @@
 /** The channels by name: what makes the deliverer of a lane. A new channel is one more line here and one more farm. */
 import type { Config } from '../config/config.ts';
+import { MxResolver } from '../dns/mx-resolver.ts';
+import type { DnsResolver } from '../dns/resolver.ts';
 import type { HandOn } from '../ipc/hand-on.ts';
 import type { Logger } from '../log/logger.ts';
 import { domainOf } from '../mail/address.ts';
@@ -12,13 +14,14 @@ import { DirectorySyncs } from './channels/maildir/directories.ts';
 import { SessionDeliverer } from './channels/smtp/deliverer.ts';
 import { openNextHop } from './channels/smtp/next-hop.ts';
 import type { Deliverer } from './deliverer.ts';
-import { MxResolver } from './mx.ts';
 import type { SessionSettings } from './settings.ts';
 
 export interface ChannelParts {
   readonly config: Config;
   readonly store: Store;
   readonly log: Logger;
+  /** The one of this worker: all its lanes share what it remembers. */
+  readonly dns: DnsResolver;
   /** To the router, for reports. */
   readonly handOn: HandOn;
   /** Gets the ids of reports as long as they are made and not handed on. */
@@ -27,10 +30,11 @@ export interface ChannelParts {
 
 /** Returns what makes a lane's deliverer; what lanes of one worker share is made once, here. */
 export function channelMaker(parts: ChannelParts): (hop: Hop) => Deliverer {
-  const { config, store, log, handOn, unsent } = parts;
+  const { config, store, log, dns, handOn, unsent } = parts;
   const { hostname } = config;
   const settings: SessionSettings = { hostname, ...config.smtp };
-  const resolver = new MxResolver(settings);
+  const listen = config.listen.map(({ address }) => address);
+  const resolver = new MxResolver({ dns, hostname, smtp: settings, listen });
   const syncs = new DirectorySyncs();
   const local = new Set(config.domains.local.map((domain) => domain.toLowerCase()));
   // Elsewhere a tag, also an empty one, is the recipient's own affair.

@@ -4,6 +4,7 @@
  * It may be killed at any instant: what it had in hand is tried again, except what its outcome journal has.
  */
 import { errorText } from '../base/text.ts';
+import { DnsResolver } from '../dns/resolver.ts';
 import { openHandOn, type HandOn } from '../ipc/hand-on.ts';
 import { makeHello } from '../ipc/hello.ts';
 import { listenForPeers } from '../ipc/listen.ts';
@@ -34,7 +35,8 @@ export async function startTransport(worker: Worker): Promise<Role> {
   const handOn = openRouter(worker, self, store);
   const lanes = new Set<Lane>();
   const unsent = new Set<string>();
-  const makeDeliverer = channelMaker({ config, store, log, handOn, unsent });
+  const dns = new DnsResolver(config.smtp);
+  const makeDeliverer = channelMaker({ config, store, log, dns, handOn, unsent });
   const figures = { jobs: 0, entered: 0, left: 0 };
   let draining = false;
   const open = (peer: Peer): void => {
@@ -78,6 +80,7 @@ export async function startTransport(worker: Worker): Promise<Role> {
       ...figures,
       inHand: [...lanes].reduce((sum, lane) => sum + lane.inHand, 0),
       lanes: lanes.size,
+      ...(asksDns(channel) && dnsFigures(dns)),
       busy: [...lanes].filter(({ busy }) => busy).length + unsent.size + handOn.outstanding,
     }),
   };
@@ -118,6 +121,15 @@ function openRouter(worker: Worker, self: Hello, store: Store): HandOn {
       ]);
     },
   });
+}
+
+function asksDns(channel: Channel): boolean {
+  return channel === 'smtp' || channel === 'lmtp';
+}
+
+function dnsFigures({ figures }: DnsResolver): Record<string, number> {
+  const { sent, cached, forged, trouble } = figures;
+  return { dnsSent: sent, dnsCached: cached, dnsForged: forged, dnsTrouble: trouble };
 }
 
 /** A broken disk or a bug: out of every promise, so that the process logs it, ends and is replaced. */

@@ -1,5 +1,7 @@
 /** What tests of transports share: jobs and messages as values, settings with short waits, a logger that keeps its lines. */
 import { Readable } from 'node:stream';
+import { MxResolver } from '../../../src/dns/mx-resolver.ts';
+import { DnsResolver } from '../../../src/dns/resolver.ts';
 import type { Job } from '../../../src/ipc/messages.ts';
 import type { Logger } from '../../../src/log/logger.ts';
 import type { Envelope } from '../../../src/mail/envelope.ts';
@@ -7,7 +9,6 @@ import type { QueueId, StoredMessage } from '../../../src/queue/store.ts';
 import type { DeliveryResult } from '../../../src/transport/deliverer.ts';
 import { SessionDeliverer } from '../../../src/transport/channels/smtp/deliverer.ts';
 import { openNextHop } from '../../../src/transport/channels/smtp/next-hop.ts';
-import { MxResolver } from '../../../src/transport/mx.ts';
 import type { SessionSettings } from '../../../src/transport/settings.ts';
 
 export const ID = '01m5zzzzzzzzzzzzzzz' as QueueId;
@@ -25,6 +26,7 @@ export const SETTINGS: SessionSettings = {
   family: 'any',
   allowPrivate: true,
   resolvers: [],
+  dnssec: false,
 };
 
 export function makeJob(to: readonly string[], fields: Partial<Job> = {}): Job {
@@ -57,7 +59,8 @@ export function makeSessionDeliverer(
   lmtp = false,
 ): SessionDeliverer {
   const settings = { ...SETTINGS, ...changes };
-  const resolver = new MxResolver(settings);
+  const dns = new DnsResolver(settings);
+  const resolver = new MxResolver({ dns, hostname: settings.hostname, smtp: settings, listen: [] });
   return new SessionDeliverer({
     open: (signal) => openNextHop({ next, lmtp, settings, resolver, signal }),
     idleMs: settings.idleMs,

@@ -29,6 +29,7 @@ const queue = { split: 4, inline: 262_144, segment: 1e6, segmentAge: 1000, freeS
 const farm = (name: string): { socket: string } => ({ socket: `run/${name}.sock` });
 const config = {
   hostname: 'mx.mailfarm.test',
+  listen: [],
   domains: { local: [], relay: [] },
   queue,
   smtp: SETTINGS,
@@ -142,6 +143,7 @@ describe('the transport role', () => {
     assert.equal(sink.ledger[0]?.content.toString(), CONTENT);
     assert.equal(jobs(), 2);
     assert.equal(role.stats?.()['lanes'], 1);
+    assert.equal(role.stats?.()['dnsSent'], 0, 'it tells what it asks of DNS: nothing for an address');
     await role.drain(Date.now() + 5000);
     await waitFor(() => peer.closed);
   });

@@ -5,9 +5,9 @@
  * No host hides another: each gets its try, however long the ones before it took.
  */
 import { DRILL_DOMAIN, drillOfHop } from '../../../mail/drill-address.ts';
+import type { MxResolver } from '../../../dns/mx-resolver.ts';
 import type { Reply } from '../../../mail/outcome.ts';
 import { readDrillLease } from '../../../process/drill-lease.ts';
-import type { MxResolver, Resolution } from '../../mx.ts';
 import { reply } from '../../replies.ts';
 import type { SessionSettings } from '../../settings.ts';
 import type { Opened } from './deliverer.ts';
@@ -73,7 +73,10 @@ export async function openNextHop(options: NextHopOptions): Promise<Opened> {
   return { reply: last ?? reply({ code: 451, status: '4.4.1', text: 'no address to connect to' }), trouble: true };
 }
 
-async function resolveNext({ next, lmtp, settings, resolver }: NextHopOptions): Promise<Resolution> {
+/** Addresses to try, or the answer in their place. */
+type Way = { readonly targets: readonly Target[] } | { readonly reply: Reply };
+
+async function resolveNext({ next, lmtp, settings, resolver }: NextHopOptions): Promise<Way> {
   const hop = parseNext(next, lmtp ? 24 : settings.port);
   if (hop === undefined)
     return { reply: reply({ code: 451, status: '4.3.5', text: `next hop ${next} is not understood` }) };
@@ -81,12 +84,11 @@ async function resolveNext({ next, lmtp, settings, resolver }: NextHopOptions): 
     return hop.named ? resolver.resolveNamedDomain(hop.domain) : resolver.resolveDomain(hop.domain);
   if (hop.kind === 'host') return resolver.resolveHost(hop.host, hop.port);
   if (hop.kind === 'drill') return resolveDrill(hop.run);
-  const target: Target = { host: hop.path, address: hop.path };
-  return { targets: [target] };
+  return { targets: [{ host: hop.path, address: hop.path }] };
 }
 
 /** Only ever this machine. What a drill left behind that ended or died fails here, at its next attempt. */
-function resolveDrill(run: string): Resolution {
+function resolveDrill(run: string): Way {
   const lease = readDrillLease(run);
   if (lease !== undefined) return { targets: [{ host: '127.0.0.1', address: '127.0.0.1', port: lease.port }] };
   return {

@@ -1,7 +1,7 @@
 /**
  * The addresses that a machine's own table of hosts has for a name (hosts(5)).
  *
- * c-ares' queries ask DNS alone, but an operator names hosts as the machine knows them. Read anew each time: it is small, and
+ * Our resolver asks DNS alone, but an operator names hosts as the machine knows them. Read anew each time: it is small, and
  * asked for once a session at most.
  */
 import { readFile } from 'node:fs/promises';

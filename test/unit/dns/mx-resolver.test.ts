@@ -2,29 +2,14 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { MxResolver, type Resolution } from '../../../src/transport/mx.ts';
-import type { SessionSettings } from '../../../src/transport/settings.ts';
+import type { Resolution } from '../../../src/dns/mx-report.ts';
 import { startDnsStub, type Records } from '../../support/dns-stub.ts';
 import { makeTemp } from '../../support/temp.ts';
-import { SETTINGS } from './support.ts';
+import { addresses, makeMxResolver, SELF, status, type MxChanges } from './support.ts';
 
-const PUBLIC = { allowPrivate: false };
-
-async function resolve(
-  domain: string,
-  table: Record<string, Records>,
-  changes: Partial<SessionSettings> = PUBLIC,
-): Promise<Resolution> {
+async function resolve(domain: string, table: Record<string, Records>, changes: MxChanges = {}): Promise<Resolution> {
   await using dns = await startDnsStub(table);
-  return await new MxResolver({ ...SETTINGS, ...changes, resolvers: [dns.address] }).resolveDomain(domain);
-}
-
-function addresses(resolution: Resolution): string[] {
-  return 'targets' in resolution ? resolution.targets.map(({ address }) => address) : [];
-}
-
-function status(resolution: Resolution): string {
-  return 'reply' in resolution ? `${resolution.reply.code} ${resolution.reply.status}` : 'targets';
+  return await makeMxResolver(dns.address, changes).resolveDomain(domain);
 }
 
 describe('resolveDomain', () => {
@@ -43,7 +28,7 @@ describe('resolveDomain', () => {
     const table: Record<string, Records> = { 'x.test': { MX: names.map((name) => `10 ${name}`) } };
     for (const [n, name] of names.entries()) table[name] = { A: [`192.1.2.${n}`] };
     await using dns = await startDnsStub(table);
-    const resolver = new MxResolver({ ...SETTINGS, ...PUBLIC, resolvers: [dns.address] });
+    const resolver = makeMxResolver(dns.address);
     const orders = new Set<string>();
     for (let n = 0; n < 20 && orders.size < 2; n += 1)
       orders.add(addresses(await resolver.resolveDomain('x.test')).join());
@@ -55,7 +40,7 @@ describe('resolveDomain', () => {
     const found = addresses(await resolve('x.test', table));
     assert.deepEqual(found.toSorted(), ['192.1.2.1', '192.1.2.2', '2600::1']);
     assert.equal(found[0], '2600::1');
-    assert.deepEqual(addresses(await resolve('x.test', table, { ...PUBLIC, family: 'ipv6' })), ['2600::1']);
+    assert.deepEqual(addresses(await resolve('x.test', table, { family: 'ipv6' })), ['2600::1']);
   });
 
   it('takes the domain itself where there is no MX', async () => {
@@ -83,7 +68,7 @@ describe('resolveDomain', () => {
   });
 
   it('goes only to hosts that are better than this one', async () => {
-    const self = SETTINGS.hostname;
+    const self = SELF;
     const table = {
       'x.test': { MX: ['10 a.test', `20 ${self}`, '30 b.test'] },
       'y.test': { MX: [`5 ${self.toUpperCase()}`, '10 a.test'] },
@@ -134,14 +119,14 @@ describe('resolveDomain', () => {
 
 describe('resolveHost', () => {
   it('takes addresses and localhost as they are', async () => {
-    const resolver = new MxResolver({ ...SETTINGS, ...PUBLIC });
+    const resolver = makeMxResolver('127.0.0.1:1');
     assert.deepEqual(addresses(await resolver.resolveHost('127.0.0.1', 25)), ['127.0.0.1']);
     assert.deepEqual(addresses(await resolver.resolveHost('localhost', 25)), ['127.0.0.1', '::1']);
   });
 
   it('asks for addresses only, and takes private ones: an operator named the host', async () => {
     await using dns = await startDnsStub({ 'relay.test': { MX: ['1 other.test'], A: ['10.0.0.1'] } });
-    const resolver = new MxResolver({ ...SETTINGS, ...PUBLIC, resolvers: [dns.address] });
+    const resolver = makeMxResolver(dns.address);
     assert.deepEqual(addresses(await resolver.resolveHost('relay.test', 25)), ['10.0.0.1']);
     assert.equal(status(await resolver.resolveHost('gone.test', 25)), '451 4.3.5');
     assert.ok(!dns.asked.includes('MX relay.test'));
@@ -155,10 +140,10 @@ describe('resolveHost', () => {
       hosts,
       '# 192.1.2.9 relay\n10.0.0.1\tother relay.test Relay # 10.0.0.9\nfd00::1 relay.test\nx relay.test\n',
     );
-    const resolver = new MxResolver({ ...SETTINGS, ...PUBLIC, resolvers: [dns.address] }, hosts);
+    const resolver = makeMxResolver(dns.address, { hostsFile: hosts });
     assert.deepEqual(addresses(await resolver.resolveHost('relay', 25)), ['10.0.0.1']);
     assert.deepEqual(addresses(await resolver.resolveHost('relay.test', 25)), ['10.0.0.1', 'fd00::1']);
-    const elsewhere = new MxResolver({ ...SETTINGS, ...PUBLIC, resolvers: [dns.address] }, join(folder, 'none'));
+    const elsewhere = makeMxResolver(dns.address, { hostsFile: join(folder, 'none') });
     assert.deepEqual(addresses(await elsewhere.resolveHost('relay.test', 25)), ['192.1.2.3']);
   });
 });
