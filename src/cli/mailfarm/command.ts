@@ -12,6 +12,7 @@ import { enterVar, resolvePlaces, type Places } from '../common/places.ts';
 import { loadSettings } from '../common/settings.ts';
 import { runTrace } from '../queue/command.ts';
 import { parseBounds, RESIZABLE } from './bounds.ts';
+import { lookUpDomain } from './dns.ts';
 import { addDrillOptions, drill } from './drill/command.ts';
 import type { DrillArgs } from './drill/options.ts';
 import { printStatus, type StatusOptions } from './status.ts';
@@ -28,7 +29,12 @@ export function runMailfarm(context: Context): Promise<number> {
   return runCommandLine({
     name: 'mailfarm',
     context,
-    needs: { resize: 'a farm and a size', lane: 'a tenant and a number of lanes', trace: 'the id of a message' },
+    needs: {
+      resize: 'a farm and a size',
+      lane: 'a tenant and a number of lanes',
+      trace: 'the id of a message',
+      dns: 'a domain',
+    },
     verbs: (parser, choose) => addTenantVerbs(addVerbs(parser, context, choose), context, choose),
   });
 }
@@ -41,6 +47,7 @@ function addVerbs(parser: Parser, context: Context, choose: Choose): Parser {
     .example('$0 resize acceptor 4', 'exactly four workers, until the next reload or start')
     .example('$0 resize smtp 0:20', 'none when idle, at most twenty')
     .example('$0 lane shop 4', 'four lanes of each channel for this tenant alone; 0 takes them back')
+    .example('$0 dns example.org', 'who takes mail for it, and what we would do with it')
     .example('$0 drill --for 1m', 'kill workers for a minute; tell what was lost, and how long mail paused')
     .command(
       'status',
@@ -88,6 +95,17 @@ function addVerbs(parser: Parser, context: Context, choose: Choose): Parser {
       'Show what happened to one message, from log and queue',
       (verb) => verb.positional('id', { type: 'string', demandOption: true, describe: 'Queue id' }),
       (args) => choose(() => runTrace(context, args, args.id, 'mailfarm')),
+    )
+    .command(
+      'dns <domain>',
+      'Show the MX hosts of a domain, and where mail for it goes',
+      (verb) =>
+        verb
+          .positional('domain', { type: 'string', demandOption: true, describe: 'Domain' })
+          .epilogue(
+            'Exit status: 0 mail would go, 64 wrong usage, 68 it would be returned, 75 it would wait, 78 the configuration is wrong.',
+          ),
+      (args) => choose(() => lookUpDomain(context, args)),
     ) as Parser;
 }
 
