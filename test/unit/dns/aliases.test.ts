@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { startDnsStub, type Records } from '../../support/dns-stub.ts';
+import { AUTHENTIC, record, response, type Query } from '../../support/dns-wire.ts';
 import { makeDns, summary, whyOf } from './support.ts';
 
 /** n0 → n1 → … → end. */
@@ -70,7 +71,10 @@ for (const [how, alone] of [
 }
 
 it('nothing is secure where the configuration does not say that the server is to be believed', async () => {
-  await using server = await startDnsStub({ 'x.test': { A: ['192.0.2.1'], secure: true } });
+  const authentic = (query: Query): Buffer[] => [
+    response(query, { flags: AUTHENTIC, answers: [record('A', '192.0.2.1')] }),
+  ];
+  await using server = await startDnsStub({ 'x.test': { A: authentic } });
   for (const dnssec of [false, true]) {
     const answer = await makeDns(server.address, { dnssec }).resolve('x.test', 'A');
     assert.equal(answer.kind === 'found' && answer.secure, dnssec);
