@@ -78,6 +78,8 @@ const SHAPES: Readonly<Record<FrameType, Check>> = {
     kind: optional(oneOf('failed', 'delayed')),
   }),
   done: shape({ n: count, outcomes: list(isOutcome), moved: optional(flag), trouble: optional(reply) }),
+  'site?': shape({ n: count, next: text }),
+  site: shape({ n: count, site: optional(text), ttl: count }),
   check: shape({ n: count, handle: text, envelope: isEnvelope, filters: texts }),
   verdict: shape({
     n: count,

@@ -137,6 +137,23 @@ export interface Done {
   readonly trouble?: Reply;
 }
 
+/** Scheduler to an SMTP transport worker, over a connection that is no lane: to which site does this next hop lead? */
+export interface SiteRequest {
+  readonly t: 'site?';
+  readonly n: number;
+  /** Of a hop, as `mx:example.org`. */
+  readonly next: string;
+}
+
+export interface SiteAnswer {
+  readonly t: 'site';
+  readonly n: number;
+  /** Key of the site; absent where there is none, or it could not be looked up. */
+  readonly site?: string;
+  /** Milliseconds for which that is so. */
+  readonly ttl: number;
+}
+
 /** Acceptor to filter: read the staged message and give a verdict. */
 export interface Check {
   readonly t: 'check';
@@ -270,6 +287,8 @@ export type Frame =
   | OpenLane
   | Job
   | Done
+  | SiteRequest
+  | SiteAnswer
   | Check
   | Verdict
   | Leaving

@@ -180,6 +180,8 @@ const ANSWERS: ReadonlySet<string> = new Set([
   'claimed',
   'stats',
   'where',
+  'tenants',
+  'site',
 ]);
 
 /** Frames that come together, after a reconnect above all, may be more than the other end takes as one line. */

@@ -22,7 +22,7 @@ export interface Hop {
   /**
    * What the channel connects to or writes to. smtp: `[192.0.2.1]:25`, `[host.name]:25` (no MX lookup), `mx:example.org`,
    * `route:example.org` for the MX of a domain that a route names instead of the recipient's, or `drill:RUN` for the sink of a drill
-   * that runs on this machine; lmtp: `unix:/path` or `[host]:24`; maildir: `example.org/user`; bounce: ''.
+   * that runs on this machine; a bin of the scheduler may be for `site:KEY`, all next hops with the same MX hosts; lmtp: `unix:/path` or `[host]:24`; maildir: `example.org/user`; bounce: ''.
    */
   readonly next: string;
 }

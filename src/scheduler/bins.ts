@@ -43,6 +43,8 @@ export class Bin {
   /** Troubles in a row; above 0 only one lane probes. */
   troubles = 0;
   trouble: Reply | undefined;
+  /** Nobody knows yet which site it leads to: it waits for that. */
+  asking = false;
   /** Parts in memory, some of which may be gone. */
   length = 0;
   #lanes: Set<Lane<Bin>> | undefined;
@@ -245,10 +247,16 @@ export class Bin {
 
 export class Bins {
   readonly #bins = new Map<string, Bin>();
+  readonly #siteHop: (hop: Hop) => Hop;
+
+  /** `siteHop`: the hop that all of a site share. */
+  constructor(siteHop: (hop: Hop) => Hop = (hop) => hop) {
+    this.#siteHop = siteHop;
+  }
 
   /** The bin in which a tenant's mail for this hop waits. */
   of(partHop: Hop, tenant: BinTenant): Bin {
-    const hop = binHop(partHop);
+    const hop = this.#siteHop(binHop(partHop));
     const owner = tenant.dedicated > 0 ? tenant : undefined;
     const key = keyOf(hop, owner);
     let bin = this.#bins.get(key);
@@ -263,9 +271,21 @@ export class Bins {
     return this.#bins.get(key);
   }
 
+  /** The bins of this hop itself, not of its site: the shared one, and those of these owners. */
+  ofHop(hop: Hop, owners: readonly BinTenant[]): Bin[] {
+    return [undefined, ...owners].map((owner) => this.byKey(keyOf(hop, owner))).filter((bin) => bin !== undefined);
+  }
+
+  /** The line that the index knows by this key, and its bin. */
+  byLine(lineKey: string): { readonly bin: Bin; readonly line: BinLine } | undefined {
+    const bin = this.byKey(lineKey.split('\t\t', 1)[0] ?? '');
+    for (const line of bin?.lines ?? []) if (bin && line.key === lineKey) return { bin, line };
+    return undefined;
+  }
+
   /** The bin of a hop, if there is one. */
   find(hop: Hop, tenant: BinTenant): Bin | undefined {
-    return this.byKey(keyOf(binHop(hop), tenant.dedicated > 0 ? tenant : undefined));
+    return this.byKey(keyOf(this.#siteHop(binHop(hop)), tenant.dedicated > 0 ? tenant : undefined));
   }
 
   /** Forgets a bin with nothing in it, so that the table does not grow with every domain ever seen. */

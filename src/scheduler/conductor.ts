@@ -13,7 +13,8 @@ import type { InFlight, Lane, LaneOwner } from './lane.ts';
 import { Ledger, type LedgerOptions } from './ledger.ts';
 import { Parking } from './parking.ts';
 import { Picker } from './picker.ts';
-import { rehome } from './rehome.ts';
+import { rehomeBin, rehomeTenants, type RehomeOptions } from './rehome.ts';
+import { Sites, type SitesOptions } from './sites.ts';
 import { Tenants, type TenantRules } from './tenants.ts';
 import { LINE_SHARE, Window } from './window.ts';
 import { binKey, factsOf, newPart, partFactsOf, type Message, type WorkPart } from './work.ts';
@@ -35,6 +36,8 @@ export interface ConductorOptions extends Omit<LedgerOptions, 'onFinished' | 'on
     /** Looks after a lane that ended with work in hand; calls back with reports found on disk and what is to be redone. */
     lost: LaneOwner<Bin>['lost'];
   };
+  /** Asks a worker to which site a next hop leads. */
+  readonly askSite: SitesOptions['ask'];
   readonly onEvent: (event: string, fields: Record<string, unknown>) => void;
 }
 
@@ -43,7 +46,8 @@ const LEAST_LONGEST_MS = 60 * 60_000;
 const RETRY_SLACK = 0.2;
 
 export class Conductor {
-  readonly bins = new Bins();
+  readonly sites: Sites;
+  readonly bins: Bins;
   readonly ledger: Ledger;
   readonly parking: Parking;
   readonly dispatcher: Dispatcher;
@@ -65,6 +69,8 @@ export class Conductor {
         this.dispatcher.dispatch(bin);
       },
     });
+    this.sites = new Sites({ clock: this.clock, ask: options.askSite, onKnown: (hop) => this.#siteKnown(hop) });
+    this.bins = new Bins((hop) => this.sites.siteHop(hop));
     this.ledger = new Ledger({
       ...options,
       onFinished: (message) => this.#finished(message),
@@ -98,26 +104,7 @@ export class Conductor {
     this.dispatcher = new Dispatcher({
       rules: () => options.rules().lanes,
       clock: this.clock,
-      owner: {
-        connect: (bin) => options.owner.connect(bin),
-        opened: (lane) => this.dispatcher.feed(lane),
-        done: (lane, part, done) => {
-          this.#leftLane(part, lane);
-          this.report(part, done, lane.bin);
-          this.dispatcher.feed(lane);
-          this.dispatcher.dispatch(lane.bin);
-        },
-        returned: (lane, flight) => {
-          this.#leftLane(flight.part, lane);
-          this.redo(flight);
-        },
-        lost: (lane, lost) => {
-          for (const { part } of lost.inFlight) this.#leftLane(part, lane);
-          options.owner.lost(lane, lost);
-          if (!lost.hello) this.trouble(lane.bin, noWorker(lost.why), NO_WORKER_MS);
-          this.dispatcher.forget(lane);
-        },
-      },
+      owner: this.#ownLanes(options.owner),
       next: (bin, lane) => this.#picker.next(bin, lane),
       given: (part, lane) => this.#tenantOf(part).given(lane, this.clock.ticks()),
       putBack: (part, bin) => bin.unshift(part, this.#tenantOf(part)),
@@ -245,16 +232,15 @@ export class Conductor {
     const flips = [...this.tenants.all()].filter(
       ({ name, dedicated }) => dedicated > 0 !== (table.get(name)?.dedicated ?? 0) > 0,
     );
-    this.#rehome(flips, () => this.tenants.apply(table));
+    rehomeTenants(flips, () => this.tenants.apply(table), this.#rehoming);
   }
 
   /** Gives a tenant lanes of its own, or takes them back, until applyTenants(); says why not. */
   dedicate(name: string, lanes: number): string | undefined {
     let why: string | undefined;
     const tenant = this.tenants.of(name);
-    this.#rehome(tenant.dedicated > 0 === lanes > 0 ? [] : [tenant], () => {
-      why = this.tenants.dedicate(name, lanes);
-    });
+    const flips = tenant.dedicated > 0 === lanes > 0 ? [] : [tenant];
+    rehomeTenants(flips, () => (why = this.tenants.dedicate(name, lanes)), this.#rehoming);
     return why;
   }
 
@@ -262,6 +248,29 @@ export class Conductor {
   lent(message: Message, recipients: number): void {
     this.books.ended('commands', recipients);
     this.tenants.of(message.facts.tenant).queued -= 1;
+  }
+
+  #ownLanes({ connect, lost }: ConductorOptions['owner']): LaneOwner<Bin> {
+    return {
+      connect: (bin) => connect(bin),
+      opened: (lane) => this.dispatcher.feed(lane),
+      done: (lane, part, done) => {
+        this.#leftLane(part, lane);
+        this.report(part, done, lane.bin);
+        this.dispatcher.feed(lane);
+        this.dispatcher.dispatch(lane.bin);
+      },
+      returned: (lane, flight) => {
+        this.#leftLane(flight.part, lane);
+        this.redo(flight);
+      },
+      lost: (lane, what) => {
+        for (const { part } of what.inFlight) this.#leftLane(part, lane);
+        lost(lane, what);
+        if (!what.hello) this.trouble(lane.bin, noWorker(what.why), NO_WORKER_MS);
+        this.dispatcher.forget(lane);
+      },
+    };
   }
 
   #follow(part: WorkPart, followUps: readonly FollowUp[], later = false): void {
@@ -285,7 +294,9 @@ export class Conductor {
 
   #enqueue(part: WorkPart, first = false): void {
     const tenant = this.#tenantOf(part);
+    const isAsked = this.sites.isAsked(part.hop);
     const bin = this.bins.of(part.hop, tenant);
+    if (isAsked) bin.asking = true;
     const line = bin.findLine(tenant);
     const full = this.#window.full && (line?.length ?? 0) >= LINE_SHARE;
     const waits = bin.until > this.clock.ticks();
@@ -305,12 +316,23 @@ export class Conductor {
     return Math.min(this.clock.waitUntil(until), longest);
   }
 
-  #rehome(tenants: readonly BinTenant[], change: () => void): void {
+  /** What waited for that goes to the bin of its site; where there is none, it goes from where it is. */
+  #siteKnown(hop: Hop): void {
+    const owners = [...this.tenants.all()].filter(({ dedicated }) => dedicated > 0);
+    const isSite = this.sites.siteHop(hop) !== hop;
+    for (const bin of this.bins.ofHop(hop, owners)) {
+      bin.asking = false;
+      if (isSite) rehomeBin(bin, this.#rehoming);
+      else this.dispatcher.dispatch(bin);
+    }
+  }
+
+  get #rehoming(): RehomeOptions {
     const onMoved = (bin: Bin): void => {
       if (bin.until > this.clock.ticks()) this.parking.binWaits(bin);
       else this.dispatcher.dispatch(bin);
     };
-    rehome(tenants, change, { bins: this.bins, index: this.#options.index, onMoved });
+    return { bins: this.bins, index: this.#options.index, onMoved };
   }
 
   #keepBack(bin: Bin, line: BinLine): void {

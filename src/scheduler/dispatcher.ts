@@ -69,7 +69,7 @@ export class Dispatcher {
 
   /** Gives out what the bin has, as far as lanes are free. */
   dispatch(bin: Bin): void {
-    if (this.#stopped || bin.until > this.#options.clock.ticks()) return;
+    if (this.#stopped || bin.asking || bin.until > this.#options.clock.ticks()) return;
     for (const lane of bin.lanes) this.feed(lane);
     const waiting = bin.ready;
     if (waiting === 0) return;

@@ -100,14 +100,11 @@ export class Parking {
 
   /** Takes all rows of a message out of the index, as parts with the tick that each waits for. */
   takeOfMessage(id: string): { readonly part: WorkPart; readonly due: number }[] {
-    const { bins, tenantOf, index } = this.#options;
+    const { bins, index } = this.#options;
     return index.takeOfId(id).map((row) => {
-      const part = this.#revive(row);
-      const tenant = tenantOf(part.message.facts);
-      const bin = bins.find(part.hop, tenant);
-      const line = bin?.findLine(tenant);
-      if (row.due === 0 && bin && line) bin.setParked(line, line.parked - 1);
-      return { part, due: row.due };
+      const where = row.due === 0 ? bins.byLine(row.bin) : undefined;
+      where?.bin.setParked(where.line, where.line.parked - 1);
+      return { part: this.#revive(row), due: row.due };
     });
   }
 

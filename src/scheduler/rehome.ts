@@ -1,6 +1,6 @@
 /**
- * Moves what waits for tenants that are given lanes of their own, or lose them: their bins are others from then on. What is with
- * workers stays there.
+ * Moves what waits to other bins: of tenants that are given lanes of their own, or lose them, and of a next hop whose site has just
+ * become known. What is with workers stays there.
  */
 import type { WaitingIndex } from '../queue/waiting-index.ts';
 import type { Bin, Bins, BinTenant } from './bins.ts';
@@ -12,27 +12,40 @@ export interface RehomeOptions {
   readonly onMoved: (bin: Bin) => void;
 }
 
-/** `change` gives or takes the lanes. */
-export function rehome(tenants: readonly BinTenant[], change: () => void, options: RehomeOptions): void {
-  const { bins, index, onMoved } = options;
-  const homes = [...bins.all()].flatMap((bin) => {
-    const lines = tenants.map((tenant) => bin.findLine(tenant)).filter((line) => line !== undefined);
-    return lines.map((line) => ({ bin, line, ...bin.empty(line.tenant) }));
-  });
+/** For these tenants, out of every bin. `change` gives or takes their lanes. */
+export function rehomeTenants(tenants: readonly BinTenant[], change: () => void, options: RehomeOptions): void {
+  const { bins } = options;
+  const homes = [...bins.all()].flatMap((bin) =>
+    tenants.filter((one) => bin.findLine(one)).map((one) => take(bin, one)),
+  );
   change();
-  for (const { bin, line, parts, parked } of homes) {
-    const { tenant } = line;
-    tenant.stalled.delete(bin);
-    const home = bins.of(bin.hop, tenant);
-    const { until, troubles, trouble } = bin;
-    // The next hop is no better than it was.
-    if (until > home.until) Object.assign(home, { until, troubles, trouble });
-    for (const part of parts) home.push(part, tenant);
-    const there = home.lineOf(tenant);
-    if (parked > 0) index.moveBin(line.key, there.key);
-    home.setParked(there, there.parked + parked);
-    onMoved(home);
-    bins.tidy(home);
-    bins.tidy(bin);
-  }
+  for (const moving of homes) settle(moving, options);
+}
+
+/** All that waits in a bin whose hop leads to others by now. */
+export function rehomeBin(bin: Bin, options: RehomeOptions): void {
+  const moving = [...bin.lines].map(({ tenant }) => take(bin, tenant));
+  for (const one of moving) settle(one, options);
+}
+
+type Moving = ReturnType<typeof take>;
+
+function take(bin: Bin, tenant: BinTenant) {
+  const key = bin.lineOf(tenant).key;
+  tenant.stalled.delete(bin);
+  return { bin, tenant, key, ...bin.empty(tenant) };
+}
+
+function settle({ bin, tenant, key, parts, parked }: Moving, { bins, index, onMoved }: RehomeOptions): void {
+  const home = bins.of(bin.hop, tenant);
+  const { until, troubles, trouble } = bin;
+  // The next hop is no better than it was.
+  if (until > home.until) Object.assign(home, { until, troubles, trouble });
+  for (const part of parts) home.push(part, tenant);
+  const line = home.lineOf(tenant);
+  if (parked > 0) index.moveBin(key, line.key);
+  home.setParked(line, line.parked + parked);
+  onMoved(home);
+  bins.tidy(home);
+  bins.tidy(bin);
 }

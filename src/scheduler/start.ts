@@ -16,6 +16,7 @@ import { holdRecipients, keepOutcomes } from '../queue/operate.ts';
 import { timeOfId } from '../queue/queue-id.ts';
 import type { Handle, QueueId } from '../queue/store.ts';
 import { openWaitingIndex } from '../queue/waiting-index.ts';
+import { SiteAsker } from './ask-site.ts';
 import { Audit, type AuditOptions } from './audit.ts';
 import type { Bin } from './bins.ts';
 import { Claims } from './claims.ts';
@@ -54,6 +55,7 @@ export async function startScheduler(worker: Worker): Promise<Role> {
     keep: (part, outcomes) => keepOutcomes({ store, layout }, part.message.facts.handle as Handle, outcomes),
     onEvent: (event, fields) => log.warn(event, fields),
   });
+  const siteAsker = new SiteAsker({ address: config.farms.smtp.socket, self, tls, onWait: () => worker.wake('smtp') });
   const conductor = new Conductor({
     rules: () => rulesOf(config),
     index,
@@ -61,6 +63,7 @@ export async function startScheduler(worker: Worker): Promise<Role> {
     remove: (id) => housekeeping.removeMessage(id),
     inTree: (id) => mayBeThere(messagePath(layout, id as QueueId)),
     onEvent,
+    askSite: siteAsker.ask,
     owner: {
       connect: ({ hop: { channel } }: Bin) => {
         const onWait = (): void => worker.wake(channel);
@@ -86,10 +89,9 @@ export async function startScheduler(worker: Worker): Promise<Role> {
   return {
     async drain(deadline) {
       clearInterval(chores);
-      conductor.dispatcher.stop();
-      while (inFlight(conductor) > 0 && Date.now() < deadline) await pause(10);
-      conductor.dispatcher.closeIdle();
+      await finishLanes(conductor, deadline);
       conductor.close();
+      await siteAsker.close();
       await housekeeping.finish();
       await server.close();
       index.close();
@@ -144,6 +146,12 @@ function doChores(worker: Worker, parts: { segments: Segments; conductor: Conduc
     const since = lane.busySince;
     if (since && since < stuckSince && lane.pid) worker.kill(lane.pid, `stuck on a job in lane ${lane.name}`);
   }
+}
+
+async function finishLanes(conductor: Conductor, deadline: number): Promise<void> {
+  conductor.dispatcher.stop();
+  while (inFlight(conductor) > 0 && Date.now() < deadline) await pause(10);
+  conductor.dispatcher.closeIdle();
 }
 
 function inFlight(conductor: Conductor): number {

@@ -7,7 +7,7 @@
  */
 import { withDeadline } from '../base/deadline.ts';
 import { errorText } from '../base/text.ts';
-import type { Frame, Job, OpenLane } from '../ipc/messages.ts';
+import type { Frame, Job, OpenLane, SiteRequest } from '../ipc/messages.ts';
 import type { Peer } from '../ipc/peer.ts';
 import type { Logger } from '../log/logger.ts';
 import type { Channel, Hop, Outcome } from '../mail/outcome.ts';
@@ -16,6 +16,7 @@ import type { Handle, ReadResult, Store, StoredMessage } from '../queue/store.ts
 import type { Deliverer, DeliveryResult } from './deliverer.ts';
 import { logFields, toOutcome } from './outcomes.ts';
 import { reply, verdictOf } from './replies.ts';
+import type { TellSite } from './site-desk.ts';
 
 /** How often the scheduler hears that a long job is no hung one, in ms: several times in the hour that it waits for a word. */
 const BEAT_MS = 5 * 60_000;
@@ -34,6 +35,8 @@ export interface LaneOptions {
   /** config.retry.times, in ms. */
   readonly times: readonly number[];
   readonly makeDeliverer: (hop: Hop) => Deliverer;
+  /** Answers for connections that are no lanes; absent: nobody is to ask. */
+  readonly tellSite?: TellSite;
   /** After each job. */
   readonly onJob?: () => void;
   /** Jobs that were taken, and those of them that were answered, by all lanes of the worker. */
@@ -98,6 +101,7 @@ export class Lane {
       return;
     }
     if (frame.t === 'open' && this.#hop === undefined) return this.#open(frame);
+    if (frame.t === 'site?' && this.#options.tellSite) return void this.#tellSite(frame, this.#options.tellSite);
     if (frame.t === 'job' && this.#hop !== undefined && this.#waiting.length < MAX_WAITING) return this.#take(frame);
     this.#breach(`unexpected ${frame.t}`);
   }
@@ -105,6 +109,10 @@ export class Lane {
   #open({ hop }: OpenLane): void {
     if (hop.channel !== this.#options.channel) return this.#breach(`lane for ${hop.channel}`);
     this.#hop = hop;
+  }
+
+  async #tellSite({ n, next }: SiteRequest, tell: TellSite): Promise<void> {
+    this.#options.peer.send({ t: 'site', n, ...(await tell(next)) });
   }
 
   /** The connection is the lease: it stays until nothing is at work, or its jobs had two owners. */
@@ -197,7 +205,7 @@ export class Lane {
     if (this.#late) return this.#returnJob(job);
     const hop = job.next === undefined ? lane : { ...lane, next: job.next };
     const started = Date.now();
-    const result = await this.#attempt(job, { message, hop, next });
+    const result = await this.#attempt(job, { message, hop: lane, next });
     const ms = Date.now() - started;
     const event = hop.channel === 'bounce' ? 'bounced' : 'attempt';
     for (const verdict of result.verdicts) log.info(event, logFields(message.id, verdict, hop, ms));

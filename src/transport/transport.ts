@@ -4,6 +4,8 @@
  * It may be killed at any instant: what it had in hand is tried again, except what its outcome journal has.
  */
 import { errorText } from '../base/text.ts';
+import type { Config } from '../config/config.ts';
+import { MxResolver } from '../dns/mx-resolver.ts';
 import { DnsResolver } from '../dns/resolver.ts';
 import { openHandOn, type HandOn } from '../ipc/hand-on.ts';
 import { makeHello } from '../ipc/hello.ts';
@@ -18,6 +20,7 @@ import { openStore } from '../queue/open-store.ts';
 import type { Handle, Store } from '../queue/store.ts';
 import { channelMaker } from './channels.ts';
 import { Lane } from './lane.ts';
+import { siteTeller } from './site-desk.ts';
 import { SegmentNotices } from '../ipc/segment-notices.ts';
 
 /** Kept of a drain's time for closing the store and telling of its segments, in ms. */
@@ -36,7 +39,9 @@ export async function startTransport(worker: Worker): Promise<Role> {
   const lanes = new Set<Lane>();
   const unsent = new Set<string>();
   const dns = new DnsResolver(config.smtp);
-  const makeDeliverer = channelMaker({ config, store, log, dns, handOn, unsent });
+  const resolver = openMxResolver(config, dns);
+  const makeDeliverer = channelMaker({ config, store, log, resolver, handOn, unsent });
+  const tellSite = siteTeller(resolver, dns);
   const figures = { jobs: 0, entered: 0, left: 0 };
   let draining = false;
   const open = (peer: Peer): void => {
@@ -48,6 +53,7 @@ export async function startTransport(worker: Worker): Promise<Role> {
       log,
       times: config.retry.times,
       makeDeliverer,
+      tellSite,
       onJob: () => ((figures.jobs += 1), worker.jobDone()),
       passed: figures,
       onBroken: crash,
@@ -121,6 +127,10 @@ function openRouter(worker: Worker, self: Hello, store: Store): HandOn {
       ]);
     },
   });
+}
+
+function openMxResolver({ hostname, smtp, listen }: Config, dns: DnsResolver): MxResolver {
+  return new MxResolver({ dns, hostname, smtp, listen: listen.map(({ address }) => address) });
 }
 
 function asksDns(channel: Channel): boolean {

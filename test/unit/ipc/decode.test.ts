@@ -111,6 +111,8 @@ const EVERY: { readonly [T in FrameType]: Extract<Frame, { t: T }> } = {
       queued: 1,
     },
   },
+  'site?': { t: 'site?', n: 1, next: 'mx:example.org' },
+  site: { t: 'site', n: 1, site: 'mx.example.org', ttl: 60_000 },
   'tenants?': { t: 'tenants?', n: 1 },
   tenants: { t: 'tenants', n: 1, tenants: [{ name: 'shop', queued: 3, stalled: 1, dedicated: 2 }] },
   dedicate: { t: 'dedicate', n: 1, tenant: 'shop', lanes: 2 },

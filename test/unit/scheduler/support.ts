@@ -13,7 +13,7 @@ import type { QueueId } from '../../../src/queue/store.ts';
 import { WaitingIndex } from '../../../src/queue/waiting-index.ts';
 import { imbalanceOf } from '../../../src/scheduler/books.ts';
 import { Claims } from '../../../src/scheduler/claims.ts';
-import { Conductor, type ConductorRules } from '../../../src/scheduler/conductor.ts';
+import { Conductor, type ConductorOptions, type ConductorRules } from '../../../src/scheduler/conductor.ts';
 import { LostLanes } from '../../../src/scheduler/lost-lanes.ts';
 import { Segments } from '../../../src/scheduler/segments.ts';
 import { makeTemp } from '../../support/temp.ts';
@@ -60,6 +60,7 @@ export interface RigOptions {
   readonly work?: (given: GivenJob) => void;
   /** Holding a message fails while this says so. */
   readonly holdFails?: () => boolean;
+  readonly askSite?: ConductorOptions['askSite'];
   readonly index?: WaitingIndex;
   readonly isDeleted?: (id: string) => boolean;
 }
@@ -113,6 +114,7 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
     remove: (id) => void removed.push(id),
     inTree: () => false,
     onEvent: () => undefined,
+    askSite: options.askSite ?? (async () => ({ ttl: 60_000 })),
     owner: {
       connect: () => connectPeer({ address: path, self, deadlineMs: 60_000 }),
       lost: (lane, what) => void lost.recover(lane, what),

@@ -5,6 +5,7 @@
  * No host hides another: each gets its try, however long the ones before it took.
  */
 import { DRILL_DOMAIN, drillOfHop } from '../../../mail/drill-address.ts';
+import type { Resolution } from '../../../dns/mx-report.ts';
 import type { MxResolver } from '../../../dns/mx-resolver.ts';
 import type { Reply } from '../../../mail/outcome.ts';
 import { readDrillLease } from '../../../process/drill-lease.ts';
@@ -53,18 +54,25 @@ export interface NextHopOptions {
 
 /** Opens a session to the first of the next hop's addresses that takes us. */
 export async function openNextHop(options: NextHopOptions): Promise<Opened> {
-  const { settings, lmtp, signal } = options;
   const resolution = await resolveNext(options);
   if ('reply' in resolution) return { reply: resolution.reply, trouble: resolution.reply.code < 500 };
+  return openTargets(resolution.targets, options);
+}
+
+/** The same, where its addresses are known. */
+export async function openTargets(
+  targets: readonly Target[],
+  { settings, lmtp, signal }: Omit<NextHopOptions, 'next' | 'resolver'>,
+): Promise<Opened> {
   const started = Date.now();
   const deadline = started + PATIENCE * settings.connectMs;
   const tried = new Set<string>();
   let last: Reply | undefined;
-  for (const [at, target] of resolution.targets.entries()) {
+  for (const [at, target] of targets.entries()) {
     if (signal.aborted || (last !== undefined && Date.now() > started + MOST_MS)) break;
     if (tried.has(target.host) && Date.now() > deadline) continue;
     tried.add(target.host);
-    const others = resolution.targets.slice(at + 1).some(({ host }) => !tried.has(host));
+    const others = targets.slice(at + 1).some(({ host }) => !tried.has(host));
     const patienceMs = others ? GREETING_PATIENCE * settings.connectMs : undefined;
     const opened = await openSession({ target, lmtp, settings, signal, patienceMs });
     if (opened instanceof Session) return opened;
@@ -76,15 +84,27 @@ export async function openNextHop(options: NextHopOptions): Promise<Opened> {
 /** Addresses to try, or the answer in their place. */
 type Way = { readonly targets: readonly Target[] } | { readonly reply: Reply };
 
-async function resolveNext({ next, lmtp, settings, resolver }: NextHopOptions): Promise<Way> {
+async function resolveNext({ next, lmtp, settings, resolver }: Omit<NextHopOptions, 'signal'>): Promise<Way> {
   const hop = parseNext(next, lmtp ? 24 : settings.port);
-  if (hop === undefined)
-    return { reply: reply({ code: 451, status: '4.3.5', text: `next hop ${next} is not understood` }) };
-  if (hop.kind === 'mx')
-    return hop.named ? resolver.resolveNamedDomain(hop.domain) : resolver.resolveDomain(hop.domain);
+  if (hop === undefined) return notUnderstood(next);
+  if (hop.kind === 'mx') return resolveMx(hop, resolver);
   if (hop.kind === 'host') return resolver.resolveHost(hop.host, hop.port);
   if (hop.kind === 'drill') return resolveDrill(hop.run);
   return { targets: [{ host: hop.path, address: hop.path }] };
+}
+
+/** As resolveNext(), for a next hop whose hosts DNS names, in the lane of a site. */
+export async function resolveInSite(next: string, resolver: MxResolver): Promise<Resolution> {
+  const hop = parseNext(next, 25);
+  return hop?.kind === 'mx' ? resolveMx(hop, resolver) : notUnderstood(next);
+}
+
+function resolveMx({ domain, named }: Extract<NextHop, { kind: 'mx' }>, resolver: MxResolver): Promise<Resolution> {
+  return named ? resolver.resolveNamedDomain(domain) : resolver.resolveDomain(domain);
+}
+
+function notUnderstood(next: string): { readonly reply: Reply } {
+  return { reply: reply({ code: 451, status: '4.3.5', text: `next hop ${next} is not understood` }) };
 }
 
 /** Only ever this machine. What a drill left behind that ended or died fails here, at its next attempt. */
