@@ -110,10 +110,10 @@ export class Sites {
   #answered(entry: Entry, { site, ttl }: SiteAnswer): void {
     this.#asked -= 1;
     const { clock, onKnown } = this.#options;
-    const isNews = entry.waiting || entry.site !== site;
-    entry.asking = entry.waiting = false;
     // Mail goes where it went while DNS cannot be asked.
-    if (site !== undefined || isNews) entry.site = site;
+    const isNews = entry.waiting || (site !== undefined && entry.site !== site);
+    entry.asking = entry.waiting = false;
+    entry.site = site ?? entry.site;
     entry.until = clock.tickIn(Math.min(MOST_TTL_MS, Math.max(LEAST_TTL_MS, ttl)));
     if (isNews) onKnown(entry.hop);
     this.#askOn();

@@ -60,4 +60,47 @@ describe('delivery by MX', () => {
     assert.doesNotMatch(waiting, /user@two\.example/);
     assert.ok(!dns.asked.includes('A broken.example'), 'no address instead of an MX record that could not be read');
   });
+
+  it('is one bin for all domains of a site: they share its sessions, and one trouble', async () => {
+    let sick = true;
+    let connects = 0;
+    await using sink = await startSink({
+      onConnect: () => ((connects += 1), sick ? '421 4.3.2 not now' : undefined),
+    });
+    const domains = Array.from({ length: 200 }, (_, n) => `d${n}.example`);
+    await using dns = await startDnsStub({
+      ...Object.fromEntries(domains.map((domain, n) => [domain, { MX: [`${10 + n} mx.big.example`] }])),
+      'mx.big.example': { A: ['127.0.0.1'] },
+    });
+    await using farm = await startFarm({
+      set: [
+        'domains.local=[localhost]',
+        `smtp.port=${sink.port}`,
+        'smtp.allowPrivate=true',
+        `smtp.resolvers=["${dns.address}"]`,
+        'retry.times=[1h]',
+      ],
+    });
+    await sendMail({ port: farm.port, from: 'anna@localhost', to: domains.map((domain) => `user@${domain}`) });
+    const bin = await waitFor(
+      async () => {
+        const { scheduler } = JSON.parse((await farm.command('mailfarm', ['status', '--json'])).stdout) as {
+          scheduler: { parked: number; bins: { hop: { next: string }; until?: number; lanes: number }[] };
+        };
+        return (
+          scheduler.parked === 200 && scheduler.bins.find(({ until, lanes }) => until !== undefined && lanes === 0)
+        );
+      },
+      { what: () => `a bin that waits\n${farm.tail()}` },
+    );
+    assert.equal(bin.hop.next, 'site:mx.big.example');
+    // Those that were being opened when the first met it, with each of its lanes.
+    assert.ok(connects <= 20, `${connects} connects for 200 domains`);
+
+    sick = false;
+    connects = 0;
+    await farm.queueCli(['retry', '--all']);
+    await waitFor(() => sink.ledger.length >= 200, { what: () => `all mail\n${farm.tail()}` });
+    assert.ok(connects <= 20, `${connects} connects for 200 domains`);
+  });
 });
