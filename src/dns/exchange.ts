@@ -7,8 +7,8 @@ export interface Exchange {
   readonly server: NameServer;
   readonly query: Buffer;
   readonly expected: Expected;
-  /** Time for all of it, in ms. */
-  readonly waitMs: number;
+  /** When it must be over, by the clock of performance.now(). */
+  readonly until: number;
   /** A packet came that is not the answer to this question. */
   readonly onForeign: () => void;
 }
@@ -22,6 +22,11 @@ export type Heard =
 /** What a reply to the question is worth. */
 export function heard(reply: Exclude<Reply, { readonly kind: 'foreign' }>): Heard {
   return reply.kind === 'malformed' ? failed('the answer is broken') : reply;
+}
+
+/** Milliseconds for a timer that ends at `until`. */
+export function msTo(until: number): number {
+  return Math.max(1, Math.ceil(until - performance.now()));
 }
 
 export function failed(why: string, ours = false): Heard {

@@ -83,9 +83,9 @@ export class Inquiry {
     let last: Inquired = { kind: 'failed', why: 'no server', ours: false };
     for (let round = 0; round < this.#limits.tries; round += 1) {
       for (const server of able) {
-        const waitMs = Math.min(this.#limits.questionMs, deadline - performance.now());
-        if (waitMs <= 0) return last;
-        last = await this.#askOne(server, question, waitMs);
+        const now = performance.now();
+        if (now >= deadline) return last;
+        last = await this.#askOne(server, question, Math.min(now + this.#limits.questionMs, deadline));
         if (last.kind === 'no-name') return last;
         if (last.kind === 'failed') continue;
         if (USEFUL.has(last.message.code)) {
@@ -100,24 +100,24 @@ export class Inquiry {
   }
 
   /** Where the server does not know EDNS, asks again without; not where that would hide that an answer is secure. */
-  async #askOne(server: NameServer, question: Question, waitMs: number): Promise<Inquired> {
-    const first = await this.#exchange(server, question, { waitMs, edns: true });
+  async #askOne(server: NameServer, question: Question, until: number): Promise<Inquired> {
+    const first = await this.#exchange(server, question, { until, edns: true });
     if (first.kind !== 'message' || this.#dnssec) return first;
     const { code } = first.message;
     if (code !== FORMAT_ERROR && code !== NOT_IMPLEMENTED) return first;
-    return this.#exchange(server, question, { waitMs, edns: false });
+    return this.#exchange(server, question, { until, edns: false });
   }
 
   async #exchange(
     server: NameServer,
     question: Question,
-    { waitMs, edns }: { readonly waitMs: number; readonly edns: boolean },
+    { until, edns }: { readonly until: number; readonly edns: boolean },
   ): Promise<Inquired> {
     const expected = { ...question, id: randomInt(65_536) };
     const query = encodeQuery({ ...expected, edns, dnssec: this.#dnssec });
     if (query === undefined) return { kind: 'no-name' };
     const onForeign = (): void => void (this.#forged += 1);
-    const exchange: Exchange = { server, query, expected, waitMs, onForeign };
+    const exchange: Exchange = { server, query, expected, until, onForeign };
     this.#sent += 1;
     const short = await askByUdp(exchange);
     const heard: Heard = short.kind === 'truncated' ? await askByTcp(exchange) : short;

@@ -28,6 +28,8 @@ export interface ResolverOptions {
 const FLOOR_MS = 5000;
 /** How long trouble is remembered, in ms, so that mail for a sick domain does not wait for it again and again. */
 const TROUBLE_MS = 30_000;
+/** After this time no further alias is followed, in ms: somebody waits for the answer. */
+const ALIASES_MS = 20_000;
 
 /** Since the start: queries sent, answers from memory, packets that answered nothing that was asked, and answers that were trouble. */
 export interface ResolverFigures {
@@ -93,6 +95,7 @@ export class DnsResolver {
     let { name } = question;
     let secure = this.#dnssec;
     let ttl = Infinity;
+    const patience = this.#ticks() + ALIASES_MS;
     for (let links = 0; links <= MAX_ALIASES;) {
       const inquired = await this.#inquiry.ask({ name, type: question.type });
       if (inquired.kind === 'no-name') return { kind: 'no-domain', expires: this.#expiry(0), secure: false };
@@ -106,6 +109,7 @@ export class DnsResolver {
       if (finding.kind !== 'alias') return { kind: finding.kind, secure, expires };
       name = finding.name;
       links += finding.links;
+      if (this.#ticks() > patience) return this.#asTrouble('its aliases take too long');
     }
     return this.#asTrouble('its aliases run in a circle, or are too many');
   }

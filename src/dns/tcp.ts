@@ -1,15 +1,15 @@
 /** A question by TCP, for answers that UDP cuts off: two bytes of length before each message (RFC 7766 section 8), so 64 KiB at most. */
 import { connect } from 'node:net';
-import { type Exchange, failed, failure, heard, type Heard } from './exchange.ts';
+import { type Exchange, failed, failure, heard, type Heard, msTo } from './exchange.ts';
 import { readReply } from './message.ts';
 
 /** Never rejects. The first message must be the answer. */
-export function askByTcp({ server, query, expected, waitMs, onForeign }: Exchange): Promise<Heard> {
+export function askByTcp({ server, query, expected, until, onForeign }: Exchange): Promise<Heard> {
   const { promise, resolve } = Promise.withResolvers<Heard>();
   const chunks: Buffer[] = [];
   let length = 0;
   const socket = connect({ host: server.host, port: server.port });
-  const timer = setTimeout(() => finish(failed(`no answer by TCP after ${waitMs} ms`)), waitMs);
+  const timer = setTimeout(() => finish(failed('no answer by TCP in time')), msTo(until));
   const finish = (result: Heard): void => {
     clearTimeout(timer);
     socket.destroy();

@@ -4,11 +4,11 @@
  */
 import { createSocket, type Socket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
-import { type Exchange, failed, failure, heard, type Heard } from './exchange.ts';
+import { type Exchange, failed, failure, heard, type Heard, msTo } from './exchange.ts';
 import { readReply } from './message.ts';
 
 /** Never rejects. Packets that do not answer the question are counted and waited past. */
-export function askByUdp({ server, query, expected, waitMs, onForeign }: Exchange): Promise<Heard> {
+export function askByUdp({ server, query, expected, until, onForeign }: Exchange): Promise<Heard> {
   const { promise, resolve } = Promise.withResolvers<Heard>();
   let socket: Socket;
   try {
@@ -16,7 +16,7 @@ export function askByUdp({ server, query, expected, waitMs, onForeign }: Exchang
   } catch (error) {
     return Promise.resolve(failure(error, 'UDP'));
   }
-  const timer = setTimeout(() => finish(failed(`no answer after ${waitMs} ms`)), waitMs);
+  const timer = setTimeout(() => finish(failed('no answer in time')), msTo(until));
   const finish = (result: Heard): void => {
     clearTimeout(timer);
     socket.off('message', onMessage).off('error', onError);

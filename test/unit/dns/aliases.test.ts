@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { startDnsStub, type Records } from '../../support/dns-stub.ts';
 import { AUTHENTIC, record, response, type Query } from '../../support/dns-wire.ts';
-import { makeDns, summary, whyOf } from './support.ts';
+import { makeClock, makeDns, summary, whyOf } from './support.ts';
 
 /** n0 → n1 → … → end. */
 function chain(links: number, end: Records, fields: Records = {}): Record<string, Records> {
@@ -70,6 +70,22 @@ for (const [how, alone] of [
   });
 }
 
+it('aliases that take too long are trouble, though each came in time', async () => {
+  const clock = makeClock();
+  const slow = (target: string) => (query: Query) => {
+    clock.now += 11_000;
+    return [response(query, { answers: [record('CNAME', target)] })];
+  };
+  await using server = await startDnsStub({
+    'a.test': { A: slow('b.test') },
+    'b.test': { A: slow('c.test') },
+    'c.test': { A: ['192.0.2.1'] },
+  });
+  const dns = makeDns(server.address, { ticks: clock.ticks });
+  assert.equal(whyOf(await dns.resolve('a.test', 'A')), 'its aliases take too long');
+  assert.deepEqual(summary(await dns.resolve('b.test', 'A')), ['192.0.2.1']);
+});
+
 it('nothing is secure where the configuration does not say that the server is to be believed', async () => {
   const authentic = (query: Query): Buffer[] => [
     response(query, { flags: AUTHENTIC, answers: [record('A', '192.0.2.1')] }),
@@ -82,7 +98,7 @@ it('nothing is secure where the configuration does not say that the server is to
 });
 
 it('a server that knows no EDNS is not asked without it where that would hide what is secure', async () => {
-  await using server = await startDnsStub({ 'x.test': { A: 'trouble' } });
+  await using server = await startDnsStub({ 'x.test': { A: (query) => [response(query, { code: 1 })] } });
   await makeDns(server.address, { dnssec: true }).resolve('x.test', 'A');
   assert.deepEqual(
     server.queries.map(({ size }) => size),
