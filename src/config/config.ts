@@ -147,7 +147,8 @@ export interface SmtpOut {
 }
 
 export interface Lanes {
-  /** Lanes of one bin. */
+  /** Lanes of one bin at first, and at most. */
+  readonly start: number;
   readonly perBin: number;
   readonly perChannel: {
     readonly smtp: number;

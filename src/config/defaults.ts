@@ -58,7 +58,7 @@ export const DEFAULTS = {
     resolvers: [],
     dnssec: false,
   },
-  lanes: { perBin: 8, perChannel: { smtp: 100, lmtp: 20, maildir: 4, bounce: 2 }, depth: 20 },
+  lanes: { start: 4, perBin: 8, perChannel: { smtp: 100, lmtp: 20, maildir: 4, bounce: 2 }, depth: 20 },
   maildir: { root: 'mail' },
   queue: {
     split: 64,

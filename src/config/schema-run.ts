@@ -71,6 +71,7 @@ const smtp = section({
 }));
 
 const lanes = section({
+  start: whole(1, 1000),
   perBin: whole(1, 1000),
   perChannel: section({
     smtp: whole(1, 10_000),

@@ -11,6 +11,7 @@ import type { Lane } from './lane.ts';
 import { Line } from './line.ts';
 import type { Tenant } from './tenants.ts';
 import { Turns } from './turns.ts';
+import type { Width } from './width.ts';
 import { binHop, binKey, weightOf, type WorkPart } from './work.ts';
 
 export type BinTenant = Tenant<Bin, Lane<Bin>>;
@@ -43,6 +44,8 @@ export class Bin {
   /** Troubles in a row; above 0 only one lane probes. */
   troubles = 0;
   trouble: Reply | undefined;
+  /** How many lanes it may have, as far as success and trouble tell; absent: those of the start. */
+  width: Width | undefined;
   /** Nobody knows yet which site it leads to: it waits for that. */
   asking = false;
   /** Parts in memory, some of which may be gone. */

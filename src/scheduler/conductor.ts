@@ -5,18 +5,18 @@
 import type { Done, Routed } from '../ipc/messages.ts';
 import { SteadyClock } from '../base/steady-clock.ts';
 import type { Hop, Reply } from '../mail/outcome.ts';
-import { Bins, type Bin, type BinLine, type BinTenant } from './bins.ts';
+import type { Bin, BinLine } from './bins.ts';
 import { Dispatcher, type LaneRules } from './dispatcher.ts';
 import { Books, type End } from './books.ts';
 import { decideFate, type Fate, type FollowUp, type RetryRules } from './fate.ts';
+import { Homes } from './homes.ts';
 import type { InFlight, Lane, LaneOwner } from './lane.ts';
 import { Ledger, type LedgerOptions } from './ledger.ts';
 import { Parking } from './parking.ts';
 import { Picker } from './picker.ts';
-import { rehomeBin, rehomeTenants, type RehomeOptions } from './rehome.ts';
-import { Sites, type SitesOptions } from './sites.ts';
-import { Tenants, type TenantRules } from './tenants.ts';
+import type { SitesOptions } from './sites.ts';
 import { LINE_SHARE, Window } from './window.ts';
+import { Width } from './width.ts';
 import { binKey, factsOf, newPart, partFactsOf, type Message, type WorkPart } from './work.ts';
 
 export interface ConductorRules {
@@ -25,9 +25,6 @@ export interface ConductorRules {
   /** Parts in memory at most; one with many recipients counts as several. */
   readonly window: number;
 }
-
-/** How the mail of each tenant is treated; those that are not named have no limits. */
-export type TenantTable = ReadonlyMap<string, TenantRules>;
 
 export interface ConductorOptions extends Omit<LedgerOptions, 'onFinished' | 'onGone'> {
   readonly rules: () => ConductorRules;
@@ -46,15 +43,13 @@ const LEAST_LONGEST_MS = 60 * 60_000;
 const RETRY_SLACK = 0.2;
 
 export class Conductor {
-  readonly sites: Sites;
-  readonly bins: Bins;
+  readonly homes: Homes;
   readonly ledger: Ledger;
   readonly parking: Parking;
   readonly dispatcher: Dispatcher;
   readonly books = new Books();
   readonly counts = { taken: 0, known: 0, delivered: 0, finished: 0, redone: 0, troubles: 0 };
   readonly clock: SteadyClock;
-  readonly tenants: Tenants<Bin, Lane<Bin>>;
   readonly #options: ConductorOptions;
   readonly #picker: Picker;
   readonly #window: Window;
@@ -62,27 +57,26 @@ export class Conductor {
   constructor(options: ConductorOptions) {
     this.#options = options;
     this.clock = options.clock ?? new SteadyClock();
-    this.tenants = new Tenants<Bin, Lane<Bin>>({
+    this.homes = new Homes({
       clock: this.clock,
-      onRoom: (tenant, bin) => {
-        bin.wakeLine(tenant);
-        this.dispatcher.dispatch(bin);
-      },
+      index: options.index,
+      askSite: options.askSite,
+      onReady: (bin) => this.dispatcher.dispatch(bin),
+      onWaiting: (bin) => this.parking.binWaits(bin),
     });
-    this.sites = new Sites({ clock: this.clock, ask: options.askSite, onKnown: (hop) => this.#siteKnown(hop) });
-    this.bins = new Bins((hop) => this.sites.siteHop(hop));
+    const { bins, tenants } = this.homes;
     this.ledger = new Ledger({
       ...options,
       onFinished: (message) => this.#finished(message),
-      onGone: ({ facts }) => (this.tenants.of(facts.tenant).queued -= 1),
+      onGone: ({ facts }) => (tenants.of(facts.tenant).queued -= 1),
     });
-    const { ledger, bins } = this;
+    const { ledger } = this;
     this.parking = new Parking({
       index: options.index,
       clock: this.clock,
       ledger,
       bins,
-      tenantOf: ({ tenant }) => this.tenants.of(tenant),
+      tenantOf: ({ tenant }) => tenants.of(tenant),
       onDue: (part) => this.#enqueue(part),
       onTrouble: (why) => options.onEvent('index-trouble', { why }),
       onBinDue: (bin) => {
@@ -97,7 +91,7 @@ export class Conductor {
       ledger,
       parking: this.parking,
       window: this.#window,
-      onStalled: (bin, line) => this.tenants.stall(line.tenant, bin),
+      onStalled: (bin, line) => tenants.stall(line.tenant, bin),
       // Not from within the dispatcher's loop: thousands may have aged out together.
       onAgedOut: (part, followUps) => this.#follow(part, followUps, true),
     });
@@ -106,10 +100,10 @@ export class Conductor {
       clock: this.clock,
       owner: this.#ownLanes(options.owner),
       next: (bin, lane) => this.#picker.next(bin, lane),
-      given: (part, lane) => this.#tenantOf(part).given(lane, this.clock.ticks()),
-      putBack: (part, bin) => bin.unshift(part, this.#tenantOf(part)),
-      shared: () => this.tenants.several,
-      onQuiet: (bin) => this.bins.tidy(bin),
+      given: (part, lane) => this.homes.tenantOf(part).given(lane, this.clock.ticks()),
+      putBack: (part, bin) => bin.unshift(part, this.homes.tenantOf(part)),
+      shared: () => tenants.several,
+      onQuiet: (bin) => bins.tidy(bin),
     });
   }
 
@@ -126,13 +120,13 @@ export class Conductor {
       return;
     }
     this.counts.taken += 1;
-    this.tenants.of(message.facts.tenant).queued += 1;
+    this.homes.tenants.of(message.facts.tenant).queued += 1;
     // All parts exist before the first is given out, so that the message cannot be finished between two of them.
     const parts = frame.parts.map((part) => newPart(message, partFactsOf(part)));
     this.books.took(sizeOf(frame.parts), frame);
     if (parts.length === 0) return this.ledger.release(message);
     // Before the first is placed, or the last would end the trouble that the first has met.
-    if (frame.probe) for (const part of parts) this.#endTrouble(this.#binOf(part));
+    if (frame.probe) for (const part of parts) this.#endTrouble(this.homes.binOf(part));
     parts.forEach((part, i) => this.place(part, this.#waitOf(frame.parts[i]?.until)));
   }
 
@@ -140,16 +134,17 @@ export class Conductor {
   place(part: WorkPart, wait: number): void {
     if (part.gone) return;
     if (wait > 0) {
-      const bin = this.#binOf(part);
+      const bin = this.homes.binOf(part);
       this.parking.park(part, bin, this.clock.tickIn(wait));
-      return this.bins.tidy(bin);
+      return this.homes.bins.tidy(bin);
     }
     this.#enqueue(part);
   }
 
-  /** The durable outcomes of a job, from its worker or from the journal that a dead worker left. */
-  report(part: WorkPart, done: Pick<Done, 'outcomes' | 'moved' | 'trouble'>, bin = this.#binOf(part)): void {
+  /** The durable outcomes of a job, from its worker over this lane, or from the journal that a dead worker left. */
+  report(part: WorkPart, done: Pick<Done, 'outcomes' | 'moved' | 'trouble'>, lane?: Lane<Bin>): void {
     const { message } = part;
+    const bin = lane?.bin ?? this.homes.binOf(part);
     this.#window.leave(part);
     part.inFlight = false;
     const fate = decideFate(part, done, { rules: this.#options.rules().retry, now: this.clock.now() });
@@ -163,8 +158,8 @@ export class Conductor {
     this.counts.delivered += fate.ended.delivered ?? 0;
     // A warning is about recipients that go their own way.
     if (part.kind !== 'delayed') this.#close(part, done, fate.ended);
-    if (fate.well && bin.troubles > 0) this.#endTrouble(bin);
-    if (done.trouble) this.trouble(bin, done.trouble);
+    if (fate.well) this.#well(bin, lane);
+    if (done.trouble) this.#met(done.trouble, bin, lane);
     this.#follow(part, fate.followUps);
   }
 
@@ -181,11 +176,31 @@ export class Conductor {
     if (!flight.part.gone) this.#enqueue(flight.part, true);
   }
 
+  #well(bin: Bin, lane: Lane<Bin> | undefined): void {
+    if (lane) [lane.proven, lane.spent] = [true, false];
+    if (bin.troubles > 0) this.#endTrouble(bin);
+    const { lanes } = this.#options.rules();
+    bin.width ??= new Width(lanes);
+    bin.width.well(this.clock.ticks(), lanes);
+  }
+
+  /** Where others of its lanes deliver, a bin does with fewer of them. */
+  #met(trouble: Reply, bin: Bin, lane: Lane<Bin> | undefined): void {
+    // What it had in hand meets the same, and that says nothing more.
+    if (lane?.spent && bin.troubles === 0) return;
+    if (lane) lane.spent = true;
+    const narrower = bin.troubles === 0 && bin.until === 0 && bin.width?.narrow(this.clock.ticks()) === true;
+    if (!narrower) return this.trouble(bin, trouble);
+    const lanes = bin.width?.lanes(this.#options.rules().lanes);
+    this.#options.onEvent('bin-narrows', { hop: binKey(bin.hop), lanes, reply: trouble.text });
+  }
+
   /** The next hop as a whole is in trouble: its bin waits, longer each time. */
   trouble(bin: Bin, reply: Reply, wait?: number): void {
     if (bin.until > this.clock.ticks()) return;
     const { times } = this.#options.rules().retry;
     bin.trouble = reply;
+    bin.width = undefined;
     bin.until = this.clock.tickIn(wait ?? times[Math.min(bin.troubles, times.length - 1)] ?? 60_000);
     if (wait === undefined) bin.troubles += 1;
     this.counts.troubles += 1;
@@ -204,15 +219,15 @@ export class Conductor {
 
   /** Ends the pause of a tenant's bin, so that it is tried at once. */
   probe(hop: Hop, tenant: string): void {
-    const bin = this.bins.of(hop, this.tenants.of(tenant));
+    const bin = this.homes.bins.of(hop, this.homes.tenants.of(tenant));
     this.#endTrouble(bin);
     this.dispatcher.dispatch(bin);
-    this.bins.tidy(bin);
+    this.homes.bins.tidy(bin);
   }
 
   close(): void {
     this.parking.close();
-    this.tenants.close();
+    this.homes.close();
   }
 
   /** Somebody may have set the clock. What ages goes by it when it is believed; what waits never does. */
@@ -227,27 +242,10 @@ export class Conductor {
     this.ledger.release(message);
   }
 
-  /** How tenants are treated from now on. */
-  applyTenants(table: TenantTable): void {
-    const flips = [...this.tenants.all()].filter(
-      ({ name, dedicated }) => dedicated > 0 !== (table.get(name)?.dedicated ?? 0) > 0,
-    );
-    rehomeTenants(flips, () => this.tenants.apply(table), this.#rehoming);
-  }
-
-  /** Gives a tenant lanes of its own, or takes them back, until applyTenants(); says why not. */
-  dedicate(name: string, lanes: number): string | undefined {
-    let why: string | undefined;
-    const tenant = this.tenants.of(name);
-    const flips = tenant.dedicated > 0 === lanes > 0 ? [] : [tenant];
-    rehomeTenants(flips, () => (why = this.tenants.dedicate(name, lanes)), this.#rehoming);
-    return why;
-  }
-
   /** A command that took a message out of play keeps it; it had so many recipients. */
   lent(message: Message, recipients: number): void {
     this.books.ended('commands', recipients);
-    this.tenants.of(message.facts.tenant).queued -= 1;
+    this.homes.tenants.of(message.facts.tenant).queued -= 1;
   }
 
   #ownLanes({ connect, lost }: ConductorOptions['owner']): LaneOwner<Bin> {
@@ -256,7 +254,7 @@ export class Conductor {
       opened: (lane) => this.dispatcher.feed(lane),
       done: (lane, part, done) => {
         this.#leftLane(part, lane);
-        this.report(part, done, lane.bin);
+        this.report(part, done, lane);
         this.dispatcher.feed(lane);
         this.dispatcher.dispatch(lane.bin);
       },
@@ -293,10 +291,8 @@ export class Conductor {
   }
 
   #enqueue(part: WorkPart, first = false): void {
-    const tenant = this.#tenantOf(part);
-    const isAsked = this.sites.isAsked(part.hop);
-    const bin = this.bins.of(part.hop, tenant);
-    if (isAsked) bin.asking = true;
+    const tenant = this.homes.tenantOf(part);
+    const bin = this.homes.enter(part);
     const line = bin.findLine(tenant);
     const full = this.#window.full && (line?.length ?? 0) >= LINE_SHARE;
     const waits = bin.until > this.clock.ticks();
@@ -316,41 +312,14 @@ export class Conductor {
     return Math.min(this.clock.waitUntil(until), longest);
   }
 
-  /** What waited for that goes to the bin of its site; where there is none, it goes from where it is. */
-  #siteKnown(hop: Hop): void {
-    const owners = [...this.tenants.all()].filter(({ dedicated }) => dedicated > 0);
-    const isSite = this.sites.siteHop(hop) !== hop;
-    for (const bin of this.bins.ofHop(hop, owners)) {
-      bin.asking = false;
-      if (isSite) rehomeBin(bin, this.#rehoming);
-      else this.dispatcher.dispatch(bin);
-    }
-  }
-
-  get #rehoming(): RehomeOptions {
-    const onMoved = (bin: Bin): void => {
-      if (bin.until > this.clock.ticks()) this.parking.binWaits(bin);
-      else this.dispatcher.dispatch(bin);
-    };
-    return { bins: this.bins, index: this.#options.index, onMoved };
-  }
-
   #keepBack(bin: Bin, line: BinLine): void {
     bin.keepBack(line);
-    this.tenants.stall(line.tenant, bin);
+    this.homes.tenants.stall(line.tenant, bin);
   }
 
   #leftLane(part: WorkPart, lane: Lane<Bin>): void {
-    const tenant = this.#tenantOf(part);
-    if (tenant.left(lane, 1)) this.tenants.wake(tenant);
-  }
-
-  #tenantOf(part: WorkPart): BinTenant {
-    return this.tenants.of(part.message.facts.tenant);
-  }
-
-  #binOf(part: WorkPart): Bin {
-    return this.bins.of(part.hop, this.#tenantOf(part));
+    const tenant = this.homes.tenantOf(part);
+    if (tenant.left(lane, 1)) this.homes.tenants.wake(tenant);
   }
 
   #endTrouble(bin: Bin): void {

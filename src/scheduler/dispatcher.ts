@@ -8,11 +8,10 @@ import type { Bin, BinTenant } from './bins.ts';
 import { LaneGroup } from './lane-group.ts';
 import { Lane, type LaneOwner } from './lane.ts';
 import { isSuspect } from './suspects.ts';
+import type { WidthRules } from './width.ts';
 import type { WorkPart } from './work.ts';
 
-export interface LaneRules {
-  /** Lanes of one bin at most. */
-  readonly perBin: number;
+export interface LaneRules extends WidthRules {
   /** Lanes of a channel at most. */
   readonly perChannel: Readonly<Record<Channel, number>>;
   /** Jobs that one lane has in hand at most. */
@@ -73,7 +72,7 @@ export class Dispatcher {
     for (const lane of bin.lanes) this.feed(lane);
     const waiting = bin.ready;
     if (waiting === 0) return;
-    const ceiling = bin.troubles > 0 ? 1 : this.#options.rules().perBin;
+    const ceiling = bin.troubles > 0 ? 1 : this.#widthOf(bin);
     let staying = 0;
     for (const lane of bin.lanes) if (!lane.leaving) staying += 1;
     const crowded = waiting > staying * CROWD;
@@ -88,7 +87,8 @@ export class Dispatcher {
     // One job probes, however many lanes are still open.
     const probes = bin.troubles > 0 && isAtWork(bin, lane) ? 0 : 1;
     const depth = bin.troubles > 0 ? probes : lane.depth(this.#options.rules().depth, this.#options.shared());
-    const yields = this.#yields(lane, group);
+    const tooMany = this.#isSpare(lane);
+    const yields = tooMany || this.#yields(lane, group);
     while (!yields && lane.inFlight < depth && bin.until <= this.#options.clock.ticks()) {
       const part = this.#options.next(bin, lane);
       if (!part) break;
@@ -101,7 +101,7 @@ export class Dispatcher {
       this.#options.given(part, lane);
       if (isSuspect(part)) break;
     }
-    if (lane.inFlight === 0 && group.starving.length > 0) this.#retire(lane);
+    if (lane.inFlight === 0 && (tooMany || group.starving.length > 0)) this.#retire(lane);
   }
 
   /** The lane is gone. */
@@ -120,6 +120,21 @@ export class Dispatcher {
 
   closeIdle(): void {
     for (const lane of this.#lanes) if (lane.open && lane.inFlight === 0) this.#retire(lane);
+  }
+
+  #widthOf(bin: Bin): number {
+    const rules = this.#options.rules();
+    return bin.width?.lanes(rules) ?? Math.min(rules.start, rules.perBin);
+  }
+
+  /** Its bin does with fewer lanes by now: those go first over which nothing was delivered. */
+  #isSpare({ bin, proven, spent }: Lane<Bin>): boolean {
+    if (bin.troubles > 0) return false;
+    if (spent) return true;
+    if (bin.lanes.size <= this.#widthOf(bin)) return false;
+    if (!proven) return true;
+    for (const other of bin.lanes) if (!other.proven) return false;
+    return true;
   }
 
   #openLane(bin: Bin): void {

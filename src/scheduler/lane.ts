@@ -56,6 +56,10 @@ export class Lane<B extends LaneBin> {
   #leaving = false;
   /** Jobs given since it opened. */
   served = 0;
+  /** Something was delivered over it. */
+  proven = false;
+  /** It met trouble: it takes nothing more while others of its bin deliver. */
+  spent = false;
   /** Since when it has nothing to do, monotonic milliseconds. */
   idleSince = performance.now();
   /** Average time of a job, ms; unknown at first. */

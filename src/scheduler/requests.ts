@@ -77,9 +77,9 @@ export function serveRequests(peer: Peer, options: RequestsOptions): void {
       peer.send({ t: 'taken', n: frame.n });
     },
     'stats?': (frame) => peer.send(collectStats(frame.n, options)),
-    'tenants?': (frame) => peer.send({ t: 'tenants', n: frame.n, tenants: tellTenants(conductor.tenants) }),
+    'tenants?': (frame) => peer.send({ t: 'tenants', n: frame.n, tenants: tellTenants(conductor.homes.tenants) }),
     dedicate: ({ n, tenant, lanes }) => {
-      const why = conductor.dedicate(tenant, lanes);
+      const why = conductor.homes.dedicate(tenant, lanes);
       onEvent('dedicated', { tenant, lanes, ...(why === undefined ? {} : { why }) });
       peer.send(why === undefined ? { t: 'taken', n } : { t: 'refused', n, why });
     },
@@ -106,7 +106,7 @@ function takeRouted(peer: Peer, frame: Routed, { conductor, claims, before }: Re
 
 function collectStats(n: number, options: RequestsOptions): Stats {
   const { conductor, segments, parked, books } = options;
-  const bins = [...conductor.bins.all()].map((bin) => ({
+  const bins = [...conductor.homes.bins.all()].map((bin) => ({
     hop: bin.hop,
     waiting: bin.length + bin.parked,
     lanes: bin.lanes.size,

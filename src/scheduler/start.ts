@@ -20,7 +20,8 @@ import { SiteAsker } from './ask-site.ts';
 import { Audit, type AuditOptions } from './audit.ts';
 import type { Bin } from './bins.ts';
 import { Claims } from './claims.ts';
-import { Conductor, type ConductorRules, type TenantTable } from './conductor.ts';
+import { Conductor, type ConductorRules } from './conductor.ts';
+import type { TenantTable } from './homes.ts';
 import { readFinishedBefore } from './finished-before.ts';
 import { LostLanes } from './lost-lanes.ts';
 import { OnceRead } from './once-read.ts';
@@ -72,7 +73,7 @@ export async function startScheduler(worker: Worker): Promise<Role> {
       lost: (lane, lost) => void lostLanes.recover(lane, lost),
     },
   });
-  conductor.applyTenants(tenantTable(config));
+  conductor.homes.applyTenants(tenantTable(config));
   const claims = new Claims(conductor, (id) => housekeeping.isDeleted(id));
   const audit = new Audit({ conductor, claims, index, onChange: tellImbalance(worker) });
   const books = (): Books => audit.books();
@@ -99,7 +100,7 @@ export async function startScheduler(worker: Worker): Promise<Role> {
     },
     reload: (fresh) => {
       config = fresh;
-      conductor.applyTenants(tenantTable(fresh));
+      conductor.homes.applyTenants(tenantTable(fresh));
     },
     stats: () => ({ active: conductor.active, parked: index.size, ...conductor.counts, busy: inFlight(conductor) }),
   };

@@ -21,7 +21,8 @@ export function whereAre(ids: readonly string[], conductor: Conductor): WherePar
 }
 
 function partsOf(id: string, conductor: Conductor): WherePart[] {
-  const { ledger, parking, bins, clock, tenants } = conductor;
+  const { ledger, parking, homes, clock } = conductor;
+  const { bins, tenants } = homes;
   const describe = ({ hop, to }: Pick<PartFacts, 'hop' | 'to'>, tenant: string, due: number): WherePart => {
     const { until = 0, trouble } = bins.find(hop, tenants.of(tenant)) ?? {};
     const tick = Math.max(until, due);

@@ -5,7 +5,7 @@ import { HOP, openRig, routed } from './support.ts';
 const rig = await openRig();
 const { conductor, index } = rig;
 conductor.trouble(
-  conductor.bins.of(HOP, conductor.tenants.of('default')),
+  conductor.homes.bins.of(HOP, conductor.homes.tenants.of('default')),
   { code: 451, status: '4.4.1', text: 'no answer' },
   60_000,
 );

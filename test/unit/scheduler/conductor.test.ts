@@ -86,7 +86,7 @@ describe('the conductor', () => {
     assert.equal(warnings.length, 3);
     assert.ok(tries.length >= 2, `${tries.length} tries`);
     assert.equal(rig.conductor.counts.troubles, 2);
-    assert.equal([...rig.conductor.bins.all()].find(({ hop }) => hop.channel === 'bounce')?.troubles ?? 0, 0);
+    assert.equal([...rig.conductor.homes.bins.all()].find(({ hop }) => hop.channel === 'bounce')?.troubles ?? 0, 0);
     assert.deepEqual([rig.conductor.active, rig.index.size, rig.conductor.ledger.size], [0, 0, 0]);
   });
 
@@ -307,7 +307,7 @@ describe('claims', () => {
     });
     rig.conductor.take(routed());
     await waitFor(() => rig.conductor.counts.troubles === 1);
-    const bin = rig.conductor.bins.of(HOP, rig.conductor.tenants.of('default'));
+    const bin = rig.conductor.homes.bins.of(HOP, rig.conductor.homes.tenants.of('default'));
     const before = [bin.until, bin.troubles];
     const claims = rig.claims;
     const due = Date.now() + 20;

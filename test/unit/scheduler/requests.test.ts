@@ -222,7 +222,7 @@ describe('requests to the scheduler', () => {
     };
     const hop = { channel: 'smtp', next: 'dead' } as const;
     const trouble = { code: 451, status: '4.4.1', text: 'connection refused' };
-    conductor.trouble(conductor.bins.of(hop, conductor.tenants.of('default')), trouble, 3_600_000);
+    conductor.trouble(conductor.homes.bins.of(hop, conductor.homes.tenants.of('default')), trouble, 3_600_000);
     const behind = routed([hop]);
     conductor.take(behind);
     const [part] = await where(behind.id);

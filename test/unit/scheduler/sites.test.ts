@@ -16,7 +16,10 @@ describe('mail for domains of one site', () => {
     for (const domain of ['a.example', 'b.example', 'c.example']) rig.conductor.take(routed([hop(domain)]));
     await waitFor(() => rig.conductor.counts.delivered === 3);
     assert.ok(rig.lanes.every((lane) => lane.hop.next === 'site:mx.big.example'));
-    assert.deepEqual(rig.jobs.map(({ job }) => job.next).toSorted(), ['mx:a.example', 'mx:b.example', 'mx:c.example']);
+    assert.deepEqual(
+      rig.jobs.map(({ job }) => job.next ?? '').toSorted((a, b) => a.localeCompare(b)),
+      ['mx:a.example', 'mx:b.example', 'mx:c.example'],
+    );
   });
 
   it('waits for the answer, asked for once, and opens no lane before', async () => {
@@ -56,14 +59,14 @@ describe('mail for domains of one site', () => {
       work: (given) =>
         given.done([], {
           trouble: sick,
-          outcomes: [{ state: 'deferred', recipients: given.job.to, at: 1, until: Date.now() + 1e6 }],
+          outcomes: [{ state: 'deferred', recipients: given.job.to, at: Date.now(), until: Date.now() + 1e6 }],
         }),
     });
     for (let n = 0; n < 100; n += 1) rig.conductor.take(routed([hop(`d${n}.example`)]));
     await waitFor(() => rig.conductor.counts.troubles > 0 && rig.conductor.active === 0);
     assert.ok(rig.jobs.length <= 8, `${rig.jobs.length} jobs met it`);
     assert.deepEqual(
-      [...rig.conductor.bins.all()].map(({ key, troubles }) => [key, troubles > 0]),
+      [...rig.conductor.homes.bins.all()].map(({ key, troubles }) => [key, troubles > 0]),
       [['smtp site:mx.big.example', true]],
     );
   });

@@ -49,7 +49,7 @@ export interface Rig extends AsyncDisposable {
 }
 
 export const RULES: ConductorRules = {
-  lanes: { perBin: 2, perChannel: { smtp: 4, lmtp: 2, maildir: 2, bounce: 2 }, depth: 2, idleMs: 60_000 },
+  lanes: { start: 100, perBin: 2, perChannel: { smtp: 4, lmtp: 2, maildir: 2, bounce: 2 }, depth: 2, idleMs: 60_000 },
   retry: { lifetime: 1e9, bounceLifetime: 1e9, warnAfter: 0, times: [50, 100] },
   window: 1000,
 };
