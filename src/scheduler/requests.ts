@@ -1,8 +1,10 @@
 /** What other processes ask of the scheduler, frame by frame. */
-import type { Books, Stats } from '../ipc/insight.ts';
+import type { Stats } from '../ipc/insight.ts';
 import type { Frame, Routed } from '../ipc/messages.ts';
 import type { Peer } from '../ipc/peer.ts';
 import { idOfHandle } from '../queue/handle.ts';
+import type { WaitingIndex } from '../queue/waiting-index.ts';
+import type { Audit } from './audit.ts';
 import type { Claims } from './claims.ts';
 import type { Conductor } from './conductor.ts';
 import type { OnceRead } from './once-read.ts';
@@ -16,8 +18,8 @@ export interface RequestsOptions {
   readonly segments: Segments;
   /** Absent: this is the first scheduler. */
   readonly before?: OnceRead;
-  readonly parked: () => number;
-  readonly books: () => Books;
+  readonly index: Pick<WaitingIndex, 'size'>;
+  readonly audit: Pick<Audit, 'books'>;
   readonly onEvent: (event: string, fields: Record<string, unknown>) => void;
 }
 
@@ -105,7 +107,7 @@ function takeRouted(peer: Peer, frame: Routed, { conductor, claims, before }: Re
 }
 
 function collectStats(n: number, options: RequestsOptions): Stats {
-  const { conductor, segments, parked, books } = options;
+  const { conductor, segments, index, audit } = options;
   const bins = [...conductor.homes.bins.all()].map((bin) => ({
     hop: bin.hop,
     waiting: bin.length + bin.parked,
@@ -119,11 +121,11 @@ function collectStats(n: number, options: RequestsOptions): Stats {
     t: 'stats',
     n,
     active: conductor.active,
-    parked: parked(),
+    parked: index.size,
     walking: conductor.ledger.walking,
     segments: segments.size,
     bins: bins.slice(0, STATS_BINS),
     counts: { ...conductor.counts },
-    books: books(),
+    books: audit.books(),
   };
 }

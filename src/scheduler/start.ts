@@ -3,7 +3,6 @@ import type { Config } from '../config/config.ts';
 import { connectPeer } from '../ipc/connect.ts';
 import { makeHello } from '../ipc/hello.ts';
 import { listenForPeers } from '../ipc/listen.ts';
-import type { Books } from '../ipc/insight.ts';
 import { pause } from '../base/deadline.ts';
 import type { Logger } from '../log/logger.ts';
 import { listenTls, readIpcTls } from '../process/ipc-tls.ts';
@@ -39,6 +38,7 @@ const JOB_MS = 60 * 60_000;
 export async function startScheduler(worker: Worker): Promise<Role> {
   const { log } = worker;
   let { config } = worker;
+  let rules = rulesOf(config);
   const layout: Layout = { root: QUEUE, split: config.queue.split };
   const self = makeHello({ farm: worker.farm, worker: worker.instance });
   const tls = readIpcTls(config);
@@ -58,7 +58,7 @@ export async function startScheduler(worker: Worker): Promise<Role> {
   });
   const siteAsker = new SiteAsker({ address: config.farms.smtp.socket, self, tls, onWait: () => worker.wake('smtp') });
   const conductor = new Conductor({
-    rules: () => rulesOf(config),
+    rules: () => rules,
     index,
     segments,
     remove: (id) => housekeeping.removeMessage(id),
@@ -76,9 +76,8 @@ export async function startScheduler(worker: Worker): Promise<Role> {
   conductor.homes.applyTenants(tenantTable(config));
   const claims = new Claims(conductor, (id) => housekeeping.isDeleted(id));
   const audit = new Audit({ conductor, claims, index, onChange: tellImbalance(worker) });
-  const books = (): Books => audit.books();
   const before = whatWasBefore({ disk: createDisk(), layout, onUnreadable }, log);
-  const requests = { conductor, claims, segments, before, parked: () => index.size, books, onEvent };
+  const requests = { conductor, claims, segments, before, index, audit, onEvent };
   const server = await listenForPeers({
     ...listenOn(worker),
     self,
@@ -100,6 +99,7 @@ export async function startScheduler(worker: Worker): Promise<Role> {
     },
     reload: (fresh) => {
       config = fresh;
+      rules = rulesOf(fresh);
       conductor.homes.applyTenants(tenantTable(fresh));
     },
     stats: () => ({ active: conductor.active, parked: index.size, ...conductor.counts, busy: inFlight(conductor) }),

@@ -24,12 +24,11 @@ async function serve(options: RigOptions & { readonly before?: OnceRead } = {}):
   const { conductor, segments, index, claims, books } = rig;
   const before = options.before ? { before: options.before } : {};
   const path = `${makeTemp('requests')}/x.sock`;
-  const parked = (): number => index.size;
   const onEvent = (): void => undefined;
   const server = await listenForPeers({
     path,
     self: makeHello({ farm: 'scheduler', worker: 'scheduler-1-test' }),
-    onPeer: (peer) => serveRequests(peer, { conductor, claims, segments, parked, books, onEvent, ...before }),
+    onPeer: (peer) => serveRequests(peer, { conductor, claims, segments, index, audit: { books }, onEvent, ...before }),
   });
   return {
     rig,

@@ -37,7 +37,7 @@ test('a message is at work, or still claimed, from the moment that the scheduler
     path: `${folder}/scheduler`,
     self: makeHello({ farm: 'scheduler', worker: 'scheduler-1-test' }),
     onPeer: (peer) =>
-      serveRequests(peer, { conductor, claims, segments, parked: () => index.size, books, onEvent: () => undefined }),
+      serveRequests(peer, { conductor, claims, segments, index, audit: { books }, onEvent: () => undefined }),
   });
   t.after(() => scheduler.close());
   const router = await listenForPeers({
