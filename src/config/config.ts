@@ -5,6 +5,7 @@
  * etc/farms.yaml explain each key; load.ts makes this value from them, resolved.ts hands it to the workers. Where a
  * key of the files is called otherwise, it is noted here. This file holds types and names only: it costs nothing.
  */
+import type { ClassRule } from '../mail/reply-class.ts';
 
 export const FARM_NAMES = [
   'log',
@@ -37,6 +38,9 @@ export interface Config {
   readonly routes: readonly Route[];
   readonly limits: Limits;
   readonly retry: Retry;
+  readonly bounce: BounceSettings;
+  /** Rules of bounce-classes.yaml: they come before those that are shipped. */
+  readonly bounceClasses: { readonly rules: readonly ClassRule[] };
   readonly smtp: SmtpOut;
   readonly lanes: Lanes;
   /** Folder of the Maildirs, relative to paths.var or absolute. */
@@ -124,6 +128,14 @@ export interface Retry {
   /** 0: never. */
   readonly warnAfter: number;
   readonly bounceLifetime: number;
+}
+
+/** Reports to senders. */
+export interface BounceSettings {
+  /** Largest message that goes back whole with a report. Bytes. */
+  readonly returnSize: number;
+  /** Who hears of a report that cannot be delivered: nobody, the postmaster, or this address. */
+  readonly double: 'drop' | 'postmaster' | (string & {});
 }
 
 export interface SmtpOut {

@@ -44,6 +44,8 @@ export const DEFAULTS = {
     warnAfter: '4h',
     bounceLifetime: '1d',
   },
+  bounce: { returnSize: '50kB', double: 'postmaster' },
+  bounceClasses: { rules: [] },
   smtp: {
     connectTimeout: '30s',
     greetingTimeout: '5m',

@@ -34,8 +34,12 @@ export interface LoadOptions {
   readonly also?: (settings: Settings, etc: string) => readonly Finding[];
 }
 
-/** Sections that have a file of their own, of the same name. */
-const OWN_FILES = ['farms', 'tenants'] as const;
+/** Sections that have a file of their own, and what that is called. */
+const OWN_FILES = [
+  { key: 'farms', name: 'farms' },
+  { key: 'tenants', name: 'tenants' },
+  { key: 'bounceClasses', name: 'bounce-classes' },
+] as const;
 
 export type LoadResult =
   /** `warnings`: what is no mistake, but hardly meant. */
@@ -50,7 +54,7 @@ export async function loadConfig(load: LoadOptions): Promise<LoadResult> {
   if (why !== undefined) return { ok: false, problems: [{ file: etc, key: '', message: why }] };
   const sources = await Promise.all([
     readSource(join(etc, 'mailfarm.yaml'), []),
-    ...OWN_FILES.map((name) => readSource(join(etc, `${name}.yaml`), [name])),
+    ...OWN_FILES.map(({ key, name }) => readSource(join(etc, `${name}.yaml`), [key])),
   ]);
   const { options, wrong } = parseSetOptions(set);
   const problems = [...sources.flatMap((source) => source.problems), ...wrong];
@@ -98,7 +102,7 @@ function isThere(path: string): boolean {
 
 /** YAML files are called .yml as often: here they would be passed over without a word. */
 function otherEndings(etc: string): Problem[] {
-  return ['mailfarm', ...OWN_FILES].flatMap((name): Problem[] => {
+  return ['mailfarm', ...OWN_FILES.map(({ name }) => name)].flatMap((name): Problem[] => {
     const file = join(etc, `${name}.yml`);
     if (isThere(join(etc, `${name}.yaml`)) || !isThere(file)) return [];
     return [{ file, key: '', message: `is not read: the file has to be called ${name}.yaml` }];
@@ -116,9 +120,9 @@ function withHostname(settings: Settings): Settings {
 
 /** Farms are for farms.yaml alone, and so on: one place to look at for sizes. */
 function strays(main: Source | undefined): Problem[] {
-  return OWN_FILES.flatMap((key): Problem[] => {
+  return OWN_FILES.flatMap(({ key, name }): Problem[] => {
     if (!isSection(main?.data) || !Object.hasOwn(main.data, key)) return [];
     const line = main.locate([key])?.line;
-    return line === undefined ? [] : [{ file: main.file, line, key, message: `expected in ${key}.yaml, not here` }];
+    return line === undefined ? [] : [{ file: main.file, line, key, message: `expected in ${name}.yaml, not here` }];
   });
 }

@@ -9,6 +9,7 @@ import { valueAt } from './merge.ts';
 import { describe } from './problem.ts';
 import { KEY_SEPARATOR } from './leaf.ts';
 import { nearest } from './nearest.ts';
+import { bounceSections } from './schema-bounce.ts';
 import { farmsSchema } from './schema-farms.ts';
 import { mailSections } from './schema-mail.ts';
 import { runSections } from './schema-run.ts';
@@ -17,7 +18,13 @@ import { tenantsSchema } from './schema-tenants.ts';
 /** What the files and options can say; the paths are not theirs. */
 export type Settings = Omit<Config, 'paths'>;
 
-const SECTIONS = { ...mailSections, ...runSections, farms: farmsSchema, tenants: tenantsSchema } satisfies {
+const SECTIONS = {
+  ...mailSections,
+  ...runSections,
+  ...bounceSections,
+  farms: farmsSchema,
+  tenants: tenantsSchema,
+} satisfies {
   readonly [key in keyof Settings]-?: z.ZodType<Settings[key] | undefined>;
 };
 

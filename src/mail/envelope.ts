@@ -54,6 +54,8 @@ export interface Envelope {
   readonly ret?: 'FULL' | 'HDRS';
   /** ENVID of MAIL (RFC 3461 section 4.4), xtext decoded. */
   readonly envid?: string;
+  /** It reports, to the postmaster, that a report could not be delivered: if it fails itself, it is dropped. */
+  readonly double?: boolean;
   /**
    * For a bounce: the message and the recipients whose failure it reports. The commit of this
    * record is also the durable outcome `bounced` of those recipients.

@@ -3,6 +3,7 @@
  *
  * A recipient is known by its address within its message. One outcome may speak of many recipients.
  */
+import type { ReplyClass } from './reply-class.ts';
 
 /** What a next hop answered, or what we say in its place. */
 export interface Reply {
@@ -12,6 +13,8 @@ export interface Reply {
   readonly status: string;
   /** Text of the answer, one line, control characters replaced, at most 1000 characters. */
   readonly text: string;
+  /** What it means, where it refuses or puts off. */
+  readonly class?: ReplyClass;
   /** Host that answered, as `mx.example.org [192.0.2.1]:25`; absent when nobody did. */
   readonly remote?: string;
 }

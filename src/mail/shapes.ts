@@ -40,7 +40,13 @@ export const shape = (fields: Fields): Check => {
 export const texts = list(text);
 export const counts = list(count);
 export const hop = shape({ channel: oneOf(...CHANNELS), next: text });
-export const reply = shape({ code: count, status: text, text, remote: optional(text) });
+export const reply = shape({
+  code: count,
+  status: text,
+  text,
+  class: optional(text),
+  remote: optional(text),
+});
 const dsn = shape({ notify: optional(texts), orcpt: optional(text) });
 
 /** The shape of an envelope, also checked when a queue file is read. */
@@ -61,6 +67,7 @@ export const isEnvelope: Check = shape({
   plain: optional(flag),
   ret: optional(oneOf('FULL', 'HDRS')),
   envid: optional(text),
+  double: optional(flag),
   settles: optional(shape({ id: text, recipients: texts })),
 });
 

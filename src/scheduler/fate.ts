@@ -153,11 +153,12 @@ function bounceFacts(failures: readonly Failure[], attempts: number): PartFacts 
   return { hop: BOUNCE, to, attempts, warned: true, failures, kind: 'failed' };
 }
 
-const UNKNOWN: Reply = { code: 451, status: '4.0.0', text: 'no reason was given' };
+const UNKNOWN: Reply = { code: 451, status: '4.0.0', text: 'no reason was given', class: 'other' };
 
 /** RFC 3463 4.4.7: delivery time expired. These are our words, so no remote; the last answer stands whole within them. */
 function expiredReply(last: Reply | undefined): Reply {
   const by = last?.remote === undefined || last.remote.startsWith('unix:') ? '' : ` from ${last.remote}`;
   const because = last ? `; the last answer${by} was: ${last.code} ${last.status} ${last.text}` : '';
-  return { code: 554, status: '5.4.7', text: `could not be delivered in time${because}`.slice(0, 1000) };
+  const text = `could not be delivered in time${because}`.slice(0, 1000);
+  return { code: 554, status: '5.4.7', text, ...(last?.class && { class: last.class }) };
 }

@@ -74,7 +74,7 @@ export function partFactsOf(part: Part): PartFacts {
   const { hop, to, attempts = 0, warned = false, reply } = part;
   const facts = { hop, to, attempts, warned, ...(reply ? { reply } : {}) };
   if (hop.channel !== 'bounce') return facts;
-  const unknown: Reply = { code: 550, status: '5.0.0', text: 'delivery failed' };
+  const unknown: Reply = { code: 550, status: '5.0.0', text: 'delivery failed', class: 'other' };
   return { ...facts, kind: 'failed', failures: [{ to, reply: reply ?? unknown }] };
 }
 

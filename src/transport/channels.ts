@@ -8,11 +8,13 @@ import { withoutEmptyTag } from '../mail/aliases.ts';
 import type { Hop } from '../mail/outcome.ts';
 import type { Store } from '../queue/store.ts';
 import { BounceDeliverer } from './channels/bounce/deliverer.ts';
+import { doubleAddress } from './channels/bounce/readers.ts';
 import { MaildirDeliverer } from './channels/maildir/deliverer.ts';
 import { DirectorySyncs } from './channels/maildir/directories.ts';
 import { SessionDeliverer } from './channels/smtp/deliverer.ts';
 import { openNextHop, openTargets, resolveInSite } from './channels/smtp/next-hop.ts';
 import { SiteDeliverer } from './channels/smtp/site-deliverer.ts';
+import type { GiveClass } from './classes.ts';
 import type { Deliverer } from './deliverer.ts';
 import type { SessionSettings } from './settings.ts';
 
@@ -29,11 +31,12 @@ export interface ChannelParts {
   readonly handOn: HandOn;
   /** Gets the ids of reports as long as they are made and not handed on. */
   readonly unsent: Set<string>;
+  readonly giveClass: GiveClass;
 }
 
 /** Returns what makes a lane's deliverer; what lanes of one worker share is made once, here. */
 export function channelMaker(parts: ChannelParts): (hop: Hop) => Deliverer {
-  const { config, store, log, resolver, handOn, unsent } = parts;
+  const { config, store, log, resolver, handOn, unsent, giveClass } = parts;
   const { hostname } = config;
   const settings: SessionSettings = { hostname, ...config.smtp };
   const syncs = new DirectorySyncs();
@@ -62,7 +65,17 @@ export function channelMaker(parts: ChannelParts): (hop: Hop) => Deliverer {
       case 'maildir':
         return new MaildirDeliverer({ root: config.maildir.root, hostname, syncs });
       case 'bounce':
-        return new BounceDeliverer({ store, handOn, unsent, log, hostname, lifetime: config.retry.lifetime });
+        return new BounceDeliverer({
+          store,
+          handOn,
+          unsent,
+          log,
+          hostname,
+          giveClass,
+          lifetime: config.retry.lifetime,
+          returnSize: config.bounce.returnSize,
+          double: doubleAddress(config.bounce.double, hostname, config.domains.local),
+        });
     }
   };
 }

@@ -13,6 +13,7 @@ import type { Logger } from '../log/logger.ts';
 import type { Channel, Hop, Outcome } from '../mail/outcome.ts';
 import { parseHandle } from '../queue/handle.ts';
 import type { Handle, ReadResult, Store, StoredMessage } from '../queue/store.ts';
+import { classified, type GiveClass } from './classes.ts';
 import type { Deliverer, DeliveryResult } from './deliverer.ts';
 import { logFields, toOutcome } from './outcomes.ts';
 import { reply, verdictOf } from './replies.ts';
@@ -37,6 +38,7 @@ export interface LaneOptions {
   readonly makeDeliverer: (hop: Hop) => Deliverer;
   /** Answers for connections that are no lanes; absent: nobody is to ask. */
   readonly tellSite?: TellSite;
+  readonly giveClass: GiveClass;
   /** After each job. */
   readonly onJob?: () => void;
   /** Jobs that were taken, and those of them that were answered, by all lanes of the worker. */
@@ -187,7 +189,9 @@ export class Lane {
     log.error('unreadable', { handle: job.handle, to: job.to, why });
     const hop = this.#hop;
     if (hop === undefined) return;
-    const trouble = reply({ code: 451, status: '4.3.0', text: 'the queue cannot be read, see the log' });
+    const trouble = this.#options.giveClass(
+      reply({ code: 451, status: '4.3.0', text: 'the queue cannot be read, see the log' }),
+    );
     if (job.kind === 'delayed') return this.#commit(job, { outcomes: [], trouble });
     // What is to be reported stays the reason: after a restart these outcomes are all that knows it.
     const reasons = job.failures ?? [{ to: job.to, reply: trouble }];
@@ -205,7 +209,7 @@ export class Lane {
     if (this.#late) return this.#returnJob(job);
     const hop = job.next === undefined ? lane : { ...lane, next: job.next };
     const started = Date.now();
-    const result = await this.#attempt(job, { message, hop: lane, next });
+    const result = classified(await this.#attempt(job, { message, hop: lane, next }), this.#options.giveClass);
     const ms = Date.now() - started;
     const event = hop.channel === 'bounce' ? 'bounced' : 'attempt';
     for (const verdict of result.verdicts) log.info(event, logFields(message.id, verdict, hop, ms));

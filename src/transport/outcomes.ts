@@ -25,13 +25,14 @@ export function toOutcome(verdict: RecipientVerdict, { job, hop, times }: Attemp
 /** Fields of the line `attempt`, or `bounced`, of one verdict. */
 export function logFields(id: string, verdict: RecipientVerdict, hop: Hop, ms: number): Record<string, unknown> {
   const { state, recipients, reply, report } = verdict;
-  const { code, status, text, remote } = reply;
+  const { code, status, text, remote, class: kind } = reply;
   return {
     id,
     to: recipients,
     state,
     code,
     status,
+    class: kind,
     reply: text,
     remote,
     channel: hop.channel,

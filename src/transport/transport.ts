@@ -19,6 +19,7 @@ import { idOfHandle } from '../queue/handle.ts';
 import { openStore } from '../queue/open-store.ts';
 import type { Handle, Store } from '../queue/store.ts';
 import { channelMaker } from './channels.ts';
+import { classGiver } from './classes.ts';
 import { Lane } from './lane.ts';
 import { siteTeller } from './site-desk.ts';
 import { SegmentNotices } from '../ipc/segment-notices.ts';
@@ -40,7 +41,8 @@ export async function startTransport(worker: Worker): Promise<Role> {
   const unsent = new Set<string>();
   const dns = new DnsResolver(config.smtp);
   const resolver = openMxResolver(config, dns);
-  const makeDeliverer = channelMaker({ config, store, log, resolver, handOn, unsent });
+  const giveClass = classGiver(config.bounceClasses.rules);
+  const makeDeliverer = channelMaker({ config, store, log, resolver, handOn, unsent, giveClass });
   const tellSite = siteTeller(resolver, dns);
   const figures = { jobs: 0, entered: 0, left: 0 };
   let draining = false;
@@ -54,6 +56,7 @@ export async function startTransport(worker: Worker): Promise<Role> {
       times: config.retry.times,
       makeDeliverer,
       tellSite,
+      giveClass,
       onJob: () => ((figures.jobs += 1), worker.jobDone()),
       passed: figures,
       onBroken: crash,

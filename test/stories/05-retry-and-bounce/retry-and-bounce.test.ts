@@ -71,6 +71,30 @@ describe('retries', () => {
   });
 });
 
+describe('what an answer means', () => {
+  it('is in the log and in the queue, by the rules of the operator too', async () => {
+    await using sink = await startSink({
+      onRcpt: (to) => (to.startsWith('bob') ? '450 x9 postbox bursts' : '450 user unknown'),
+    });
+    const rules = 'bounceClasses.rules=[{class: mailbox-full, text: "x9 * bursts"}]';
+    await using farm = await startFarm({ set: settings(sink.port, rules) });
+    await sendMail({ port: farm.port, from: 'anna@localhost', to: ['bob@far.example', 'carl@far.example'] });
+    const classes = (): string[] =>
+      farm.logLines().flatMap(({ event, ...line }) => (event === 'attempt' ? [String(line['class'])] : []));
+    await waitFor(() => classes().length === 2, { what: () => `two attempts\n${farm.tail()}` });
+    assert.deepEqual(classes().toSorted(), ['mailbox-full', 'unknown-user']);
+    const { stdout } = await farm.command('queue', ['list', '--json']);
+    const { recipients } = JSON.parse(stdout) as { recipients: { address: string; reply: { class: string } }[] };
+    assert.deepEqual(
+      recipients.map(({ address, reply }) => [address, reply.class]),
+      [
+        ['bob@far.example', 'mailbox-full'],
+        ['carl@far.example', 'unknown-user'],
+      ],
+    );
+  });
+});
+
 describe('bounces', () => {
   it('tell the sender why, by RFC 3464', async () => {
     await using sink = await startSink({ onRcpt: () => '550 5.1.1 never heard of him' });
@@ -119,13 +143,40 @@ describe('bounces', () => {
     assert.equal(sink.counts().get('m-0'), 1);
   });
 
-  it('are not made for bounces: the failure of one is dropped', async () => {
+  it('are not made for mail from nobody: its failure is dropped', async () => {
     await using sink = await startSink({ onRcpt: () => '550 5.1.1 no' });
     await using farm = await startFarm({ set: settings(sink.port) });
     await sendMail({ port: farm.port, from: '', to: ['bob@far.example'] });
     await farm.waitForLog((line) => line.event === 'removed');
     await farm.drained();
     assert.equal(farm.logLines().filter((line) => line.event === 'removed').length, 1, 'no second message was made');
+  });
+
+  it('that fail are told to the postmaster', async () => {
+    await using sink = await startSink({ onRcpt: () => '550 5.1.1 no' });
+    await using farm = await startFarm({ set: settings(sink.port) });
+    await sendMail({ port: farm.port, from: 'carl@far.example', to: ['bob@far.example'] });
+    const text = await waitFor(() => mailTo(farm, 'postmaster')[0], {
+      what: () => `mail to the postmaster\n${farm.tail()}`,
+    });
+    await farm.drained();
+    assert.match(text, /^Return-Path: <>$/m);
+    assert.match(text, /^Final-Recipient: rfc822; carl@far\.example$/m);
+    assert.match(text, /^Final-Recipient: rfc822; bob@far\.example$/m, 'the report that failed is in it');
+    assert.equal(mailTo(farm, 'postmaster').length, 1);
+  });
+
+  it('that fail make no circle, wherever bounce.double leads', async () => {
+    await using sink = await startSink({ onRcpt: () => '550 5.1.1 no' });
+    await using farm = await startFarm({ set: settings(sink.port, 'bounce.double=ops@far.example') });
+    await sendMail({ port: farm.port, from: 'carl@far.example', to: ['bob@far.example'] });
+    await farm.waitForLog((line) => line.event === 'report-lost');
+    await farm.drained();
+    const received = farm.logLines().filter((line) => line.event === 'received');
+    assert.deepEqual(
+      received.map((line) => line['to']),
+      [['bob@far.example'], ['carl@far.example'], ['ops@far.example']],
+    );
   });
 
   it('go out to senders elsewhere', async () => {

@@ -15,7 +15,7 @@ async function report(name: string): Promise<string> {
   const source = join(CASES, `${name}.yaml`);
   const etcDir = mkdtempSync(join(tmpdir(), 'bad-config-'));
   try {
-    const file = /^(farms|tenants)-/.exec(name)?.[1] ?? 'mailfarm';
+    const file = /^(farms|tenants|bounce-classes)-/.exec(name)?.[1] ?? 'mailfarm';
     copyFileSync(source, join(etcDir, `${file}.yaml`));
     const set = [...readFileSync(source, 'utf8').matchAll(/^# --set (.*)$/gm)].map((match) => match[1] ?? '');
     const result = await loadConfig({ etcDir, varDir: join(etcDir, 'var'), set });

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { loadConfig } from '../../../src/config/load.ts';
+import { REPLY_CLASSES } from '../../../src/mail/reply-class.ts';
 
 const ETC = join(import.meta.dirname, '../../../etc');
 const read = (name: string): string => readFileSync(join(ETC, name), 'utf8');
@@ -39,6 +40,7 @@ const SECTIONS = [
   'routes.0.',
   'limits.',
   'retry.',
+  'bounce.',
   'smtp.',
   'lanes.',
   'lanes.perChannel.',
@@ -48,7 +50,7 @@ for (const path of [...SECTIONS, 'maildir.', 'queue.', 'filters.structure.', 'fi
     const keys = await knownKeys(path);
     assert.notEqual(keys.length, 0);
     const text = read('mailfarm.yaml');
-    for (const key of keys.filter((name) => name !== 'farms' && name !== 'tenants')) {
+    for (const key of keys.filter((name) => !['farms', 'tenants', 'bounceClasses'].includes(name))) {
       assert.match(text, new RegExp(`(^|[\\s{,#])${key}(:|,|  )`, 'm'), key);
     }
   });
@@ -58,6 +60,14 @@ test('farms.yaml has a row for every farm and explains every key', async () => {
   const text = read('farms.yaml');
   for (const farm of await knownKeys('farms.')) assert.match(text, new RegExp(`^${farm}: `, 'm'), farm);
   for (const key of await knownKeys('farms.acceptor.')) assert.match(text, new RegExp(`^# ${key}  `, 'm'), key);
+});
+
+test('bounce-classes.yaml defines nothing yet, and explains every key and every class', async () => {
+  const text = read('bounce-classes.yaml');
+  assert.match(text, /^rules: \[\]$/m);
+  for (const key of await knownKeys('bounceClasses.rules.0.'))
+    assert.match(text, new RegExp(`^#   ${key}  `, 'm'), key);
+  for (const name of REPLY_CLASSES) assert.match(text, new RegExp(`[ ]${name}\\b`), name);
 });
 
 test('the shipped alias file defines nothing yet', () => {

@@ -4,6 +4,7 @@ import type { Done, Frame, Job } from '../../../src/ipc/messages.ts';
 import type { Hop, Outcome } from '../../../src/mail/outcome.ts';
 import type { ReadResult } from '../../../src/queue/store.ts';
 import type { Deliverer, DeliveryResult } from '../../../src/transport/deliverer.ts';
+import { classGiver } from '../../../src/transport/classes.ts';
 import { Lane, type LaneOptions } from '../../../src/transport/lane.ts';
 import { reply, verdictOf } from '../../../src/transport/replies.ts';
 import { waitFor } from '../../support/wait.ts';
@@ -56,6 +57,7 @@ function setUp(
     log,
     times: [60_000],
     makeDeliverer: () => deliverer,
+    giveClass: classGiver([]),
     onBroken: (error) => broken.push(error),
     store: {
       read: (handle) =>
@@ -124,6 +126,19 @@ describe('a lane', () => {
     assert.deepEqual(line?.fields['to'], ['a@b.test']);
   });
 
+  it('says what an answer means: in the log, on disk and to the scheduler', async () => {
+    const full = reply({ code: 550, status: '5.0.0', text: 'sorry, over quota' });
+    const { peer, open, done, recorded, log } = setUp({
+      deliver: async ({ to }) => ({ verdicts: [verdictOf(to, full)] }),
+    });
+    open();
+    peer.onFrame(makeJob(['a@b.test']));
+    await waitFor(() => done().length === 1);
+    assert.equal(recorded[0]?.reply?.class, 'mailbox-full');
+    assert.equal(done()[0]?.outcomes[0]?.reply?.class, 'mailbox-full');
+    assert.equal(log.lines.find(({ event }) => event === 'attempt')?.fields['class'], 'mailbox-full');
+  });
+
   it('works one job after another, the next while the sync of the last runs', async () => {
     let finishSync = (): void => {};
     const { peer, open, done, events } = setUp({
@@ -152,7 +167,7 @@ describe('a lane', () => {
     assert.deepEqual(events, ['deliver 1', 'moved', 'recorded', 'sent done 1']);
     const [frame] = done();
     assert.equal(frame?.moved, true);
-    assert.deepEqual(frame?.trouble, LATER);
+    assert.deepEqual(frame?.trouble, { ...LATER, class: 'system' });
     assert.deepEqual(frame?.outcomes[0]?.hop, HOP);
     assert.ok((frame?.outcomes[0]?.until ?? 0) > Date.now());
   });

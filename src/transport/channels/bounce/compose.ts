@@ -15,6 +15,7 @@ const SUBJECT = {
   failed: 'Undelivered mail: your message could not be delivered',
   delayed: 'Delayed mail: your message is still being tried',
 } as const;
+const DOUBLE = 'Undelivered report: nobody was told that a message failed';
 
 export interface Composed {
   readonly bytes: Buffer;
@@ -37,13 +38,13 @@ export function composeReport(report: Report, quote: Quote): Composed {
 }
 
 function header(report: Report, quote: Quote, boundary: string): string {
-  const { kind, id, hostname, now, envelope } = report;
+  const { kind, id, hostname, now, to, double } = report;
   const [messageId] = headerValues(headerBlock(quote.bytes), 'Message-ID', { max: 1 });
   const isId = messageId !== undefined && /^<[\x21-\x7e]{3,250}>$/.test(messageId);
   return [
     field('From', `Mail Delivery System <MAILER-DAEMON@${hostname}>`),
-    `To: <${oneLine(envelope.sender)}>\r\n`,
-    field('Subject', SUBJECT[kind]),
+    `To: <${oneLine(to)}>\r\n`,
+    field('Subject', double ? DOUBLE : SUBJECT[kind]),
     field('Date', mailDate(now)),
     field('Message-ID', `<${id}@${hostname}>`),
     isId ? field('References', messageId) : '',

@@ -1,7 +1,7 @@
 /**
  * Reports failures and delays to senders. One report speaks of all recipients of a job.
  *
- * Never a report about a report: a message from <> is dropped, as is one whose sender wants to hear nothing. The commit of the
+ * A message from <> is dropped, as is one whose sender wants to hear nothing; see readers.ts for reports that fail. The commit of the
  * report is what settles the recipients it names (Envelope.settles): a crash after it makes no second one, a crash before it
  * leaves none. A warning settles nothing.
  */
@@ -16,10 +16,12 @@ import type { Reply } from '../../../mail/outcome.ts';
 import { hasOwnFile } from '../../../queue/handle.ts';
 import { StorageFull, type Handle, type Store, type StoredMessage } from '../../../queue/store.ts';
 import type { Deliverer, DeliveryResult, RecipientVerdict } from '../../deliverer.ts';
+import type { GiveClass } from '../../classes.ts';
 import { mergeVerdicts, reply } from '../../replies.ts';
 import { composeReport } from './compose.ts';
 import { presentable } from './fields.ts';
 import { quoteMessage } from './quote.ts';
+import { owing, readerOf } from './readers.ts';
 import type { Report, ReportedRecipient } from './report.ts';
 
 /** Reports that the router has not taken yet. */
@@ -38,6 +40,11 @@ export interface BounceOptions {
   readonly hostname: string;
   /** config.retry.lifetime, in ms. */
   readonly lifetime: number;
+  /** config.bounce.returnSize, in bytes. */
+  readonly returnSize: number;
+  /** Who is told of a report that fails; absent: nobody. */
+  readonly double?: string | undefined;
+  readonly giveClass: GiveClass;
 }
 
 interface Committed {
@@ -45,6 +52,11 @@ interface Committed {
   readonly envelope: Envelope;
   readonly id: string;
 }
+
+/** What is to be said, and to whom. */
+type What = Pick<Report, 'kind' | 'to' | 'double'>;
+
+const UNKNOWN: Reply = { ...reply({ code: 550, status: '5.0.0', text: 'could not be delivered' }), class: 'other' };
 
 export class BounceDeliverer implements Deliverer {
   /** A disk may hang, and has no limit; the router has one that is short. */
@@ -58,13 +70,16 @@ export class BounceDeliverer implements Deliverer {
 
   async deliver(job: Job, message: StoredMessage): Promise<DeliveryResult> {
     const kind = job.kind ?? 'failed';
-    const recipients = reported(job, message.envelope);
-    const isOwed = owing(message.envelope, kind);
+    const { envelope } = message;
+    const recipients = this.#reported(job, envelope);
+    const reader = readerOf(envelope, kind, this.#options.double);
+    if (reader === undefined && envelope.origin.via === 'bounce') this.#tellDropped(message, job.to);
+    const isOwed = reader === undefined ? () => false : owing(envelope, kind);
     const told = recipients.filter(({ address }) => isOwed(address));
     const untold = recipients.filter(({ address }) => !isOwed(address));
     const silent = untold.map((recipient) => verdict(kind === 'failed' ? 'dropped' : 'warned', recipient));
-    if (told.length === 0) return { verdicts: mergeVerdicts(silent) };
-    const made = await this.#makeReport(message, kind, told);
+    if (reader === undefined || told.length === 0) return { verdicts: mergeVerdicts(silent) };
+    const made = await this.#makeReport(message, { kind, ...reader }, told);
     if ('trouble' in made) {
       const waiting = kind === 'failed' ? told.map((recipient) => verdict('deferred', recipient)) : [];
       return { verdicts: mergeVerdicts([...silent, ...waiting]), trouble: made.trouble };
@@ -79,32 +94,33 @@ export class BounceDeliverer implements Deliverer {
 
   async #makeReport(
     message: StoredMessage,
-    kind: Report['kind'],
+    what: What,
     told: readonly ReportedRecipient[],
   ): Promise<Committed | { readonly trouble: Reply }> {
     try {
       await this.#waitForRouter();
-      return await this.#commit(message, kind, told);
+      return await this.#commit(message, what, told);
     } catch (error) {
       this.#options.log.error('unreported', { id: message.id, why: errorText(error) });
       return { trouble: troubleReply(error) };
     }
   }
 
-  async #commit(message: StoredMessage, kind: Report['kind'], told: readonly ReportedRecipient[]): Promise<Committed> {
-    const { store, hostname, lifetime } = this.#options;
+  async #commit(message: StoredMessage, what: What, told: readonly ReportedRecipient[]): Promise<Committed> {
+    const { store, hostname, lifetime, returnSize } = this.#options;
     const id = store.nextId();
-    const now = Date.now();
+    const quote = await quoteMessage(message, what.kind, returnSize);
     const report = {
-      kind,
+      ...what,
       id,
       hostname,
-      now,
+      now: Date.now(),
       lifetime,
       envelope: message.envelope,
+      ...(quote.cut && { cutAt: returnSize }),
       recipients: told.map((one) => ({ ...one, reply: presentable(one.reply) })),
     };
-    const { bytes, eightBit } = composeReport(report, await quoteMessage(message, kind));
+    const { bytes, eightBit } = composeReport(report, quote);
     const envelope = reportEnvelope(report, message.id, eightBit);
     const draft = store.draft(id);
     await draft.write(bytes);
@@ -123,6 +139,25 @@ export class BounceDeliverer implements Deliverer {
     return { id, envelope, handle };
   }
 
+  /** Of a report that fails nobody hears any more, but who reads the log. */
+  #tellDropped({ id, envelope }: StoredMessage, to: readonly string[]): void {
+    const why = envelope.double === true ? 'it was about a report that failed' : 'bounce.double has no address for it';
+    this.#options.log.warn('report-lost', { id, to, why });
+  }
+
+  #reported(job: Job, envelope: Envelope): ReportedRecipient[] {
+    const { giveClass } = this.#options;
+    const replies = new Map(
+      (job.failures ?? []).flatMap(({ to, reply: answer }) => to.map((address) => [address, giveClass(answer)])),
+    );
+    const wishes = new Map(envelope.recipients.map(({ address, dsn }) => [address, dsn]));
+    return job.to.map((address) => ({
+      address,
+      reply: replies.get(address) ?? UNKNOWN,
+      orcpt: wishes.get(address)?.orcpt,
+    }));
+  }
+
   /** Not waited for: the report is in the queue, and whoever loses it in memory finds it there. */
   async #send({ handle, envelope, id }: Committed): Promise<void> {
     if (hasOwnFile(handle)) await this.#options.log.flush(LOG_MS);
@@ -136,44 +171,21 @@ export class BounceDeliverer implements Deliverer {
   }
 }
 
-function reported(job: Job, envelope: Envelope): ReportedRecipient[] {
-  const replies = new Map(
-    (job.failures ?? []).flatMap(({ to, reply: answer }) => to.map((address) => [address, answer])),
-  );
-  const unknown = reply({ code: 550, status: '5.0.0', text: 'could not be delivered' });
-  const wishes = new Map(envelope.recipients.map(({ address, dsn }) => [address, dsn]));
-  return job.to.map((address) => ({
-    address,
-    reply: replies.get(address) ?? unknown,
-    orcpt: wishes.get(address)?.orcpt,
-  }));
-}
-
-/**
- * RFC 3461 section 4.1: without NOTIFY, failures and delays are told. Which alias put in an address that the envelope does not
- * name is not kept: its sender is told unless none of the message's recipients asks for it.
- */
-function owing({ sender, recipients }: Envelope, kind: Report['kind']): (address: string) => boolean {
-  if (sender === '') return () => false;
-  const word = kind === 'failed' ? 'FAILURE' : 'DELAY';
-  const owed = new Map(recipients.map(({ address, dsn }) => [address, dsn?.notify?.includes(word) ?? true]));
-  const others = [...owed.values()].includes(true);
-  return (address) => owed.get(address) ?? others;
-}
-
 function verdict(state: RecipientVerdict['state'], { address, reply: answer }: ReportedRecipient): RecipientVerdict {
   return { state, recipients: [address], reply: answer };
 }
 
-function reportEnvelope({ kind, now, envelope, recipients }: Report, about: string, eightBit: boolean): Envelope {
+function reportEnvelope(report: Report, about: string, eightBit: boolean): Envelope {
+  const { kind, now, envelope, to, double, recipients } = report;
   return {
     sender: '',
-    recipients: [{ address: envelope.sender }],
+    recipients: [{ address: to }],
     received: now,
     tenant: envelope.tenant,
     origin: { via: 'bounce' },
     ...(eightBit && { body: '8BITMIME' as const }),
-    ...(!isAsciiAddress(envelope.sender) && { smtputf8: true }),
+    ...(!isAsciiAddress(to) && { smtputf8: true }),
+    ...(double && { double }),
     ...(kind === 'failed' && { settles: { id: about, recipients: recipients.map(({ address }) => address) } }),
   };
 }

@@ -8,38 +8,46 @@ import { findHeaderEnd } from '../../../mail/headers.ts';
 import type { StoredMessage } from '../../../queue/store.ts';
 import { settleLineEnds } from '../smtp/dot-stuffing.ts';
 
-/** Largest message that goes back whole, and most of a header that does, in bytes. */
-const MAX_QUOTED = 50_000;
+/** Most of a header that goes back, in bytes. */
+const MAX_HEADER = 50_000;
 
 export interface Quote {
   readonly type: 'message/rfc822' | 'text/rfc822-headers';
   /** Ends with a line end. */
   readonly bytes: Buffer;
+  /** The header alone, and only because the message is larger than `returnSize`. */
+  readonly cut: boolean;
 }
 
-/** RET=HDRS, a warning or a large message: the header only (RFC 3461 section 4.3). */
-export async function quoteMessage(message: StoredMessage, kind: 'failed' | 'delayed'): Promise<Quote> {
-  const whole = kind === 'failed' && message.envelope.ret !== 'HDRS' && message.size <= MAX_QUOTED;
-  const bytes = settleLineEnds(message.bytes ?? (await readStart(message.stream())));
-  if (whole) return { type: 'message/rfc822', bytes: withLineEnd(bytes) };
-  return { type: 'text/rfc822-headers', bytes: withLineEnd(headerOf(bytes)) };
+/** RET=HDRS, a warning or a message above `returnSize` bytes: the header only (RFC 3461 section 4.3). */
+export async function quoteMessage(
+  message: StoredMessage,
+  kind: 'failed' | 'delayed',
+  returnSize: number,
+): Promise<Quote> {
+  const wanted = kind === 'failed' && message.envelope.ret !== 'HDRS';
+  const whole = wanted && message.size <= returnSize;
+  const most = whole ? message.size : MAX_HEADER;
+  const bytes = settleLineEnds(message.bytes ?? (await readStart(message.stream(), most)));
+  if (whole) return { type: 'message/rfc822', bytes: withLineEnd(bytes), cut: false };
+  return { type: 'text/rfc822-headers', bytes: withLineEnd(headerOf(bytes)), cut: wanted };
 }
 
 function headerOf(bytes: Buffer): Buffer {
-  const end = findHeaderEnd(bytes.subarray(0, MAX_QUOTED));
+  const end = findHeaderEnd(bytes.subarray(0, MAX_HEADER));
   // The blank line belongs to the body; a header too long is cut at the end of a line.
   if (end !== -1) return bytes.subarray(0, end - 2);
-  const start = bytes.subarray(0, MAX_QUOTED);
+  const start = bytes.subarray(0, MAX_HEADER);
   return start.subarray(0, start.lastIndexOf('\r\n') + 2);
 }
 
-async function readStart(stream: Readable): Promise<Buffer> {
+async function readStart(stream: Readable, most: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of stream as AsyncIterable<Buffer>) {
     chunks.push(chunk);
     length += chunk.length;
-    if (length > MAX_QUOTED) break;
+    if (length > most) break;
   }
   return Buffer.concat(chunks);
 }

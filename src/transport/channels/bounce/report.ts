@@ -21,5 +21,11 @@ export interface Report {
   readonly lifetime: number;
   /** Of the message that the report is about. */
   readonly envelope: Envelope;
+  /** Who reads it: the sender, or where that report failed too, the postmaster. */
+  readonly to: string;
+  /** It is about a report of ours that failed. */
+  readonly double: boolean;
+  /** The sender gets the header alone because the message is larger than this, in bytes. */
+  readonly cutAt?: number | undefined;
   readonly recipients: readonly ReportedRecipient[];
 }

@@ -6,7 +6,9 @@ import type { Envelope } from '../../../../../src/mail/envelope.ts';
 import type { Reply } from '../../../../../src/mail/outcome.ts';
 import { StorageFull, type Draft, type Handle, type QueueId } from '../../../../../src/queue/store.ts';
 import { BounceDeliverer } from '../../../../../src/transport/channels/bounce/deliverer.ts';
+import { doubleAddress } from '../../../../../src/transport/channels/bounce/readers.ts';
 import type { DeliveryResult } from '../../../../../src/transport/deliverer.ts';
+import { classGiver } from '../../../../../src/transport/classes.ts';
 import { ID, keepingLogger, makeJob, makeMessage } from '../../support.ts';
 
 const CONTENT = 'Subject: secret plan\r\nMessage-ID: <orig@test.example>\r\n\r\nthe body\r\n';
@@ -21,6 +23,8 @@ interface Options {
   readonly to?: readonly string[];
   readonly commitError?: Error;
   readonly inMemory?: boolean;
+  readonly returnSize?: number;
+  readonly double?: string;
 }
 
 /** What came of one job: the verdicts, the report that was committed, what was handed on. */
@@ -48,6 +52,9 @@ async function report(options: Options = {}) {
     unsent,
     hostname: 'mx.mailfarm.test',
     lifetime: 5 * DAY,
+    returnSize: options.returnSize ?? 50_000,
+    double: options.double,
+    giveClass: classGiver([]),
   });
   const job = makeJob(to, { failures: [{ to, reply: UNKNOWN }], ...options.job });
   const result: DeliveryResult = await deliverer.deliver(job, makeMessage(content, envelope, options.inMemory));
@@ -125,7 +132,8 @@ describe('a report of failure', () => {
     assert.doesNotMatch(text, /dovecot|unix:|Remote-MTA/);
     assert.match(text, /the local mail store said: 554 5\.2\.0 connect\s+ENOENT/);
     assert.match(text, /^Diagnostic-Code: smtp; 554 5\.2\.0 connect ENOENT/m);
-    assert.deepEqual(result.verdicts[0]?.reply, answer, 'the log and the queue keep it');
+    assert.equal(result.verdicts[0]?.reply.text, answer.text, 'the log and the queue keep it');
+    assert.equal(result.verdicts[0]?.reply.remote, answer.remote);
   });
 
   it('gives each recipient its own answer', async () => {
@@ -174,6 +182,42 @@ describe('a report of failure', () => {
     }
   });
 
+  it('gives back a message as large as it may be, and says so of a larger one', async () => {
+    const content = `Subject: large\r\n\r\n${'line\r\n'.repeat(20_000)}`;
+    for (const inMemory of [true, false]) {
+      const whole = await report({ content, inMemory, returnSize: content.length });
+      assert.ok(takeApart(whole.text).parts[2]?.includes(content));
+      assert.match(whole.text, /your message, or its header, are\s+attached/);
+      const cut = await report({ content, inMemory, returnSize: content.length - 1 });
+      assert.match(takeApart(cut.text).parts[2] ?? '', /Content-Type: text\/rfc822-headers/);
+      assert.match(cut.text, /larger\s+than\s+the\s+120017\s+bytes\s+that\s+come\s+back\s+at\s+most/);
+    }
+    const asked = await report({ content, envelope: { ret: 'HDRS' }, returnSize: 10 });
+    assert.doesNotMatch(asked.text, /come\s+back/, 'the sender wants no more than that');
+  });
+
+  it('explains the first recipients of many, and names all of them for programs', async () => {
+    const to = Array.from({ length: 120 }, (_, n) => `user${n}@b.test`);
+    const { text, result } = await report({ to });
+    const [people = '', programs = ''] = takeApart(text).parts;
+    assert.equal(people.match(/<user\d+@b\.test>/g)?.length, 50);
+    assert.match(people, /And 70 more:/);
+    assert.equal(programs.match(/^Final-Recipient: /gm)?.length, 120);
+    assert.equal(result.verdicts[0]?.recipients.length, 120);
+  });
+
+  it('says what the words of the next hop mean, whatever its code', async () => {
+    const answer: Reply = {
+      code: 550,
+      status: '5.0.0',
+      text: 'Sorry, the inbox is full',
+      remote: 'mx.test [192.0.2.1]:25',
+    };
+    const { text, result } = await report({ job: { failures: [{ to: ['a@b.test'], reply: answer }] } });
+    assert.match(text, /The mailbox is full\. Tell the recipient/);
+    assert.equal(result.verdicts[0]?.reply.class, 'mailbox-full');
+  });
+
   it('cuts a header that is too long at the end of a line', async () => {
     const { text } = await report({ content: 'X-Long: y\r\n'.repeat(20_000) });
     const part = takeApart(text).parts[2] ?? '';
@@ -193,6 +237,67 @@ describe('a report of failure', () => {
     assert.ok(eight.commits[0]?.bytes.includes(Buffer.of(0xe9, 13, 10)));
     const utf8 = await report({ envelope: { sender: 'jürgen@test.example' } });
     assert.equal(utf8.commits[0]?.envelope.smtputf8, true);
+  });
+});
+
+describe('a report about a report that failed', () => {
+  const envelope = { sender: '', origin: { via: 'bounce' }, recipients: [{ address: 'a@b.test' }] } as const;
+  const double = 'postmaster@mx.mailfarm.test';
+
+  it('goes to the postmaster, marked, and settles what it reports', async () => {
+    const { commits, text, result, sent } = await report({ envelope, double });
+    const { received: _, ...committed } = commits[0]?.envelope ?? ({} as Envelope);
+    assert.deepEqual(committed, {
+      sender: '',
+      recipients: [{ address: double }],
+      tenant: 'default',
+      origin: { via: 'bounce' },
+      double: true,
+      settles: { id: ID, recipients: ['a@b.test'] },
+    });
+    assert.equal(result.verdicts[0]?.state, 'bounced');
+    assert.equal(sent.length, 1);
+    assert.match(text, /^To: <postmaster@mx\.mailfarm\.test>\r$/m);
+    assert.match(text, /^Subject: Undelivered report: /m);
+    assert.match(text, /Final-Recipient: rfc822; a@b\.test\r\nAction: failed\r\n/);
+    assert.match(text, /You\s+get\s+it\s+as\s+the\s+postmaster/);
+    assert.ok(takeApart(text).parts[2]?.includes(CONTENT));
+  });
+
+  it('is dropped when it fails itself, with a line in the log', async () => {
+    const { commits, result, log } = await report({ envelope: { ...envelope, double: true }, double });
+    assert.equal(commits.length, 0);
+    assert.equal(result.verdicts[0]?.state, 'dropped');
+    assert.deepEqual(
+      log.lines.map(({ event }) => event),
+      ['report-lost'],
+    );
+  });
+
+  it('is not made where nobody wants it, nor of mail from <> that is no report of ours', async () => {
+    const unwanted = await report({ envelope });
+    assert.equal(unwanted.commits.length, 0);
+    assert.deepEqual(
+      unwanted.log.lines.map(({ event }) => event),
+      ['report-lost'],
+    );
+    const foreign = await report({ envelope: { ...envelope, origin: { via: 'smtp' } }, double });
+    assert.deepEqual([foreign.commits.length, foreign.log.lines.length], [0, 0]);
+    assert.equal(foreign.result.verdicts[0]?.state, 'dropped');
+  });
+
+  it('is no warning: nobody needs to know that a report is late', async () => {
+    const { commits } = await report({ envelope, double, job: { kind: 'delayed' } });
+    assert.equal(commits.length, 0);
+  });
+
+  it('finds its postmaster in a domain that is ours', () => {
+    const local = ['localhost', 'mx.test'];
+    assert.equal(doubleAddress('postmaster', 'mx.test', local), 'postmaster@mx.test');
+    assert.equal(doubleAddress('postmaster', 'elsewhere.test', local), 'postmaster@localhost');
+    assert.equal(doubleAddress('postmaster', 'mx.test', []), undefined);
+    assert.equal(doubleAddress('drop', 'mx.test', local), undefined);
+    assert.equal(doubleAddress('ops@far.test', 'mx.test', local), 'ops@far.test');
   });
 });
 
@@ -241,7 +346,7 @@ describe('no report is made', () => {
   it('while the queue has no room: the failure waits, and keeps its reason', async () => {
     const { result, log } = await report({ commitError: new StorageFull('full') });
     assert.equal(result.verdicts[0]?.state, 'deferred');
-    assert.deepEqual(result.verdicts[0]?.reply, UNKNOWN);
+    assert.deepEqual(result.verdicts[0]?.reply, { ...UNKNOWN, class: 'unknown-user' });
     assert.equal(result.trouble?.status, '4.3.1');
     assert.ok(log.lines.some(({ event }) => event === 'unreported'));
   });

@@ -1,0 +1,40 @@
+/**
+ * Who reads a report, and of which recipients.
+ *
+ * Nobody answers mail from <>, so no report goes back to where it came from. But a report of ours that fails was the last that anybody
+ * would have heard of a message: it is told to the address of `bounce.double`, once. A report to that address carries a mark
+ * (Envelope.double), and what carries it is dropped when it fails: so no chain of reports is longer than two, wherever they lead.
+ */
+import type { Envelope } from '../../../mail/envelope.ts';
+import type { Report } from './report.ts';
+
+/** Undefined when nobody is to be told. `double` is the address for reports that fail. */
+export function readerOf(
+  envelope: Envelope,
+  kind: Report['kind'],
+  double: string | undefined,
+): Pick<Report, 'to' | 'double'> | undefined {
+  if (envelope.sender !== '') return { to: envelope.sender, double: false };
+  const last = envelope.double === true || envelope.origin.via !== 'bounce' || kind !== 'failed';
+  return last || double === undefined ? undefined : { to: double, double: true };
+}
+
+/**
+ * RFC 3461 section 4.1: without NOTIFY, failures and delays are told. Which alias put in an address that the envelope does not
+ * name is not kept: its sender is told unless none of the message's recipients asks for it.
+ */
+export function owing({ recipients }: Envelope, kind: Report['kind']): (address: string) => boolean {
+  const word = kind === 'failed' ? 'FAILURE' : 'DELAY';
+  const owed = new Map(recipients.map(({ address, dsn }) => [address, dsn?.notify?.includes(word) ?? true]));
+  const others = [...owed.values()].includes(true);
+  return (address) => owed.get(address) ?? others;
+}
+
+/** For `bounce.double`: undefined when such reports are dropped, or no domain is ours whose postmaster could take them. */
+export function doubleAddress(wanted: string, hostname: string, local: readonly string[]): string | undefined {
+  if (wanted === 'drop') return undefined;
+  if (wanted !== 'postmaster') return wanted;
+  // Every local domain has a postmaster (RFC 5321 section 4.5.1).
+  const domain = local.includes(hostname) ? hostname : local[0];
+  return domain === undefined ? undefined : `postmaster@${domain}`;
+}
