@@ -2,7 +2,7 @@
  * MAIL FROM and RCPT TO lines (RFC 5321 section 4.1.1.2 and 4.1.1.3) as values: the path, and the ESMTP parameters.
  *
  * The path is parsed here once, by src/mail/address.ts; nothing later looks at the text. A source route is dropped, as
- * RFC 5321 appendix C has it: what counts is the last address. Parameters are xtext-decoded (RFC 3461 section 4) before
+ * RFC 5321 appendix C has it: what counts is the last address. Parameters in xtext (RFC 3461 section 4) are decoded before
  * they are checked, so that +0D+0A hides no line break. The caller has refused control characters and bad UTF-8.
  */
 import { parseAddress, type Address } from '../mail/address.ts';
@@ -22,6 +22,8 @@ export interface PathCommand {
   readonly needsUtf8?: boolean;
   readonly parameters: Parameters;
   readonly duplicate?: string;
+  /** A parameter whose value is no xtext (RFC 3461 section 4), or one that is too long. */
+  readonly malformed?: string;
 }
 
 export interface PathOptions {
@@ -37,8 +39,19 @@ export interface PathOptions {
 const PATH = /^<((?:"(?:[^"\\]|\\.)*"|[^<>"])*)>(?: +(.*))?$/;
 const SOURCE_ROUTE = /^@[^\s,:@"]+(?:,@[^\s,:@"]+)*:/;
 const MAX_PARAMETERS = 20;
+/** Parameters in xtext, and how long they may be as they come, in characters (RFC 3461 section 5.4, RFC 4954 section 5). */
+const XTEXT: ReadonlyMap<string, number> = new Map([
+  ['ENVID', 100],
+  ['ORCPT', 500],
+  ['AUTH', 500],
+]);
 // oxlint-disable-next-line no-control-regex -- control characters are what this is about
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
+
+/** For the client. */
+export function notXtext(parameter: string): string {
+  return `Bad value of ${parameter}: it must be xtext, with +HH for special characters, and not too long`;
+}
 
 /** Undefined when the line is not of the form `NAME:<path> [parameters]`. */
 export function parsePathCommand(line: string, options: PathOptions): PathCommand | undefined {
@@ -66,20 +79,33 @@ function parsePath(
   return { why: parsed.why, ...(needsUtf8 && { needsUtf8 }) };
 }
 
-function parseParameters(text: string): Pick<PathCommand, 'parameters' | 'duplicate'> | undefined {
+function parseParameters(text: string): Pick<PathCommand, 'parameters' | 'duplicate' | 'malformed'> | undefined {
   const parameters = new Map<string, string | true>();
   let duplicate: string | undefined;
+  let malformed: string | undefined;
   for (const word of text.split(' ')) {
     if (word === '') continue;
     const equals = word.indexOf('=');
     const key = (equals === -1 ? word : word.slice(0, equals)).toUpperCase();
-    const value = equals === -1 ? true : decodeXtext(word.slice(equals + 1));
+    const raw = equals === -1 ? undefined : word.slice(equals + 1);
+    const longest = XTEXT.get(key);
+    if (raw !== undefined && longest !== undefined && !isXtext(raw, longest)) malformed = key;
+    const value = raw === undefined ? true : longest === undefined ? raw : decodeXtext(raw);
     if (!/^[A-Z0-9][A-Z0-9-]*$/.test(key) || (value !== true && CONTROL.test(value))) return undefined;
     if (parameters.has(key)) duplicate = key;
     if (parameters.size >= MAX_PARAMETERS) return undefined;
     parameters.set(key, value);
   }
-  return { parameters, ...(duplicate !== undefined && { duplicate }) };
+  return {
+    parameters,
+    ...(duplicate !== undefined && { duplicate }),
+    ...(malformed !== undefined && { malformed }),
+  };
+}
+
+/** Printable ASCII but for the equals sign, and a plus sign only before two hexadecimal digits in upper case. */
+function isXtext(value: string, longest: number): boolean {
+  return value.length <= longest && /^(?:[!-*,-<>-~]|\+[0-9A-F]{2})*$/.test(value);
 }
 
 /** RFC 3461 section 4: `+XX` is a byte. */

@@ -2,7 +2,7 @@
  * MAIL FROM: opens a transaction, or says why not. Everything that the server as a whole may refuse (disk, back-pressure)
  * is refused here, where it costs the client least.
  */
-import { parsePathCommand, UNSENDABLE, type Parameters } from './envelope-command.ts';
+import { notXtext, parsePathCommand, UNSENDABLE, type Parameters, type PathCommand } from './envelope-command.ts';
 import { refusal, tooLarge, type Refusal } from './replies.ts';
 import type { Transaction } from './transaction.ts';
 
@@ -18,14 +18,12 @@ export interface MailRules {
 }
 
 const KNOWN = new Set(['SIZE', 'BODY', 'SMTPUTF8', 'RET', 'ENVID', 'AUTH']);
-/** RFC 3461 section 5.4 allows 100 characters of xtext. */
-const MAX_ENVID = 100;
 
 export function openTransaction(line: string, rules: MailRules): Transaction | Refusal {
   const command = parsePathCommand(line, { name: 'MAIL FROM' });
   if (command === undefined) return syntax('5.5.4', 'Syntax: MAIL FROM:<address> [parameters]');
   const { parameters, address, why } = command;
-  const refused = judgeParameters(parameters, command.duplicate, rules.messageSize);
+  const refused = judgeParameters(command, rules.messageSize);
   if (refused !== undefined) return refused;
   if (command.needsUtf8) return refusal(553, '5.6.7', 'utf8', 'This sender address needs SMTPUTF8 at MAIL');
   if (why !== undefined) return refusal(501, '5.1.7', 'sender-syntax', `Bad sender address: ${why}`);
@@ -51,11 +49,9 @@ export function openTransaction(line: string, rules: MailRules): Transaction | R
   };
 }
 
-function judgeParameters(
-  parameters: Parameters,
-  duplicate: string | undefined,
-  messageSize: number,
-): Refusal | undefined {
+function judgeParameters(command: PathCommand, messageSize: number): Refusal | undefined {
+  const { parameters, duplicate, malformed } = command;
+  if (malformed !== undefined) return syntax('5.5.4', notXtext(malformed));
   if (duplicate !== undefined) return syntax('5.5.4', `${duplicate} is given twice`);
   for (const [key, value] of parameters) {
     if (!KNOWN.has(key)) return refusal(555, '5.5.4', 'parameter', 'Unknown parameter of MAIL FROM');
@@ -78,7 +74,7 @@ function judgeSize(value: string | true | undefined, messageSize: number): Refus
 
 function judgeEnvid(value: string | true | undefined): Refusal | undefined {
   if (value === undefined) return undefined;
-  const good = typeof value === 'string' && value.length <= MAX_ENVID && /^[\x20-\x7e]+$/.test(value);
+  const good = typeof value === 'string' && /^[\x20-\x7e]+$/.test(value);
   return good ? undefined : syntax('5.5.4', 'Bad value of ENVID');
 }
 

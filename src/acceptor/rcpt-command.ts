@@ -2,7 +2,7 @@
  * RCPT TO: adds one recipient to the transaction, or says why not. A refused recipient never changes the others.
  */
 import type { Recipient, RecipientDsn } from '../mail/envelope.ts';
-import { parsePathCommand, UNSENDABLE, type Parameters } from './envelope-command.ts';
+import { notXtext, parsePathCommand, UNSENDABLE, type Parameters } from './envelope-command.ts';
 import type { RecipientPolicy } from './recipient-policy.ts';
 import { refusal, TOO_LONG_ENVELOPE, tooManyRecipients, type Refusal } from './replies.ts';
 import type { Transaction } from './transaction.ts';
@@ -16,8 +16,6 @@ export interface RcptRules {
 
 const KNOWN = new Set(['NOTIFY', 'ORCPT']);
 const NOTIFY = new Set(['SUCCESS', 'FAILURE', 'DELAY']);
-/** RFC 3461 section 5.4, in characters. */
-const MAX_ORCPT = 500;
 /**
  * Bytes of all recipients of a transaction as JSON: a record of the queue has room for 4 MiB. 1,000 of the longest fit; where
  * limits.recipients is raised, DSN parameters may fill it sooner.
@@ -33,6 +31,7 @@ export function addRecipient(line: string, transaction: Transaction, rules: Rcpt
   });
   if (command === undefined) return syntax('Syntax: RCPT TO:<address> [parameters]');
   if (command.duplicate !== undefined) return syntax(`${command.duplicate} is given twice`);
+  if (command.malformed !== undefined) return syntax(notXtext(command.malformed));
   const dsn = parseDsn(command.parameters);
   if ('code' in dsn) return dsn;
   if (command.needsUtf8) return refusal(553, '5.6.7', 'utf8', 'This address needs SMTPUTF8 at MAIL');
@@ -85,7 +84,7 @@ function parseDsn(parameters: Parameters): RecipientDsn | Refusal {
 }
 
 function isOrcpt(value: string): boolean {
-  return value.length <= MAX_ORCPT && /^[A-Za-z0-9-]{1,64};[\x20-\x7e]+$/.test(value);
+  return /^[A-Za-z0-9-]{1,64};[\x20-\x7e]+$/.test(value);
 }
 
 function syntax(text: string): Refusal {

@@ -17,6 +17,7 @@ import {
   texts,
   type Check,
 } from '../mail/shapes.ts';
+import { NOTICES } from '../mail/outcome.ts';
 import type { Frame, FrameType } from './messages.ts';
 
 const part = shape({
@@ -25,6 +26,7 @@ const part = shape({
   attempts: optional(count),
   until: optional(count),
   reply: optional(reply),
+  notice: optional(oneOf(...NOTICES)),
   warned: optional(flag),
 });
 
@@ -75,7 +77,7 @@ const SHAPES: Readonly<Record<FrameType, Check>> = {
     to: texts,
     attempts: count,
     failures: optional(list(shape({ to: texts, reply }))),
-    kind: optional(oneOf('failed', 'delayed')),
+    kind: optional(oneOf('failed', 'delayed', ...NOTICES)),
   }),
   done: shape({ n: count, outcomes: list(isOutcome), moved: optional(flag), trouble: optional(reply) }),
   'site?': shape({ n: count, next: text }),

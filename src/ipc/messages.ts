@@ -5,7 +5,7 @@
  * carries the same. Nothing here holds message content. Decoding and shape checks are in decode.ts.
  */
 import type { Envelope } from '../mail/envelope.ts';
-import type { Hop, Outcome, Reply } from '../mail/outcome.ts';
+import type { Hop, Notice, Outcome, Reply } from '../mail/outcome.ts';
 import type { Dedicate, Stats, StatsRequest, TenantList, TenantsRequest, Where, WhereRequest } from './insight.ts';
 
 /** Raised whenever a frame changes shape; both ends compare it at hello. */
@@ -51,8 +51,10 @@ export interface Part {
   readonly attempts?: number;
   /** Not before, milliseconds since 1970; absent: now. */
   readonly until?: number;
-  /** For the bounce channel: why the recipients failed. */
+  /** For the bounce channel: why the recipients failed, or what became of them. */
   readonly reply?: Reply;
+  /** For the bounce channel: the good news that it is to tell; absent: they failed. */
+  readonly notice?: Notice;
   /** A delayed warning was sent for these. */
   readonly warned?: boolean;
 }
@@ -116,11 +118,14 @@ export interface Job {
   readonly attempts: number;
   /** For the bounce channel. */
   readonly failures?: readonly Failure[];
-  /** For the bounce channel: `delayed` asks for a warning, the recipients stay in the queue. */
-  readonly kind?: 'failed' | 'delayed';
+  /** For the bounce channel: what it reports. */
+  readonly kind?: ReportKind;
 }
 
-/** Recipients that failed, and the last answer they got. */
+/** What a report tells (RFC 3464 section 2.3.3). After `delayed`, a warning, the recipients stay in the queue. */
+export type ReportKind = 'failed' | 'delayed' | Notice;
+
+/** Recipients that a report is about, and the last answer they got. */
 export interface Failure {
   readonly to: readonly string[];
   readonly reply: Reply;

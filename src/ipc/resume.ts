@@ -39,7 +39,12 @@ export function resumeFrame(message: QueuedMessage): Resumed | undefined {
 }
 
 function hopOf(recipient: RecipientState): Hop | undefined {
-  return recipient.state === 'failed' ? BOUNCE : recipient.hop;
+  return isOwed(recipient) ? BOUNCE : recipient.hop;
+}
+
+/** Nothing is left to do for it but its report. */
+function isOwed({ state }: RecipientState): boolean {
+  return state === 'failed' || state === 'succeeded';
 }
 
 /** Recipients with the same hop, time and history travel together. */
@@ -49,10 +54,11 @@ function gather(recipients: readonly RecipientState[]): Part[] {
     const hop = hopOf(recipient);
     if (!hop) continue;
     const { attempts, until, reply, warned } = recipient;
-    const failed = recipient.state === 'failed';
+    const owed = isOwed(recipient);
+    const notice = recipient.state === 'succeeded' ? (recipient.notice ?? 'delivered') : undefined;
     // A report that was put off tells each his own reason.
-    const reason = failed || hop.channel === 'bounce' ? reply : undefined;
-    const key = JSON.stringify([hop, attempts, until, reason, warned]);
+    const reason = owed || hop.channel === 'bounce' ? reply : undefined;
+    const key = JSON.stringify([hop, attempts, until, reason, warned, notice]);
     const part = parts.get(key);
     if (part) part.to.push(recipient.address);
     else {
@@ -60,8 +66,9 @@ function gather(recipients: readonly RecipientState[]): Part[] {
         hop,
         to: [recipient.address],
         attempts,
-        ...(until === undefined || failed ? {} : { until }),
+        ...(until === undefined || owed ? {} : { until }),
         ...(reply === undefined ? {} : { reply }),
+        ...(notice === undefined ? {} : { notice }),
         ...(warned ? { warned } : {}),
       });
     }

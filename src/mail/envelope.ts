@@ -57,10 +57,14 @@ export interface Envelope {
   /** It reports, to the postmaster, that a report could not be delivered: if it fails itself, it is dropped. */
   readonly double?: boolean;
   /**
-   * For a bounce: the message and the recipients whose failure it reports. The commit of this
-   * record is also the durable outcome `bounced` of those recipients.
+   * For a report: the message and the recipients that it reports. The commit of this record is also
+   * their durable outcome: `bounced`, or for good news what `as` says.
    */
-  readonly settles?: { readonly id: string; readonly recipients: readonly string[] };
+  readonly settles?: {
+    readonly id: string;
+    readonly recipients: readonly string[];
+    readonly as?: 'delivered' | 'expanded';
+  };
 }
 
 /** The tenant of mail that belongs to nobody in particular. */

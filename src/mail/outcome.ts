@@ -33,7 +33,7 @@ export interface Hop {
 export const CHANNELS = ['smtp', 'lmtp', 'maildir', 'bounce'] as const;
 export type Channel = (typeof CHANNELS)[number];
 
-/** Final: delivered, bounced, expanded, dropped, deleted. Not final: deferred, failed (a bounce is still owed), held. */
+/** Final: delivered, bounced, expanded, dropped, deleted. Not final: deferred, failed and succeeded (a report is still owed), held. */
 export type OutcomeState =
   /** The next hop, or the disk for a Maildir, took responsibility. */
   | 'delivered'
@@ -41,6 +41,8 @@ export type OutcomeState =
   | 'deferred'
   /** Permanent failure; the scheduler gives it to the bounce channel. Not final. */
   | 'failed'
+  /** Delivered, relayed or expanded, and its sender is to be told so (NOTIFY=SUCCESS): a report is owed. Never tried again. Not final. */
+  | 'succeeded'
   /** Its failure is reported: the bounce is in the queue. */
   | 'bounced'
   /** Failed, and nobody may be told (null sender, NOTIFY=NEVER, bounce of a bounce). */
@@ -55,6 +57,10 @@ export type OutcomeState =
   | 'released'
   /** The delayed warning was queued; says nothing of delivery. */
   | 'warned';
+
+/** Good news, by the Action of its report (RFC 3464 section 2.3.3). */
+export const NOTICES = ['relayed', 'delivered', 'expanded'] as const;
+export type Notice = (typeof NOTICES)[number];
 
 export interface Outcome {
   readonly state: OutcomeState;
@@ -71,7 +77,9 @@ export interface Outcome {
   /** For deferred, by an operator's wish: it is routed anew, and its retry times begin again. */
   readonly afresh?: boolean;
   readonly reply?: Reply;
-  /** For expanded. */
+  /** For succeeded: what the report will say. */
+  readonly notice?: Notice;
+  /** For expanded, also where that is to be told. */
   readonly into?: readonly string[];
   /** For held: who or what asked for it, in words. */
   readonly why?: string;

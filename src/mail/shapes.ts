@@ -4,7 +4,7 @@
  *
  * Limits that hold everywhere: strings of at most 64 KiB, lists of at most 100,000 entries.
  */
-import { CHANNELS } from './outcome.ts';
+import { CHANNELS, NOTICES } from './outcome.ts';
 
 export type Check = (value: unknown) => boolean;
 type Fields = Readonly<Record<string, Check>>;
@@ -68,7 +68,7 @@ export const isEnvelope: Check = shape({
   ret: optional(oneOf('FULL', 'HDRS')),
   envid: optional(text),
   double: optional(flag),
-  settles: optional(shape({ id: text, recipients: texts })),
+  settles: optional(shape({ id: text, recipients: texts, as: optional(oneOf('delivered', 'expanded')) })),
 });
 
 /** The shape of an outcome, also checked when an outcome journal is read. */
@@ -77,6 +77,7 @@ export const isOutcome: Check = shape({
     'delivered',
     'deferred',
     'failed',
+    'succeeded',
     'bounced',
     'dropped',
     'expanded',
@@ -87,6 +88,7 @@ export const isOutcome: Check = shape({
   ),
   recipients: texts,
   at: count,
+  notice: optional(oneOf(...NOTICES)),
   attempts: optional(count),
   until: optional(count),
   hop: optional(hop),

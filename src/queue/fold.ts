@@ -3,20 +3,22 @@
  * that comes later, and no clock that steps back, undoes it.
  */
 import type { Envelope } from '../mail/envelope.ts';
-import { isFinal, type Hop, type Outcome, type Reply } from '../mail/outcome.ts';
+import { isFinal, type Hop, type Notice, type Outcome, type Reply } from '../mail/outcome.ts';
 
-/** Where a recipient stands. `waiting` was never tried; `done` needs nothing more. */
+/** Where a recipient stands. `waiting` was never tried; `succeeded` is owed good news; `done` needs nothing more. */
 export interface RecipientState {
   readonly address: string;
-  readonly state: 'waiting' | 'deferred' | 'failed' | 'held' | 'done';
+  readonly state: 'waiting' | 'deferred' | 'failed' | 'succeeded' | 'held' | 'done';
   readonly attempts: number;
   readonly until?: number;
   readonly hop?: Hop;
   readonly reply?: Reply;
   readonly why?: string;
   /** While it is held: the state to which a release brings it back. */
-  readonly heldFrom?: 'waiting' | 'deferred' | 'failed';
+  readonly heldFrom?: 'waiting' | 'deferred' | 'failed' | 'succeeded';
   readonly warned?: boolean;
+  /** For succeeded: what is to be told. */
+  readonly notice?: Notice;
 }
 
 /** The state of every recipient of the envelope, and of those that expansions put in their place. */
@@ -38,7 +40,7 @@ function applyTo(states: Map<string, RecipientState>, outcomes: readonly Outcome
       const before = states.get(address) ?? waiting(address);
       if (before.state !== 'done') states.set(address, apply(before, outcome));
     }
-    if (outcome.state !== 'expanded') continue;
+    if (outcome.state !== 'expanded' && outcome.state !== 'succeeded') continue;
     for (const address of outcome.into ?? []) if (!states.has(address)) states.set(address, waiting(address));
   }
   return [...states.values()];
@@ -59,7 +61,9 @@ function apply(before: RecipientState, outcome: Outcome): RecipientState {
     case 'held':
       return hold(before, outcome.why);
     default: {
-      const state = outcome.state === 'failed' ? 'failed' : 'deferred';
+      // It was delivered: nothing that was said of it before, or by the clock of another, brings it back to work.
+      if (before.state === 'succeeded' || before.heldFrom === 'succeeded') return before;
+      const state = outcome.state === 'failed' || outcome.state === 'succeeded' ? outcome.state : 'deferred';
       const known = outcome.afresh === true ? withoutHop(before) : before;
       return { ...withoutHold(known), state, ...details(outcome) };
     }
@@ -68,7 +72,7 @@ function apply(before: RecipientState, outcome: Outcome): RecipientState {
 
 function hold(before: RecipientState, why: string | undefined): RecipientState {
   const { state, heldFrom = state } = before;
-  const from = heldFrom === 'deferred' || heldFrom === 'failed' ? heldFrom : 'waiting';
+  const from = heldFrom === 'held' || heldFrom === 'done' ? 'waiting' : heldFrom;
   return { ...before, state: 'held', heldFrom: from, ...(why === undefined ? {} : { why }) };
 }
 
@@ -85,11 +89,12 @@ function withoutHop({ hop: _hop, ...rest }: RecipientState): RecipientState {
 }
 
 function details(outcome: Outcome): Partial<RecipientState> {
-  const { attempts, until, hop, reply } = outcome;
+  const { attempts, until, hop, reply, notice } = outcome;
   return {
     ...(attempts === undefined ? {} : { attempts }),
     ...(until === undefined ? {} : { until }),
     ...(hop === undefined ? {} : { hop }),
     ...(reply === undefined ? {} : { reply }),
+    ...(notice === undefined ? {} : { notice }),
   };
 }

@@ -48,7 +48,7 @@ export class QueueOperator {
     return this.#append(message, outcomes);
   }
 
-  /** All recipients count as failed with this reply: the sender gets a bounce. */
+  /** All recipients that are not delivered yet count as failed with this reply: the sender gets a bounce. */
   bounce(message: QueuedMessage, reply: Reply): Promise<QueuedMessage> {
     return this.#mark(message, 'failed', { reply });
   }

@@ -13,6 +13,7 @@ import type { Outcome } from '../mail/outcome.ts';
 import { listSegments, readSegment, type SegmentFiles } from './known-outcomes.ts';
 import { parseSegmentName, segmentPath } from './layout.ts';
 import { hashOfId } from './queue-id.ts';
+import { settledBy } from './settled.ts';
 import { parseLine, peekLine, type RecordLine } from './record.ts';
 
 type Kind = 'journal' | 'outcome';
@@ -103,13 +104,9 @@ export class OutcomeLookup {
   }
 }
 
-/**
- * A bounce in a journal is also the outcome of what it reports, should its maker have died before it recorded that. What is
- * staged is no message.
- */
+/** A report in a journal counts as an outcome too. What is staged is no message. */
 function toldOf(record: RecordLine): { readonly id: string; readonly outcomes: readonly Outcome[] }[] {
   if (record.kind === 'outcomes') return [record];
-  if (record.kind !== 'message' || record.staged || !record.envelope.settles) return [];
-  const { settles, received } = record.envelope;
-  return [{ id: settles.id, outcomes: [{ state: 'bounced', recipients: settles.recipients, at: received }] }];
+  const settled = record.kind === 'message' && !record.staged ? settledBy(record.envelope) : undefined;
+  return settled === undefined ? [] : [{ id: settled.id, outcomes: [settled.outcome] }];
 }

@@ -74,6 +74,14 @@ export const QUEUE_STATES: readonly QueueState[] = [
     recovery: 'to the scheduler, for the bounce channel',
   },
   {
+    state: 'succeeded',
+    files: 'J or M, and O or S',
+    meaning: 'delivered, relayed or expanded; its sender asked to be told, and was not yet',
+    movers: 'bounce maker: delivered, expanded',
+    commitment: 'fdatasync of the outcome segment',
+    recovery: 'to the scheduler, for the bounce channel',
+  },
+  {
     state: 'held',
     files: 'M and S',
     meaning: 'nothing is tried: quarantined, held by an operator, or a suspect',

@@ -13,7 +13,7 @@ import type { Outcome } from '../mail/outcome.ts';
 import type { Figures } from '../process/orders.ts';
 import { parseHandle, type ParsedHandle } from '../queue/handle.ts';
 import type { Handle, Store } from '../queue/store.ts';
-import { planMessage, type Plan, type PlanRules } from './plan.ts';
+import { EXPANDED, planMessage, type Plan, type PlanRules } from './plan.ts';
 
 export interface DeskOptions {
   readonly store: Pick<Store, 'record'>;
@@ -115,12 +115,11 @@ export class Desk {
    */
   async #expand(peer: Peer, frame: Accepted, handle: ParsedHandle, plan: Plan): Promise<void> {
     const at = Date.now();
-    const outcomes: Outcome[] = plan.expansions.map(({ alias, into }) => ({
-      state: 'expanded',
-      recipients: [alias],
-      at,
-      into,
-    }));
+    const outcomes = plan.expansions.map(({ alias, into, told }): Outcome => {
+      const expanded = { recipients: [alias], at, into } as const;
+      if (told !== true) return { state: 'expanded', ...expanded };
+      return { state: 'succeeded', notice: 'expanded', reply: EXPANDED, ...expanded };
+    });
     this.#expanding += 1;
     await this.#options.store.record(frame.handle as Handle, outcomes);
     this.#expanding -= 1;
@@ -204,5 +203,7 @@ function countExpansions(
   const asked = (only ?? envelope.recipients).length;
   const planned = parts.reduce((sum, { to }) => sum + to.length, 0);
   // An address that is asked for twice is planned once.
-  return { expanded: expansions.length, made: Math.max(0, planned + expansions.length - asked) };
+  // Those of whom a report is made are recipients of it until then.
+  const expanded = expansions.filter(({ told }) => told !== true).length;
+  return { expanded, made: Math.max(0, planned + expanded - asked) };
 }

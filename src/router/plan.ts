@@ -5,7 +5,7 @@
  * recipients of an earlier expansion too: they are known by not being in the envelope, and are not expanded again.
  */
 import type { Envelope } from '../mail/envelope.ts';
-import type { Hop, Reply } from '../mail/outcome.ts';
+import type { Hop, Notice, Reply } from '../mail/outcome.ts';
 import { identityOf } from '../mail/address.ts';
 import { expandAddress, type AliasRules } from './expand.ts';
 import { failWith, type Destination, type RoutingTable } from './table.ts';
@@ -15,11 +15,14 @@ export interface PlannedPart {
   readonly hop: Hop;
   readonly to: readonly string[];
   readonly reply?: Reply;
+  readonly notice?: Notice;
 }
 
 export interface PlannedExpansion {
   readonly alias: string;
   readonly into: readonly string[];
+  /** The sender asked to be told: the alias is finished when its report is in the queue, which one of the parts asks for. */
+  readonly told?: boolean;
 }
 
 export interface Plan {
@@ -35,6 +38,14 @@ export interface PlanRules {
 /** Recipients of one message after expansion: their frame must stay below the 16 MiB of a line, at 254 octets each. */
 const MAX_RECIPIENTS = 50_000;
 const TOO_MANY: Reply = { code: 550, status: '5.2.4', text: 'The aliases of this message name too many recipients' };
+const BOUNCE: Hop = { channel: 'bounce', next: '' };
+const NOBODY: ReadonlySet<string> = new Set();
+/** Nothing of who stands behind a name. */
+export const EXPANDED: Reply = {
+  code: 250,
+  status: '2.0.0',
+  text: 'went on to the addresses that this name stands for',
+};
 const NO_EXPANSIONS: readonly PlannedExpansion[] = [];
 
 /** Which recipients are to be planned, as the fields of the same names of Accepted. */
@@ -66,18 +77,21 @@ function planMany(envelope: Envelope, { only, tried = [] }: Wanted, { table, ali
     else if (expansion?.kind === 'failed') parts.fail(address, expansion.reply);
     else parts.add(address);
   }
-  const expansions = expanded.length === 0 ? NO_EXPANSIONS : placeLeaves(expanded, own, parts, aliases.isLocal);
-  return { parts: parts.list(), expansions };
+  if (expanded.length === 0) return { parts: parts.list(), expansions: NO_EXPANSIONS };
+  const expansions = placeLeaves(expanded, envelope, parts, aliases.isLocal);
+  const notice = noticeOf(expansions);
+  return { parts: notice === undefined ? parts.list() : [...parts.list(), notice], expansions };
 }
 
 /** Adds the leaves to the parts; those that the envelope names anyway are waiting or finished under their own name. */
 function placeLeaves(
   expanded: readonly PlannedExpansion[],
-  own: readonly string[],
+  envelope: Envelope,
   parts: PartCollector,
   isLocal: (domain: string) => boolean,
 ): PlannedExpansion[] {
-  const named = new Map(own.map((address) => [identityOf(address, isLocal), address]));
+  const told = toldOf(envelope);
+  const named = new Map(envelope.recipients.map(({ address }) => [identityOf(address, isLocal), address]));
   const expansions: PlannedExpansion[] = [];
   for (const { alias, into } of expanded) {
     if (parts.size + into.length > MAX_RECIPIENTS) {
@@ -85,9 +99,27 @@ function placeLeaves(
       continue;
     }
     for (const leaf of into) if (!named.has(leaf)) parts.add(leaf);
-    expansions.push({ alias, into: into.map((leaf) => named.get(leaf) ?? leaf) });
+    expansions.push({
+      alias,
+      into: into.map((leaf) => named.get(leaf) ?? leaf),
+      ...(told.has(alias) && { told: true }),
+    });
   }
   return expansions;
+}
+
+/** Recipients of whose expansion the sender wants to be told (RFC 3461 section 5.2.7). */
+function toldOf({ sender, recipients }: Envelope): ReadonlySet<string> {
+  if (sender === '') return NOBODY;
+  return new Set(
+    recipients.flatMap(({ address, dsn }) => (dsn?.notify?.includes('SUCCESS') === true ? [address] : [])),
+  );
+}
+
+/** What asks for the report of them. */
+function noticeOf(expansions: readonly PlannedExpansion[]): PlannedPart | undefined {
+  const to = expansions.flatMap(({ alias, told }) => (told === true ? [alias] : []));
+  return to.length === 0 ? undefined : { hop: BOUNCE, to, reply: EXPANDED, notice: 'expanded' };
 }
 
 /** Gathers recipients by hop and answer, in order of appearance, each address once. */

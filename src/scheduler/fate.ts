@@ -2,7 +2,7 @@
  * What follows from a worker's report: which recipients are finished, which come back and when, which are owed a bounce or a
  * warning. Pure: a report and the clock in, follow-up parts out.
  */
-import type { Done, Failure } from '../ipc/messages.ts';
+import type { Done, Failure, ReportKind } from '../ipc/messages.ts';
 import type { Hop, Outcome, Reply } from '../mail/outcome.ts';
 import { isEnd, type End } from './books.ts';
 import type { PartFacts, WorkPart } from './work.ts';
@@ -52,6 +52,7 @@ export function decideFate(
   const open = new Set(part.to);
   const failures: Failure[] = [];
   const followUps: FollowUp[] = [];
+  const notices: Outcome[] = [];
   let held = false;
   const ended: Partial<Record<End, number>> = {};
   for (const outcome of done.outcomes) {
@@ -60,6 +61,7 @@ export function decideFate(
     if (isEnd(outcome.state)) ended[outcome.state] = (ended[outcome.state] ?? 0) + to.length;
     if (outcome.state === 'held') held = true;
     if (outcome.state === 'failed') failures.push({ to, reply: outcome.reply ?? UNKNOWN });
+    if (outcome.state === 'succeeded') notices.push({ ...outcome, recipients: to });
     if (outcome.state !== 'deferred') continue;
     const deferred = deferredFacts(part, outcome, to);
     // A report that could not be written is tried for as long as it takes: nobody else would tell the sender.
@@ -69,16 +71,18 @@ export function decideFate(
       followUps.push(...withWarning(part, deferred, { rules, now, wait: waitOf(outcome) }));
     }
   }
-  if (failures.length > 0) followUps.push({ facts: bounceFacts(failures, part.attempts), wait: 0 });
+  if (failures.length > 0) followUps.push({ facts: reportFacts('failed', failures, part.attempts), wait: 0 });
+  followUps.push(...noticesOf(notices));
   const untold = [...open];
   if (untold.length > 0 && done.outcomes.length > 0) {
     followUps.push({ facts: { ...deferredFacts(part, undefined, untold) }, wait: UNTOLD_MS });
-  } else if (part.kind === 'delayed' && done.trouble) {
-    // A warning that could not be written has no outcome: its recipients go their own way. It waits with its bin.
+  } else if (part.kind !== undefined && part.kind !== 'failed' && done.trouble) {
+    // A warning, or good news, that could not be written has no outcome: nothing changes for its recipients. It waits with its bin.
     followUps.push({ facts: deferredFacts(part, undefined, untold), wait: 0 });
   }
-  const worked = done.outcomes.some(({ state }) => state === 'bounced' || state === 'warned');
-  return { followUps, held, untold, ended, well: (ended.delivered ?? 0) > 0 || (worked && !done.trouble) };
+  const worked = done.outcomes.some(({ state }) => state === 'bounced' || state === 'warned' || state === 'expanded');
+  const reached = (ended.delivered ?? 0) > 0 || notices.length > 0;
+  return { followUps, held, untold, ended, well: reached || (worked && !done.trouble) };
 }
 
 /** A warning without the recipients that are late no more; undefined when nobody is. `others`: all parts of the message. */
@@ -96,7 +100,8 @@ export function ageOut(part: WorkPart, at: { rules: RetryRules; now: number; tro
   const reply = part.reply ?? trouble;
   if (part.hop.channel === 'bounce' || reply === undefined) return [];
   if (now >= expiresAt(part, rules)) {
-    return [{ facts: bounceFacts([{ to: part.to, reply: expiredReply(reply) }], part.attempts), wait: 0 }];
+    const failures = [{ to: part.to, reply: expiredReply(reply) }];
+    return [{ facts: reportFacts('failed', failures, part.attempts), wait: 0 }];
   }
   if (!needsWarning(part, rules, now)) return [];
   const { hop, to, attempts } = part;
@@ -148,9 +153,18 @@ function failuresFor(failures: readonly Failure[], to: readonly string[]): Failu
   return kept.filter((failure) => failure.to.length > 0);
 }
 
-function bounceFacts(failures: readonly Failure[], attempts: number): PartFacts {
+function reportFacts(kind: ReportKind, failures: readonly Failure[], attempts: number): PartFacts {
   const to = failures.flatMap((failure) => failure.to);
-  return { hop: BOUNCE, to, attempts, warned: true, failures, kind: 'failed' };
+  return { hop: BOUNCE, to, attempts, warned: true, failures, kind };
+}
+
+/** Good news of one kind goes into one report. */
+function noticesOf(outcomes: readonly Outcome[]): FollowUp[] {
+  const byKind = Map.groupBy(outcomes, ({ notice }) => notice ?? 'delivered');
+  return Array.from(byKind, ([kind, some]) => {
+    const told = some.map(({ recipients, reply }) => ({ to: recipients, reply: reply ?? UNKNOWN }));
+    return { facts: reportFacts(kind, told, some[0]?.attempts ?? 1), wait: 0 };
+  });
 }
 
 const UNKNOWN: Reply = { code: 451, status: '4.0.0', text: 'no reason was given', class: 'other' };

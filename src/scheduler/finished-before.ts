@@ -5,52 +5,77 @@
  * Needed until the injector walked the queue: from then on every message of that time is known by its segment.
  */
 import { tellUnreadable, type SegmentFiles } from '../queue/known-outcomes.ts';
-import type { Outcome } from '../mail/outcome.ts';
+import type { Hop, Outcome } from '../mail/outcome.ts';
 import { OutcomeLookup } from '../queue/outcome-lookup.ts';
-import type { Routed } from '../ipc/messages.ts';
+import type { Part, Routed } from '../ipc/messages.ts';
 
 const FINISHED: ReadonlySet<string> = new Set(['delivered', 'bounced', 'dropped', 'deleted']);
+const BOUNCE: Hop = { channel: 'bounce', next: '' };
+
+/** What is known of a message. */
+export interface Before {
+  /** Addresses that are never to be tried again. */
+  readonly finished: ReadonlySet<string>;
+  /** What those are owed: good news that was not told yet. */
+  readonly owed: readonly Part[];
+}
 
 export class FinishedBefore {
-  /** Finished addresses of a message. */
-  #finished: (id: string) => ReadonlySet<string>;
+  #known: (id: string) => Before;
   #close: () => void;
 
-  constructor(finished: (id: string) => ReadonlySet<string>, close: () => void = () => undefined) {
-    this.#finished = finished;
+  constructor(known: (id: string) => Before, close: () => void = () => undefined) {
+    this.#known = known;
     this.#close = close;
   }
 
-  /** Without the recipients that are finished; undefined when none is left. */
+  /** Without the recipients that are finished, and with what these are owed; undefined when nothing is left. */
   strip(frame: Routed, id: string): Routed | undefined {
-    const finished = this.#finished(id);
+    const { finished, owed } = this.#known(id);
     if (finished.size === 0) return frame;
-    const parts = frame.parts
+    const left = frame.parts
       .map((part) => ({ ...part, to: part.to.filter((address) => !finished.has(address)) }))
       .filter((part) => part.to.length > 0);
+    const parts = [...left, ...owed];
     return parts.length > 0 ? { ...frame, parts } : undefined;
   }
 
   /** The injector walked the queue. */
   forget(): void {
-    this.#finished = () => NONE;
+    this.#known = () => NONE;
     this.#close();
     // It holds all that was read.
     this.#close = () => undefined;
   }
 }
 
-const NONE: ReadonlySet<string> = new Set();
+const NONE: Before = { finished: new Set(), owed: [] };
 
 /** Reads the outcome journals. What lanes of ours add to them meanwhile may be among it: it is no less finished. */
 export async function readFinishedBefore(files: SegmentFiles): Promise<FinishedBefore> {
   const lookup = new OutcomeLookup(files);
   await lookup.read();
-  const finished = (id: string): ReadonlySet<string> => {
-    const outcomes = outcomesOf(lookup, files, id).filter(({ state }) => FINISHED.has(state));
-    return outcomes.length === 0 ? NONE : new Set(outcomes.flatMap(({ recipients }) => recipients));
-  };
-  return new FinishedBefore(finished, () => lookup.close());
+  return new FinishedBefore(
+    (id) => known(outcomesOf(lookup, files, id)),
+    () => lookup.close(),
+  );
+}
+
+/** An alias whose sender wanted to hear of it ends with an outcome that names no others. */
+function known(outcomes: readonly Outcome[]): Before {
+  const isFinished = ({ state, into }: Outcome): boolean =>
+    FINISHED.has(state) || (state === 'expanded' && into === undefined);
+  const finished = new Set(outcomes.filter(isFinished).flatMap(({ recipients }) => recipients));
+  const owed = outcomes
+    .filter(({ state }) => state === 'succeeded')
+    .map((outcome): Part => {
+      const { notice = 'delivered', attempts, reply } = outcome;
+      const to = outcome.recipients.filter((address) => !finished.has(address));
+      return { hop: BOUNCE, to, notice, ...(attempts !== undefined && { attempts }), ...(reply && { reply }) };
+    })
+    .filter(({ to }) => to.length > 0);
+  for (const { to } of owed) for (const address of to) finished.add(address);
+  return finished.size === 0 ? NONE : { finished, owed };
 }
 
 function outcomesOf(lookup: OutcomeLookup, files: SegmentFiles, id: string): readonly Outcome[] {

@@ -5,6 +5,7 @@
 import type { Outcome } from '../mail/outcome.ts';
 import { listSegments, readKnownOutcomes, readSegment, type SegmentFiles } from '../queue/known-outcomes.ts';
 import { parseSegmentName } from '../queue/layout.ts';
+import { settledBy } from '../queue/settled.ts';
 
 /** More than any content in a journal. */
 const MAX_CONTENT = 64 * 1024 * 1024;
@@ -25,10 +26,9 @@ export async function recordedBy(
   for (const segment of (await listSegments(layout, 'journal')).filter(isIts)) {
     for await (const scanned of readSegment(files, 'journal', { name: segment, maxContent: MAX_CONTENT })) {
       if (scanned.kind !== 'record' || scanned.record.kind !== 'message' || scanned.record.staged) continue;
-      const { settles, received } = scanned.record.envelope;
-      if (!settles || !ids.has(settles.id)) continue;
-      const outcome: Outcome = { state: 'bounced', recipients: settles.recipients, at: received };
-      known.set(settles.id, [...(known.get(settles.id) ?? []), outcome]);
+      const settled = settledBy(scanned.record.envelope);
+      if (!settled || !ids.has(settled.id)) continue;
+      known.set(settled.id, [...(known.get(settled.id) ?? []), settled.outcome]);
     }
   }
   return known;

@@ -3,7 +3,7 @@
  * Pointers only: no content, no envelope beyond the sender.
  */
 import type { Hop, Reply } from '../mail/outcome.ts';
-import type { Failure, Part, Routed } from '../ipc/messages.ts';
+import type { Failure, Part, ReportKind, Routed } from '../ipc/messages.ts';
 
 /** What is known of a message; goes into the index as it is, so it is plain JSON. */
 export interface MessageFacts {
@@ -38,7 +38,7 @@ export interface WorkPart {
   readonly reply?: Reply;
   /** For the bounce channel: what it reports, and as what. */
   readonly failures?: readonly Failure[];
-  readonly kind?: 'failed' | 'delayed';
+  readonly kind?: ReportKind;
   /** What the deaths of workers that were delivering it weigh; see suspects.ts. */
   blame: number;
   /** With a worker at this moment. */
@@ -75,7 +75,7 @@ export function partFactsOf(part: Part): PartFacts {
   const facts = { hop, to, attempts, warned, ...(reply ? { reply } : {}) };
   if (hop.channel !== 'bounce') return facts;
   const unknown: Reply = { code: 550, status: '5.0.0', text: 'delivery failed', class: 'other' };
-  return { ...facts, kind: 'failed', failures: [{ to, reply: reply ?? unknown }] };
+  return { ...facts, kind: part.notice ?? 'failed', failures: [{ to, reply: reply ?? unknown }] };
 }
 
 export function newPart(message: Message, facts: PartFacts): WorkPart {

@@ -52,7 +52,7 @@ export function channelMaker(parts: ChannelParts): (hop: Hop) => Deliverer {
         const common = { lmtp: channel === 'lmtp', settings };
         if (!next.startsWith(SITE)) {
           const open = (signal: AbortSignal) => openNextHop({ ...common, next, resolver, signal });
-          return new SessionDeliverer({ open, idleMs, onWire });
+          return new SessionDeliverer({ open, idleMs, lmtp: common.lmtp, onWire });
         }
         return new SiteDeliverer({
           site: next.slice(SITE.length),

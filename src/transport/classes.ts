@@ -26,5 +26,5 @@ export function classified(result: DeliveryResult, giveClass: GiveClass): Delive
 }
 
 function isDelivered({ state }: RecipientVerdict): boolean {
-  return state === 'delivered';
+  return state === 'delivered' || state === 'succeeded' || state === 'expanded';
 }

@@ -5,20 +5,25 @@
  * It never throws for what a next hop or a full disk does; what it throws is a bug.
  */
 import type { Job } from '../ipc/messages.ts';
-import type { OutcomeState, Reply } from '../mail/outcome.ts';
+import type { Notice, OutcomeState, Reply } from '../mail/outcome.ts';
 import type { StoredMessage } from '../queue/store.ts';
 
 /** What became of some recipients of a job. */
 export interface RecipientVerdict {
-  readonly state: Extract<OutcomeState, 'delivered' | 'deferred' | 'failed' | 'bounced' | 'dropped' | 'warned'>;
+  readonly state: Extract<
+    OutcomeState,
+    'delivered' | 'deferred' | 'failed' | 'succeeded' | 'bounced' | 'dropped' | 'expanded' | 'warned'
+  >;
   readonly recipients: readonly string[];
   readonly reply: Reply;
+  /** For succeeded: what the sender is to be told. */
+  readonly notice?: Notice;
   /** Queue id of the report that was made of it. */
   readonly report?: string;
 }
 
 export interface DeliveryResult {
-  /** Every recipient of the job exactly once; none of a warning that could not be made. */
+  /** Every recipient of the job exactly once; none of a warning, or of good news, that could not be told. */
   readonly verdicts: readonly RecipientVerdict[];
   /** The next hop as a whole is in trouble: its bin had better wait. */
   readonly trouble?: Reply | undefined;

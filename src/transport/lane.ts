@@ -192,7 +192,7 @@ export class Lane {
     const trouble = this.#options.giveClass(
       reply({ code: 451, status: '4.3.0', text: 'the queue cannot be read, see the log' }),
     );
-    if (job.kind === 'delayed') return this.#commit(job, { outcomes: [], trouble });
+    if (changesNothing(job)) return this.#commit(job, { outcomes: [], trouble });
     // What is to be reported stays the reason: after a restart these outcomes are all that knows it.
     const reasons = job.failures ?? [{ to: job.to, reply: trouble }];
     const outcomes = reasons.map(({ to, reply: reason }) =>
@@ -211,7 +211,7 @@ export class Lane {
     const started = Date.now();
     const result = classified(await this.#attempt(job, { message, hop: lane, next }), this.#options.giveClass);
     const ms = Date.now() - started;
-    const event = hop.channel === 'bounce' ? 'bounced' : 'attempt';
+    const event = hop.channel !== 'bounce' ? 'attempt' : isNotice(job) ? 'notified' : 'bounced';
     for (const verdict of result.verdicts) log.info(event, logFields(message.id, verdict, hop, ms));
     const outcomes = result.verdicts.map((verdict) => toOutcome(verdict, { job, hop, times }));
     this.#commit(job, { ...result, outcomes });
@@ -231,7 +231,7 @@ export class Lane {
       await this.#deliverer?.close();
       this.#deliverer = undefined;
       const why = reply({ code: 451, status: '4.3.0', text: 'internal error, see the log' });
-      return { verdicts: job.kind === 'delayed' ? [] : [verdictOf(job.to, why)], trouble: why };
+      return { verdicts: changesNothing(job) ? [] : [verdictOf(job.to, why)], trouble: why };
     }
   }
 
@@ -303,4 +303,14 @@ export class Lane {
     await Promise.all(this.#underWay);
     clearTimeout(timer);
   }
+}
+
+/** A report of good news. */
+function isNotice({ kind }: Job): boolean {
+  return kind !== undefined && kind !== 'failed' && kind !== 'delayed';
+}
+
+/** A report that, when it cannot be made, leaves its recipients what they are: only those of a failure may be put off. */
+function changesNothing(job: Job): boolean {
+  return job.kind === 'delayed' || isNotice(job);
 }

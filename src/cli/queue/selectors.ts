@@ -31,7 +31,7 @@ export type SelectorResult =
   | { readonly ok: true; readonly selector: Selector }
   | { readonly ok: false; readonly why: string };
 
-export const STATES = ['waiting', 'deferred', 'failed', 'held', 'deleted'] as const;
+export const STATES = ['waiting', 'deferred', 'failed', 'succeeded', 'held', 'deleted'] as const;
 
 type Test = (message: QueuedMessage, now: number) => boolean;
 

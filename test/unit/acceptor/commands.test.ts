@@ -183,8 +183,8 @@ describe('RCPT', () => {
     const transaction = open('MAIL FROM:<a@b.test>');
     const add = (name: string, orcpt: string): Refusal | undefined =>
       addRecipient(`RCPT TO:<${name}@local.test> ORCPT=rfc822;${orcpt}`, transaction, rules);
-    // A quote is three bytes on the wire, and two in the record.
-    const longest = '+22'.repeat(493);
+    // A backslash is one byte on the wire, and two in the record.
+    const longest = '\\'.repeat(493);
     let taken = 0;
     let refused: Refusal | undefined;
     for (; refused === undefined && taken < 10_000; taken += refused === undefined ? 1 : 0) {

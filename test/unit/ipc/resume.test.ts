@@ -51,6 +51,21 @@ describe('putting a message back to work', () => {
     );
   });
 
+  it('has good news told that is owed, and nothing tried again', () => {
+    const recipient = { state: 'succeeded', attempts: 1, hop, reply } as const;
+    const resumed = resumeFrame(
+      message([
+        { ...recipient, address: 'a', notice: 'relayed' },
+        { ...recipient, address: 'b', notice: 'expanded' },
+      ]),
+    );
+    assert.ok(resumed?.frame.t === 'routed');
+    assert.deepEqual(resumed.frame.parts, [
+      { hop: BOUNCE, to: ['a'], attempts: 1, reply, notice: 'relayed' },
+      { hop: BOUNCE, to: ['b'], attempts: 1, reply, notice: 'expanded' },
+    ]);
+  });
+
   it('tells the router of whose delay the sender knows', () => {
     const resumed = resumeFrame(
       message([

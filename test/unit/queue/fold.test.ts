@@ -17,6 +17,7 @@ const states: OutcomeState[] = [
   'delivered',
   'deferred',
   'failed',
+  'succeeded',
   'bounced',
   'dropped',
   'expanded',
@@ -86,6 +87,25 @@ describe('folding outcomes', () => {
       folded.map(({ address, state }) => `${address} ${state}`),
       [`${A} done`, `${B} waiting`, 'c@x.example waiting', 'd@x.example done'],
     );
+  });
+
+  it('brings nobody back to work who was delivered to, until his sender was told', () => {
+    const succeeded = { state: 'succeeded', recipients: [A], at: 1, notice: 'relayed' } as const;
+    for (const state of ['deferred', 'failed', 'warned'] as const) {
+      assert.equal(stateOf([succeeded, { state, recipients: [A], at: 2 }]), 'succeeded', state);
+      const held = { state: 'held', recipients: [A], at: 2 } as const;
+      assert.equal(stateOf([succeeded, held, { state, recipients: [A], at: 3 }]), 'held', state);
+      const released = { state: 'released', recipients: [A], at: 4 } as const;
+      assert.equal(stateOf([succeeded, held, { state, recipients: [A], at: 3 }, released]), 'succeeded', state);
+    }
+    assert.equal(stateOf([succeeded, { state: 'delivered', recipients: [A], at: 2 }]), 'done');
+  });
+
+  it('puts the members of a list in its place at once, also where its sender is to be told', () => {
+    const list: Outcome = { state: 'succeeded', recipients: [A], at: 1, notice: 'expanded', into: ['c@x.example'] };
+    const told: Outcome = { state: 'expanded', recipients: [A], at: 2 };
+    assert.deepEqual([stateOf([list]), stateOf([list], 'c@x.example')], ['succeeded', 'waiting']);
+    assert.deepEqual([stateOf([list, told]), stateOf([list, told], 'c@x.example')], ['done', 'waiting']);
   });
 
   it('holds until released, and is then what it was', () => {

@@ -101,6 +101,29 @@ describe('walking the queue', () => {
     assert.deepEqual(summary(await walk(queue)), ['journal: b@x.example failed', 'journal: from@example.net waiting']);
   });
 
+  it('takes a report of good news for the outcome of what it reports', async () => {
+    await using queue = await openTestQueue();
+    await using maker = await openTestQueue({ dir: queue.dir, worker: 'bounce-1-test' });
+    const to = ['a@x.example', 'b@x.example', 'list@x.example'];
+    const good = await commit(queue.store, 'good', makeEnvelope(to));
+    await queue.store.record(good, [
+      { state: 'succeeded', recipients: to.slice(0, 2), at: 1, notice: 'relayed' },
+      { state: 'succeeded', recipients: to.slice(2), at: 1, notice: 'expanded', into: ['c@x.example'] },
+    ]);
+    for (const [recipients, as] of [
+      [['a@x.example'], 'delivered'] as const,
+      [['list@x.example'], 'expanded'] as const,
+    ]) {
+      const settles = { id: idOfHandle(good), recipients, as };
+      await commit(maker.store, 'a report', makeEnvelope([`${as}@example.net`], { sender: '', settles }));
+    }
+    assert.deepEqual(summary(await walk(queue)), [
+      'journal: b@x.example succeeded, c@x.example waiting',
+      'journal: delivered@example.net waiting',
+      'journal: expanded@example.net waiting',
+    ]);
+  });
+
   it('is neither held up nor stopped by what is no message', async () => {
     await using queue = await openTestQueue();
     const good = await commit(queue.store, LARGE);

@@ -179,6 +179,30 @@ describe('Desk', () => {
     );
   });
 
+  it('asks for the report of an expansion of which the sender wants to hear, and owes it until then', async () => {
+    const bench = await setUp(rules('team: anna, bob@x.example'));
+    bench.take();
+    const frame = accepted('team@here');
+    const recipients = [{ address: 'team@here', dsn: { notify: ['SUCCESS'] } }];
+    await bench.client.request({ ...frame, envelope: { ...frame.envelope, recipients } }, DEADLINE);
+    const [outcome] = bench.recorded[0] ?? [];
+    assert.deepEqual([outcome?.state, outcome?.notice], ['succeeded', 'expanded']);
+    assert.deepEqual(outcome?.into, ['anna@here', 'bob@x.example']);
+    const [routed] = bench.routed;
+    assert.deepEqual(
+      routed?.parts.map(({ to, notice }) => [to.join(), notice]),
+      [
+        ['anna@here', undefined],
+        ['bob@x.example', undefined],
+        ['team@here', 'expanded'],
+      ],
+    );
+    assert.deepEqual([routed?.expanded, routed?.made], [0, 2]);
+    const nobody = { ...frame, envelope: { ...frame.envelope, recipients, sender: '' } };
+    await bench.client.request(nobody, DEADLINE);
+    assert.equal(bench.recorded[1]?.[0]?.state, 'expanded', 'nobody can be told');
+  });
+
   it('refuses a frame and a handle that it does not know, and serves on', async () => {
     const bench = await setUp(rules());
     bench.take();

@@ -59,6 +59,31 @@ describe('the fate of recipients', () => {
     ]);
   });
 
+  it('is one report of good news for all that are to be told, and the end of their trouble', () => {
+    const ok = { code: 250, status: '2.0.0', text: 'ok' };
+    const { followUps, ended, well } = fate(part(), [
+      outcome('succeeded', ['a'], { reply: ok, notice: 'relayed', attempts: 1 }),
+      outcome('succeeded', ['b'], { reply, notice: 'relayed', attempts: 1 }),
+    ]);
+    const failures = [
+      { to: ['a'], reply: ok },
+      { to: ['b'], reply },
+    ];
+    const facts = { hop: BOUNCE, to: ['a', 'b'], attempts: 1, warned: true, failures, kind: 'relayed' };
+    assert.deepEqual(followUps, [{ facts, wait: 0 }]);
+    assert.deepEqual([ended, well], [{}, true]);
+  });
+
+  it('of good news that could not be told is another report, as long as it takes', () => {
+    const failures = [{ to: ['a', 'b'], reply }];
+    const notice = part({ hop: BOUNCE, kind: 'delivered', failures });
+    const { followUps, untold } = decideFate(notice, { outcomes: [], trouble: reply }, { rules, now: 1e9 });
+    assert.deepEqual(untold, ['a', 'b']);
+    assert.equal(followUps.length, 1);
+    assert.deepEqual([followUps[0]?.facts.kind, followUps[0]?.facts.failures], ['delivered', failures]);
+    assert.deepEqual(fate(notice, [outcome('delivered', ['a', 'b'])]).ended, { delivered: 2 });
+  });
+
   it('is a bounce for what is too old to be tried again', () => {
     const { followUps } = fate(part(), [outcome('deferred', ['a', 'b'], { until: 2000, reply })], 1000);
     assert.equal(followUps.length, 1);

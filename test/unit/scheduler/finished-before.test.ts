@@ -18,7 +18,10 @@ function routed(handle: string, ...parts: readonly (readonly string[])[]): Route
 }
 
 describe('FinishedBefore', () => {
-  const known = new FinishedBefore((id) => new Set(id === 'id-1' ? ['x@y.example', 'z@y.example'] : []));
+  const known = new FinishedBefore((id) => ({
+    finished: new Set(id === 'id-1' ? ['x@y.example', 'z@y.example'] : []),
+    owed: [],
+  }));
 
   it('leaves a message alone that nobody finished', () => {
     const frame = routed('h', ['x@y.example']);
@@ -34,7 +37,7 @@ describe('FinishedBefore', () => {
   });
 
   it('has nothing left of a message that is finished, until it is told to forget', () => {
-    const mine = new FinishedBefore(() => new Set(['x@y.example']));
+    const mine = new FinishedBefore(() => ({ finished: new Set(['x@y.example']), owed: [] }));
     const frame = routed('h', ['x@y.example']);
     assert.equal(mine.strip(frame, 'id-1'), undefined);
     mine.forget();
@@ -44,7 +47,7 @@ describe('FinishedBefore', () => {
   it('frees what it read when it forgets, once', async () => {
     let closed = 0;
     const make = (): { readonly mine: FinishedBefore; readonly read: WeakRef<object> } => {
-      const outcomes = { close: () => (closed += 1), of: () => new Set<string>() };
+      const outcomes = { close: () => (closed += 1), of: () => ({ finished: new Set<string>(), owed: [] }) };
       const mine = new FinishedBefore(
         () => outcomes.of(),
         () => void outcomes.close(),
@@ -73,7 +76,7 @@ describe('FinishedBefore', () => {
       const store = await openStore({ ...options, role: 'writer' });
       const draft = store.draft(store.nextId());
       await draft.write(Buffer.from('Subject: hi\r\n\r\nhi\r\n'));
-      const addresses = ['done@y.example', 'later@y.example', 'failed@y.example'];
+      const addresses = ['done@y.example', 'later@y.example', 'failed@y.example', 'good@y.example', 'list@y.example'];
       const handle = await draft.commit({
         sender: 'a@b.example',
         recipients: addresses.map((address) => ({ address })),
@@ -82,15 +85,29 @@ describe('FinishedBefore', () => {
         origin: { via: 'smtp' },
       });
       const at = Date.now();
+      const reply = { code: 250, status: '2.0.0', text: 'ok' };
       await store.record(handle, [
         { state: 'delivered', recipients: ['done@y.example'], at },
         { state: 'deferred', recipients: ['later@y.example'], at, until: at + 1000 },
         { state: 'failed', recipients: ['failed@y.example'], at },
+        { state: 'succeeded', recipients: ['good@y.example'], at, attempts: 1, notice: 'relayed', reply },
+        { state: 'succeeded', recipients: ['list@y.example'], at, notice: 'expanded', into: ['x@y.example'] },
+        { state: 'expanded', recipients: ['list@y.example'], at },
       ]);
       await store.close();
       const before = await readFinishedBefore({ disk: createDisk(), layout: { root, split: 4 } });
       const left = before.strip(routed(handle, addresses), handle.slice(0, 19));
       assert.deepEqual(left?.parts[0]?.to, ['later@y.example', 'failed@y.example']);
+      const owed = {
+        hop: { channel: 'bounce', next: '' },
+        to: ['good@y.example'],
+        notice: 'relayed',
+        attempts: 1,
+        reply,
+      };
+      assert.deepEqual(left?.parts.slice(1), [owed], 'good news is owed still');
+      const again = before.strip(routed(handle, ['good@y.example']), handle.slice(0, 19));
+      assert.deepEqual(again?.parts, [owed], 'and nothing is delivered again');
     } finally {
       removeTemp(dir);
     }

@@ -264,7 +264,7 @@ describe('requests to the scheduler', () => {
     await injector.request(injected, 60_000);
     assert.equal((await router.request({ t: 'stats?' }, 60_000)).t, 'stats');
     assert.deepEqual([taken, conductor.counts.taken, reads], [0, 1, 1]);
-    resolve(new FinishedBefore((id) => new Set(id === finished.id ? ['a@x'] : [])));
+    resolve(new FinishedBefore((id) => ({ finished: new Set(id === finished.id ? ['a@x'] : []), owed: [] })));
     await Promise.all(handing);
     assert.deepEqual(
       [finished, open, injected, gone].map(({ id }) => served.rig.index.hasId(id)),
@@ -282,7 +282,7 @@ describe('requests to the scheduler', () => {
     for (const phase of ['begin', 'end'] as const) await injector.request({ t: 'walk', phase }, 60_000);
     assert.equal((await handing).t, 'taken');
     const closed = Promise.withResolvers<void>();
-    resolve(new FinishedBefore(() => new Set(['a@x']), closed.resolve));
+    resolve(new FinishedBefore(() => ({ finished: new Set(['a@x']), owed: [] }), closed.resolve));
     await closed.promise;
     await router.request(waiting(), 60_000);
     assert.equal(served.rig.index.size, 2);
@@ -294,7 +294,9 @@ describe('requests to the scheduler', () => {
     const troubles: string[] = [];
     const read = (): Promise<FinishedBefore> => {
       reads += 1;
-      return reads === 1 ? Promise.reject(new Error('EMFILE')) : Promise.resolve(new FinishedBefore(() => new Set()));
+      return reads === 1
+        ? Promise.reject(new Error('EMFILE'))
+        : Promise.resolve(new FinishedBefore(() => ({ finished: new Set(), owed: [] })));
     };
     await using served = await serve({ before: new OnceRead(read, (why) => troubles.push(why)) });
     const [injector, router] = [await served.connect('injector'), await served.connect('router')];

@@ -193,8 +193,8 @@ describe('a bounce worker that dies', () => {
     const log = { warn: () => undefined, error: () => undefined };
     const worker = 'bounce-1-test';
     const store = await openStore({ config, worker, log, role: 'writer', dir: root });
-    const [one, other, foreign] = [store.nextId(), store.nextId(), store.nextId()];
-    for (const id of [one, foreign]) {
+    const [one, other, foreign, good] = [store.nextId(), store.nextId(), store.nextId(), store.nextId()];
+    for (const [id, as] of [[one], [foreign], [good, 'delivered']] as const) {
       const draft = store.draft(store.nextId());
       await draft.write(Buffer.from('Subject: x\r\n\r\n'));
       await draft.commit({
@@ -203,20 +203,21 @@ describe('a bounce worker that dies', () => {
         received: 7,
         tenant: 'default',
         origin: { via: 'bounce' },
-        settles: { id, recipients: ['a@b.test'] },
+        settles: { id, recipients: ['a@b.test'], ...(as && { as }) },
       });
     }
     await store.record(other as string as Handle, [{ state: 'dropped', recipients: ['c@d.test'], at: 8 }]);
     const found = await recordedBy(
       { disk: createDisk(), layout: { root, split: 4 } },
       'bounce-1',
-      new Set([one, other]),
+      new Set([one, other, good]),
     );
     assert.deepEqual(
       [...found].toSorted(([a], [b]) => a.localeCompare(b)),
       [
         [one, [{ state: 'bounced', recipients: ['a@b.test'], at: 7 }]],
         [other, [{ state: 'dropped', recipients: ['c@d.test'], at: 8 }]],
+        [good, [{ state: 'delivered', recipients: ['a@b.test'], at: 7 }]],
       ],
     );
     await store.close();

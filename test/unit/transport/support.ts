@@ -64,6 +64,7 @@ export function makeSessionDeliverer(
   return new SessionDeliverer({
     open: (signal) => openNextHop({ next, lmtp, settings, resolver, signal }),
     idleMs: settings.idleMs,
+    lmtp,
   });
 }
 

@@ -36,6 +36,8 @@ const config = {
   maildir: { root: 'mail' },
   retry: { times: [60_000], lifetime: 86_400_000, warnAfter: 0, bounceLifetime: 1 },
   farms: Object.fromEntries(['scheduler', 'router', 'smtp', 'maildir', 'bounce'].map((name) => [name, farm(name)])),
+  bounce: { returnSize: 50_000, double: 'drop' },
+  bounceClasses: { rules: [] },
 } as unknown as Config;
 
 let store: Store;

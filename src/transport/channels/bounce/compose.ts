@@ -14,6 +14,9 @@ import type { Report } from './report.ts';
 const SUBJECT = {
   failed: 'Undelivered mail: your message could not be delivered',
   delayed: 'Delayed mail: your message is still being tried',
+  delivered: 'Delivered mail: your message is in the mailbox',
+  relayed: 'Relayed mail: your message was handed to the next mail system',
+  expanded: 'Relayed mail: your message was handed on to the members of a list',
 } as const;
 const DOUBLE = 'Undelivered report: nobody was told that a message failed';
 

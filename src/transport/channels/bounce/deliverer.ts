@@ -1,5 +1,5 @@
 /**
- * Reports failures and delays to senders. One report speaks of all recipients of a job.
+ * Reports failures, delays and, where it was asked for, good news to senders. One report speaks of all recipients of a job.
  *
  * A message from <> is dropped, as is one whose sender wants to hear nothing; see readers.ts for reports that fail. The commit of the
  * report is what settles the recipients it names (Envelope.settles): a crash after it makes no second one, a crash before it
@@ -56,6 +56,15 @@ interface Committed {
 /** What is to be said, and to whom. */
 type What = Pick<Report, 'kind' | 'to' | 'double'>;
 
+/** What becomes of the recipients, by what the report is about: of whom the sender is told, and of whom he wants to hear nothing. */
+const ENDS = {
+  failed: { told: 'bounced', untold: 'dropped' },
+  delayed: { told: 'warned', untold: 'warned' },
+  relayed: { told: 'delivered', untold: 'delivered' },
+  delivered: { told: 'delivered', untold: 'delivered' },
+  expanded: { told: 'expanded', untold: 'expanded' },
+} as const;
+
 const UNKNOWN: Reply = { ...reply({ code: 550, status: '5.0.0', text: 'could not be delivered' }), class: 'other' };
 
 export class BounceDeliverer implements Deliverer {
@@ -77,14 +86,15 @@ export class BounceDeliverer implements Deliverer {
     const isOwed = reader === undefined ? () => false : owing(envelope, kind);
     const told = recipients.filter(({ address }) => isOwed(address));
     const untold = recipients.filter(({ address }) => !isOwed(address));
-    const silent = untold.map((recipient) => verdict(kind === 'failed' ? 'dropped' : 'warned', recipient));
+    const { untold: silently, told: loudly } = ENDS[kind];
+    const silent = untold.map((recipient) => verdict(silently, recipient));
     if (reader === undefined || told.length === 0) return { verdicts: mergeVerdicts(silent) };
     const made = await this.#makeReport(message, { kind, ...reader }, told);
     if ('trouble' in made) {
       const waiting = kind === 'failed' ? told.map((recipient) => verdict('deferred', recipient)) : [];
       return { verdicts: mergeVerdicts([...silent, ...waiting]), trouble: made.trouble };
     }
-    const spoken = told.map((it) => ({ ...verdict(kind === 'failed' ? 'bounced' : 'warned', it), report: made.id }));
+    const spoken = told.map((it) => ({ ...verdict(loudly, it), report: made.id }));
     return { verdicts: mergeVerdicts([...silent, ...spoken]), whenDurable: () => this.#send(made) };
   }
 
@@ -147,8 +157,9 @@ export class BounceDeliverer implements Deliverer {
 
   #reported(job: Job, envelope: Envelope): ReportedRecipient[] {
     const { giveClass } = this.#options;
+    const withClass = (answer: Reply): Reply => (answer.code < 400 ? answer : giveClass(answer));
     const replies = new Map(
-      (job.failures ?? []).flatMap(({ to, reply: answer }) => to.map((address) => [address, giveClass(answer)])),
+      (job.failures ?? []).flatMap(({ to, reply: answer }) => to.map((address) => [address, withClass(answer)])),
     );
     const wishes = new Map(envelope.recipients.map(({ address, dsn }) => [address, dsn]));
     return job.to.map((address) => ({
@@ -186,7 +197,13 @@ function reportEnvelope(report: Report, about: string, eightBit: boolean): Envel
     ...(eightBit && { body: '8BITMIME' as const }),
     ...(!isAsciiAddress(to) && { smtputf8: true }),
     ...(double && { double }),
-    ...(kind === 'failed' && { settles: { id: about, recipients: recipients.map(({ address }) => address) } }),
+    ...(kind !== 'delayed' && {
+      settles: {
+        id: about,
+        recipients: recipients.map(({ address }) => address),
+        ...(kind !== 'failed' && { as: ENDS[kind].told }),
+      },
+    }),
   };
 }
 

@@ -21,7 +21,8 @@ function aboutRecipient(report: Report, { address, reply, orcpt }: ReportedRecip
     field('Final-Recipient', typedAddress(address)),
     field('Action', report.kind),
     field('Status', reply.status),
-    field('Diagnostic-Code', diagnosticCode(reply)),
+    // Our own words about a success tell nobody anything.
+    reply.code < 400 && reply.remote === undefined ? '' : field('Diagnostic-Code', diagnosticCode(reply)),
     field('Last-Attempt-Date', mailDate(report.now)),
   ];
   if (orcpt !== undefined) fields.unshift(field('Original-Recipient', orcpt.replace(';', '; ')));

@@ -25,17 +25,24 @@ function opening({ kind, double, envelope }: Report): string {
   const date = mailDate(envelope.received);
   if (double)
     return `a report that it made on ${date} could not be delivered to its reader either, and will not be tried again. You get it as the postmaster: nobody else will hear of it.`;
-  const of = `your message of ${date}`;
-  return kind === 'failed'
-    ? `${of} could not be delivered to the recipients below. It will not be tried again for them.`
-    : `${of} has not been delivered to the recipients below yet. You need not send it again.`;
+  return `your message of ${date} ${WHAT[kind]}`;
 }
+
+const WHAT = {
+  failed: 'could not be delivered to the recipients below. It will not be tried again for them.',
+  delayed: 'has not been delivered to the recipients below yet. You need not send it again.',
+  delivered: 'is in the mailboxes of the recipients below. You asked to be told so.',
+  relayed:
+    'was handed to the next mail system for the recipients below. You asked to be told; from there on nobody may tell you more.',
+  expanded:
+    'went on to the addresses that the names below stand for. You asked to be told; of each of these addresses you will hear only when delivery to it fails.',
+} as const;
 
 function aboutRecipient({ address, reply }: ReportedRecipient): string {
   const said = `${reply.code} ${reply.status} ${reply.text}`;
   const words = reply.remote === undefined ? said : `${reply.remote} said: ${said}`;
-  const lines = [`<${oneLine(address)}>`, ...indent(adviceFor(reply)), ...indent(oneLine(words, 1400))];
-  return lines.join('\r\n');
+  const advice = reply.code < 400 ? [] : indent(adviceFor(reply));
+  return [`<${oneLine(address)}>`, ...advice, ...indent(oneLine(words, 1400))].join('\r\n');
 }
 
 function closing({ kind, double, envelope, lifetime, cutAt }: Report): string {

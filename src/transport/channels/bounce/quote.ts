@@ -4,6 +4,7 @@
  * The bytes come from outside: line ends are settled once more here, so that no report carries what an acceptor would refuse.
  */
 import type { Readable } from 'node:stream';
+import type { ReportKind } from '../../../ipc/messages.ts';
 import { findHeaderEnd } from '../../../mail/headers.ts';
 import type { StoredMessage } from '../../../queue/store.ts';
 import { settleLineEnds } from '../smtp/dot-stuffing.ts';
@@ -19,12 +20,8 @@ export interface Quote {
   readonly cut: boolean;
 }
 
-/** RET=HDRS, a warning or a message above `returnSize` bytes: the header only (RFC 3461 section 4.3). */
-export async function quoteMessage(
-  message: StoredMessage,
-  kind: 'failed' | 'delayed',
-  returnSize: number,
-): Promise<Quote> {
+/** RET=HDRS, a report of no failure, or a message above `returnSize` bytes: the header only (RFC 3461 section 4.3). */
+export async function quoteMessage(message: StoredMessage, kind: ReportKind, returnSize: number): Promise<Quote> {
   const wanted = kind === 'failed' && message.envelope.ret !== 'HDRS';
   const whole = wanted && message.size <= returnSize;
   const most = whole ? message.size : MAX_HEADER;

@@ -20,13 +20,14 @@ export function readerOf(
 }
 
 /**
- * RFC 3461 section 4.1: without NOTIFY, failures and delays are told. Which alias put in an address that the envelope does not
- * name is not kept: its sender is told unless none of the message's recipients asks for it.
+ * RFC 3461 section 4.1: without NOTIFY, failures and delays are told, and good news is not. Which alias put in an address that the
+ * envelope does not name is not kept: of its trouble the sender is told unless none of the message's recipients asks for it.
  */
 export function owing({ recipients }: Envelope, kind: Report['kind']): (address: string) => boolean {
-  const word = kind === 'failed' ? 'FAILURE' : 'DELAY';
-  const owed = new Map(recipients.map(({ address, dsn }) => [address, dsn?.notify?.includes(word) ?? true]));
-  const others = [...owed.values()].includes(true);
+  const word = kind === 'failed' ? 'FAILURE' : kind === 'delayed' ? 'DELAY' : 'SUCCESS';
+  const trouble = word !== 'SUCCESS';
+  const owed = new Map(recipients.map(({ address, dsn }) => [address, dsn?.notify?.includes(word) ?? trouble]));
+  const others = trouble && [...owed.values()].includes(true);
   return (address) => owed.get(address) ?? others;
 }
 

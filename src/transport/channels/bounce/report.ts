@@ -1,4 +1,5 @@
 /** What a report is about: the facts that its parts are written from. */
+import type { ReportKind } from '../../../ipc/messages.ts';
 import type { Envelope } from '../../../mail/envelope.ts';
 import type { Reply } from '../../../mail/outcome.ts';
 
@@ -11,7 +12,7 @@ export interface ReportedRecipient {
 }
 
 export interface Report {
-  readonly kind: 'failed' | 'delayed';
+  readonly kind: ReportKind;
   /** Queue id of the report. */
   readonly id: string;
   readonly hostname: string;

@@ -7,6 +7,7 @@ import type { Reply } from '../../../mail/outcome.ts';
 import type { StoredMessage } from '../../../queue/store.ts';
 import type { Deliverer, DeliveryResult, RecipientVerdict } from '../../deliverer.ts';
 import { mergeVerdicts, reply, verdictOf } from '../../replies.ts';
+import { owingSuccess } from '../../success.ts';
 import { ensureMaildir, type DirectorySyncs } from './directories.ts';
 import { fileName, parseMailbox } from './names.ts';
 import { forgetPlacement, placeMessage } from './place.ts';
@@ -53,7 +54,8 @@ export class MaildirDeliverer implements Deliverer {
         verdicts.push(verdictOf([recipient], answer));
       }
     }
-    return { verdicts: mergeVerdicts(verdicts), trouble, whenDurable: () => forgetAll(placed) };
+    const told = owingSuccess(verdicts, message.envelope, 'delivered');
+    return { verdicts: mergeVerdicts(told), trouble, whenDurable: () => forgetAll(placed) };
   }
 
   close(): Promise<void> {

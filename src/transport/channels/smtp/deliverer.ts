@@ -10,10 +10,11 @@
  * answer, in such a moment is not asked for it again; what had not left by then goes over a fresh session.
  */
 import type { Job } from '../../../ipc/messages.ts';
-import type { Reply } from '../../../mail/outcome.ts';
+import type { Notice, Reply } from '../../../mail/outcome.ts';
 import type { StoredMessage } from '../../../queue/store.ts';
 import type { Deliverer, DeliveryResult, RecipientVerdict } from '../../deliverer.ts';
 import { mergeVerdicts, reply, verdictOf } from '../../replies.ts';
+import { owingSuccess } from '../../success.ts';
 import { rcptParameters } from './dsn-parameters.ts';
 import { isOutOfStep, isStale, judge, type Judgement } from './judge.ts';
 import { readStart, screenAddresses, screenForSession } from './screen.ts';
@@ -32,6 +33,7 @@ export interface SessionDelivererOptions {
   /** Ends early, with a reply, when the signal is given. */
   readonly open: (signal: AbortSignal) => Promise<Opened>;
   readonly idleMs: number;
+  readonly lmtp?: boolean | undefined;
   /** What stands in RCPT for a recipient, where that is not its address in the queue. */
   readonly onWire?: ((recipient: string) => string) | undefined;
 }
@@ -137,7 +139,14 @@ export class SessionDeliverer implements Deliverer {
       return this.#deliverBatch(batch, message, next, true);
     }
     const judgement = judge(transcript, able, session.remote);
-    return { ...judgement, verdicts: [...refused, ...judgement.verdicts] };
+    const verdicts = owingSuccess(judgement.verdicts, message.envelope, this.#noticeOf(session));
+    return { ...judgement, verdicts: [...refused, ...verdicts] };
+  }
+
+  /** A next hop that offers DSN tells of success itself, or hands the wish on; one that speaks LMTP has delivered for good. */
+  #noticeOf(session: Session): Notice | undefined {
+    if (session.offers('DSN')) return undefined;
+    return this.#options.lmtp === true ? 'delivered' : 'relayed';
   }
 
   async #openSession(): Promise<Opened> {

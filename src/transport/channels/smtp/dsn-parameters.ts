@@ -1,4 +1,5 @@
 /** Parameters of RCPT for delivery status notifications (RFC 3461 sections 4.1, 4.2), as they go over the wire. */
+import { isAsciiAddress } from '../../../mail/address.ts';
 import type { Recipient } from '../../../mail/envelope.ts';
 
 const NOTIFY = new Set(['NEVER', 'SUCCESS', 'FAILURE', 'DELAY']);
@@ -19,7 +20,7 @@ export function rcptParameters(recipients: readonly Recipient[], to: readonly st
     const notify = dsn?.notify?.filter((word) => NOTIFY.has(word)) ?? [];
     const words: string[] = [];
     if (notify.length > 0) words.push(`NOTIFY=${notify.join(',')}`);
-    const orcpt = dsn?.orcpt === undefined ? undefined : encodeOrcpt(dsn.orcpt);
+    const orcpt = encodeOrcpt(dsn?.orcpt ?? original(address, notify));
     if (orcpt !== undefined && orcpt.length <= MAX_ORCPT) words.push(`ORCPT=${orcpt}`);
     if (words.length > 0) parameters.set(address, words.join(' '));
   }
@@ -30,6 +31,14 @@ export function rcptParameters(recipients: readonly Recipient[], to: readonly st
 export function encodeXtext(text: string): string {
   const bytes = Buffer.from(text);
   return Array.from(bytes, (byte) => (isPlain(byte) ? String.fromCharCode(byte) : hex(byte))).join('');
+}
+
+/**
+ * Where the client gave none, the recipient as it came to us (RFC 3461 section 5.2.1): a later report then names it, whatever it
+ * became on its way. Nobody reports where NOTIFY=NEVER was given, or cares where no NOTIFY was.
+ */
+function original(address: string, notify: readonly string[]): string {
+  return notify.length > 0 && !notify.includes('NEVER') && isAsciiAddress(address) ? `rfc822;${address}` : '';
 }
 
 /** `type;address` with the address as xtext; undefined without a type. */

@@ -352,6 +352,51 @@ describe('no report is made', () => {
   });
 });
 
+describe('good news', () => {
+  const ok: Reply = { code: 250, status: '2.1.5', text: 'taken', remote: 'mx.b.test [192.0.2.1]:25' };
+  const wants = (address: string, notify?: string[]) => ({ address, ...(notify && { dsn: { notify } }) });
+  const recipients = [wants('a@b.test', ['SUCCESS']), wants('c@b.test', ['FAILURE']), wants('d@b.test')];
+  const to = recipients.map(({ address }) => address);
+  const job = { kind: 'relayed', failures: [{ to, reply: ok }] } as const;
+
+  it('is told of those alone of whom the sender wants to hear; all are done', async () => {
+    const { result, commits, text } = await report({ to, job, envelope: { recipients, ret: 'FULL' } });
+    assert.deepEqual(
+      result.verdicts.map(({ state, recipients: of, report: made }) => [state, of, made]),
+      [
+        ['delivered', ['c@b.test', 'd@b.test'], undefined],
+        ['delivered', ['a@b.test'], REPORT],
+      ],
+    );
+    assert.deepEqual(commits[0]?.envelope.settles, { id: ID, recipients: ['a@b.test'], as: 'delivered' });
+    assert.match(text, /^Subject: Relayed mail/m);
+    assert.match(text, /Final-Recipient: rfc822; a@b\.test\r\nAction: relayed\r\nStatus: 2\.1\.5\r\n/);
+    assert.doesNotMatch(text, /[cd]@b\.test|the body/);
+    assert.equal(result.verdicts[0]?.reply.class, undefined);
+  });
+
+  it('of a list ends it as expanded, and names nobody on it', async () => {
+    const words = { code: 250, status: '2.0.0', text: 'went on' };
+    const kind = { kind: 'expanded', failures: [{ to: ['a@b.test'], reply: words }] } as const;
+    const { result, commits, text } = await report({ job: kind, envelope: { recipients } });
+    assert.equal(result.verdicts[0]?.state, 'expanded');
+    assert.equal(commits[0]?.envelope.settles?.as, 'expanded');
+    assert.match(text, /Action: expanded\r\nStatus: 2\.0\.0\r\nLast-Attempt-Date/);
+  });
+
+  it('is for nobody where mail came from nobody', async () => {
+    const { result, commits } = await report({ to, job, envelope: { recipients, sender: '' } });
+    assert.deepEqual([result.verdicts[0]?.state, commits.length], ['delivered', 0]);
+  });
+
+  it('that cannot be stored stays owed', async () => {
+    const one = { kind: 'delivered', failures: [{ to: ['a@b.test'], reply: ok }] } as const;
+    const { result } = await report({ job: one, envelope: { recipients }, commitError: new StorageFull('full') });
+    assert.deepEqual(result.verdicts, []);
+    assert.equal(result.trouble?.status, '4.3.1');
+  });
+});
+
 describe('a warning', () => {
   const job = {
     kind: 'delayed',
