@@ -139,9 +139,9 @@ export class FarmConnection extends SMTPConnection {
   override handler_RCPT(command: Buffer, callback: () => void): void {
     const transaction = this.transaction;
     if (transaction === undefined) return this.#answer(NO_MAIL, callback);
-    const { policy, recipients } = this.#desk;
+    const { policy, recipients, success } = this.#desk;
     const line = command.toString();
-    const refused = addRecipient(line, transaction, { policy, recipients, trusted: this.trusted });
+    const refused = addRecipient(line, transaction, { policy, recipients, success, trusted: this.trusted });
     if (refused !== undefined) return this.#answer(refused, callback, line.slice(8));
     // smtp-server only asks whether there are any.
     if (this.session.envelope.rcptTo.length === 0) this.session.envelope.rcptTo.push({ address: '', args: false });

@@ -35,6 +35,7 @@ export class Desk implements SessionDesk {
   readonly #state: DeskState;
   readonly messageSize: number;
   readonly recipients: number;
+  readonly success: SessionDesk['success'];
   readonly connections: number;
   readonly errors: number;
   readonly commandMs: number;
@@ -51,6 +52,7 @@ export class Desk implements SessionDesk {
     this.#state = state;
     this.messageSize = limits.messageSize;
     this.recipients = limits.recipients;
+    this.success = state.config.bounce.success;
     this.connections = state.limits.most;
     this.errors = limits.errors;
     this.commandMs = limits.commandMs;

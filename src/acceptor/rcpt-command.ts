@@ -1,6 +1,7 @@
 /**
  * RCPT TO: adds one recipient to the transaction, or says why not. A refused recipient never changes the others.
  */
+import type { BounceSettings } from '../config/config.ts';
 import type { Recipient, RecipientDsn } from '../mail/envelope.ts';
 import { notXtext, parsePathCommand, UNSENDABLE, type Parameters } from './envelope-command.ts';
 import type { RecipientPolicy } from './recipient-policy.ts';
@@ -12,6 +13,8 @@ export interface RcptRules {
   readonly trusted: boolean;
   /** Most recipients of one transaction. */
   readonly recipients: number;
+  /** Whose wish to hear of success is kept. */
+  readonly success: BounceSettings['success'];
 }
 
 const KNOWN = new Set(['NOTIFY', 'ORCPT']);
@@ -32,8 +35,9 @@ export function addRecipient(line: string, transaction: Transaction, rules: Rcpt
   if (command === undefined) return syntax('Syntax: RCPT TO:<address> [parameters]');
   if (command.duplicate !== undefined) return syntax(`${command.duplicate} is given twice`);
   if (command.malformed !== undefined) return syntax(notXtext(command.malformed));
-  const dsn = parseDsn(command.parameters);
-  if ('code' in dsn) return dsn;
+  const parsed = parseDsn(command.parameters);
+  if ('code' in parsed) return parsed;
+  const dsn = keepsSuccess(rules) ? parsed : withoutSuccess(parsed);
   if (command.needsUtf8) return refusal(553, '5.6.7', 'utf8', 'This address needs SMTPUTF8 at MAIL');
   const { address } = command;
   if (address === undefined) {
@@ -81,6 +85,21 @@ function parseDsn(parameters: Parameters): RecipientDsn | Refusal {
     }
   }
   return dsn;
+}
+
+/**
+ * Anybody may forge a sender: one message to a thousand recipients would bring him a thousand reports. Who may relay is known, and does
+ * not want to.
+ */
+function keepsSuccess({ success, trusted }: RcptRules): boolean {
+  return success === 'anyone' || (success === 'relay' && trusted);
+}
+
+/** Who asked for nothing else asked to hear of no failure (RFC 3461 section 4.1). */
+function withoutSuccess(dsn: RecipientDsn): RecipientDsn {
+  if (dsn.notify?.includes('SUCCESS') !== true) return dsn;
+  const others = dsn.notify.filter((word) => word !== 'SUCCESS');
+  return { ...dsn, notify: others.length > 0 ? others : ['NEVER'] };
 }
 
 function isOrcpt(value: string): boolean {

@@ -136,6 +136,8 @@ export interface BounceSettings {
   readonly returnSize: number;
   /** Who hears of a report that cannot be delivered: nobody, the postmaster, or this address. */
   readonly double: 'drop' | 'postmaster' | (string & {});
+  /** Whose NOTIFY=SUCCESS is kept: that of clients in relay.networks, of all, of none. */
+  readonly success: 'relay' | 'anyone' | 'nobody';
 }
 
 export interface SmtpOut {

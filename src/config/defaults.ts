@@ -44,7 +44,7 @@ export const DEFAULTS = {
     warnAfter: '4h',
     bounceLifetime: '1d',
   },
-  bounce: { returnSize: '50kB', double: 'postmaster' },
+  bounce: { returnSize: '50kB', double: 'postmaster', success: 'relay' },
   bounceClasses: { rules: [] },
   smtp: {
     connectTimeout: '30s',

@@ -8,7 +8,7 @@ import {
   type ClassRule,
   type ReplyClass,
 } from '../mail/reply-class.ts';
-import { leaf, listOf, section, size, text } from './leaf.ts';
+import { leaf, listOf, oneOf, section, size, text } from './leaf.ts';
 import { nearest } from './nearest.ts';
 
 const MIB = 1024 * 1024;
@@ -56,7 +56,7 @@ const rule = section({
 });
 
 export const bounceSections = {
-  bounce: section({ returnSize: size(0, 16 * MIB), double }),
+  bounce: section({ returnSize: size(0, 16 * MIB), double, success: oneOf('relay', 'anyone', 'nobody') }),
   bounceClasses: section({
     rules: listOf(rule, 'rules, each with a class').refine((rules) => rules.length <= MAX_RULES, {
       error: `expected at most ${MAX_RULES} rules`,

@@ -89,6 +89,13 @@ describe('good news', () => {
     assert.deepEqual(reports(farm).map(actionsOf), [to.map((address) => `relayed ${address}`)]);
   });
 
+  it('is for nobody who may not relay: a stranger could have a forged sender told', async () => {
+    await using farm = await startFarm({ set: ['domains.local=[localhost]', 'relay.networks=["192.0.2.0/24"]'] });
+    await send(farm, 'm-0', ['<bob@localhost> NOTIFY=SUCCESS', '<carl@localhost> NOTIFY=SUCCESS,FAILURE']);
+    await farm.drained();
+    assert.deepEqual([mailTo(farm, 'bob').length, mailTo(farm, 'carl').length, reports(farm).length], [1, 1, 0]);
+  });
+
   it('is left to the next hop where that offers DSN', async () => {
     await using server = await startScriptedServer({ EHLO: '250-mx\r\n250 DSN' });
     await using farm = await startFarm({ set: settings(server.port) });

@@ -85,7 +85,7 @@ function judge(address: string, options: { readonly trusted?: boolean; readonly 
   const policy = new RecipientPolicy(PLACE, (name) => ALIASES.has(name));
   const transaction = open('MAIL FROM:<>');
   const { trusted = false, recipients = 10 } = options;
-  const refused = addRecipient(`RCPT TO:<${address}>`, transaction, { policy, trusted, recipients });
+  const refused = addRecipient(`RCPT TO:<${address}>`, transaction, { policy, trusted, recipients, success: 'relay' });
   assert.equal(transaction.accepted, refused === undefined ? 1 : 0);
   return refused === undefined ? 'in' : `${refused.code} ${refused.status}`;
 }
@@ -152,7 +152,8 @@ describe('RCPT', () => {
       (one) => (asked.push(one), one === run),
     );
     const judgeOne = (address: string, trusted = false): number | undefined =>
-      addRecipient(`RCPT TO:<${address}>`, open('MAIL FROM:<>'), { policy, trusted, recipients: 10 })?.code;
+      addRecipient(`RCPT TO:<${address}>`, open('MAIL FROM:<>'), { policy, trusted, recipients: 10, success: 'relay' })
+        ?.code;
     assert.equal(judgeOne(`${run}@drill.invalid`), undefined);
     assert.equal(judgeOne(`${'b2'.repeat(16)}@drill.invalid`), 550);
     assert.equal(judgeOne('bob@drill.invalid'), 550);
@@ -163,7 +164,7 @@ describe('RCPT', () => {
 
   it('takes each once, and not more than allowed', () => {
     const policy = new RecipientPolicy({ ...PLACE, mailboxes: '*' }, () => false);
-    const rules = { policy, trusted: false, recipients: 2 };
+    const rules = { policy, trusted: false, recipients: 2, success: 'relay' } as const;
     const transaction = open('MAIL FROM:<a@b.test>');
     const add = (name: string): Refusal | undefined => addRecipient(`RCPT TO:<${name}@local.test>`, transaction, rules);
     assert.equal(add('a'), undefined);
@@ -177,9 +178,25 @@ describe('RCPT', () => {
     assert.deepEqual(envelope.recipients, [{ address: 'a@local.test' }, { address: 'b@local.test' }]);
   });
 
+  it('keeps the wish to hear of success of those whose it is to have', () => {
+    const policy = new RecipientPolicy({ ...PLACE, mailboxes: '*' }, () => false);
+    const notifyOf = (notify: string, trusted: boolean, success: 'relay' | 'anyone' | 'nobody'): string | undefined => {
+      const transaction = open('MAIL FROM:<a@b.test>');
+      const rules = { policy, trusted, recipients: 10, success };
+      assert.equal(addRecipient(`RCPT TO:<x@local.test> NOTIFY=${notify}`, transaction, rules), undefined);
+      return [...transaction.recipients.values()][0]?.dsn?.notify?.join();
+    };
+    assert.equal(notifyOf('SUCCESS,DELAY', true, 'relay'), 'SUCCESS,DELAY');
+    assert.equal(notifyOf('SUCCESS,DELAY', false, 'relay'), 'DELAY');
+    assert.equal(notifyOf('SUCCESS', false, 'relay'), 'NEVER', 'who asked for nothing else hears nothing');
+    assert.equal(notifyOf('SUCCESS', false, 'anyone'), 'SUCCESS');
+    assert.equal(notifyOf('SUCCESS,FAILURE', true, 'nobody'), 'FAILURE');
+    assert.equal(notifyOf('NEVER', false, 'relay'), 'NEVER');
+  });
+
   it('takes no more than the queue can read back, however many are allowed', () => {
     const policy = new RecipientPolicy({ ...PLACE, mailboxes: '*' }, () => false);
-    const rules = { policy, trusted: false, recipients: 100_000 };
+    const rules = { policy, trusted: false, recipients: 100_000, success: 'relay' } as const;
     const transaction = open('MAIL FROM:<a@b.test>');
     const add = (name: string, orcpt: string): Refusal | undefined =>
       addRecipient(`RCPT TO:<${name}@local.test> ORCPT=rfc822;${orcpt}`, transaction, rules);
@@ -208,7 +225,7 @@ describe('RCPT', () => {
     const transaction = open('MAIL FROM:<a@b.test>');
     const add = (parameters: string): string => {
       const line = `RCPT TO:<user@local.test> ${parameters}`;
-      const refused = addRecipient(line, transaction, { policy, trusted: false, recipients: 10 });
+      const refused = addRecipient(line, transaction, { policy, trusted: false, recipients: 10, success: 'anyone' });
       return refused === undefined ? 'in' : `${refused.code}`;
     };
     assert.equal(add('NOTIFY=success,success ORCPT=rfc822;a@b'), 'in');

@@ -6,7 +6,7 @@ import { compileNetworks } from '../../../src/config/networks.ts';
 
 it('trusts by the networks of the client, and by the kind of the listener, never by a missing address', () => {
   const state = {
-    config: { limits: {} },
+    config: { limits: {}, bounce: {} },
     limits: {},
     isTrusted: compileNetworks(['192.0.2.0/24']),
   } as unknown as DeskState;
