@@ -110,6 +110,27 @@ describe('a lane', () => {
     assert.equal(done()[0]?.trouble?.status, '4.3.0');
   });
 
+  it('leaves recipients delivered of whom good news could not be told, whatever the trouble was', async () => {
+    const job = { kind: 'relayed', failures: [{ to: ['a@b.test'], reply: OK }] } as const;
+    const unreadable = { read: () => Promise.reject(new Error('EIO')), record: assert.fail, moveToTree: assert.fail };
+    for (const changes of [{ store: unreadable }, { deliver: () => Promise.reject(new TypeError('bug')) }]) {
+      const { peer, done, recorded } = setUp({ channel: 'bounce', ...changes });
+      peer.onFrame({ t: 'open', lane: 'l1', hop: { channel: 'bounce', next: '' } });
+      peer.onFrame(makeJob(['a@b.test'], job));
+      await waitFor(() => done().length === 1);
+      assert.deepEqual([recorded, done()[0]?.outcomes], [[], []]);
+      assert.equal(done()[0]?.trouble?.status, '4.3.0');
+    }
+    const { peer, done, log } = setUp({ channel: 'bounce' });
+    peer.onFrame({ t: 'open', lane: 'l1', hop: { channel: 'bounce', next: '' } });
+    peer.onFrame(makeJob(['a@b.test'], job));
+    await waitFor(() => done().length === 1);
+    assert.deepEqual(
+      log.lines.map(({ event }) => event),
+      ['notified'],
+    );
+  });
+
   it('answers when the outcome is durable', async () => {
     const { peer, open, done, events, log } = setUp();
     open();
