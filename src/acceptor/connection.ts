@@ -20,8 +20,8 @@ import type { Transaction } from './transaction.ts';
 
 /** What a session needs of the listener that accepted it. */
 export interface SessionDesk extends Omit<MailRules, 'tenantOf'>, Omit<RcptRules, 'trusted'> {
-  /** Whose mail of this sender it is. */
-  readonly tenantOf: (connection: FarmConnection, sender: string) => string;
+  /** Whose mail of this sender it is; undefined when its header has to say it. */
+  readonly tenantOf: (connection: FarmConnection, sender: string) => string | undefined;
   /** Undefined when there is a place for one more session of this client. */
   admit(connection: FarmConnection): Refusal | undefined;
   leave(connection: FarmConnection): void;
@@ -127,7 +127,7 @@ export class FarmConnection extends SMTPConnection {
   override handler_MAIL(command: Buffer, callback: () => void): void {
     if (this.transaction !== undefined) return this.#answer(NESTED, callback);
     const { messageSize, closed, judgeTenant } = this.#desk;
-    const tenantOf = (sender: string): string => this.#desk.tenantOf(this, sender);
+    const tenantOf = (sender: string): string | undefined => this.#desk.tenantOf(this, sender);
     const opened = openTransaction(command.toString(), { messageSize, closed, tenantOf, judgeTenant });
     if ('code' in opened) return this.#answer(opened, callback);
     this.transaction = opened;

@@ -3,7 +3,7 @@ import type { Config, Listener } from '../config/config.ts';
 import type { Logger } from '../log/logger.ts';
 import { oneLine } from '../base/text.ts';
 import type { Client } from '../config/tenant-finder.ts';
-import { DEFAULT_TENANT, type Origin } from '../mail/envelope.ts';
+import type { Origin } from '../mail/envelope.ts';
 import type { FarmConnection, SessionDesk } from './connection.ts';
 import type { IntakeRules } from './intake.ts';
 import type { RecipientPolicy } from './recipient-policy.ts';
@@ -100,7 +100,7 @@ export class Desk implements SessionDesk {
     });
   }
 
-  tenantOf(connection: FarmConnection, sender: string): string {
+  tenantOf(connection: FarmConnection, sender: string): string | undefined {
     return this.#state.tenants.ofSender(clientOf(connection), sender);
   }
 
@@ -133,8 +133,8 @@ export class Desk implements SessionDesk {
     const { messageSize, headerSize, hops } = limits;
     const submission = role !== 'mx' && connection.trusted;
     const rules = { hostname, lineEnds, filters, messageSize, headerSize, hops, submission };
-    const tenantOf = this.#state.tenants.ofHeader(connection.trusted, connection.transaction?.tenant ?? DEFAULT_TENANT);
-    return tenantOf ? { ...rules, tenantOf, judgeTenant: this.judgeTenant } : rules;
+    if (connection.transaction?.tenant !== undefined) return rules;
+    return { ...rules, tenantOf: this.#state.tenants.ofHeader, judgeTenant: this.judgeTenant };
   }
 
   #origin(connection: FarmConnection): Origin {

@@ -11,8 +11,8 @@ export interface MailRules {
   readonly messageSize: number;
   /** Refuses all mail at this moment: a full disk, too much on its way to the router. */
   readonly closed: () => Refusal | undefined;
-  /** Whose mail of this sender it is. */
-  readonly tenantOf: (sender: string) => string;
+  /** Whose mail of this sender it is; undefined when its header has to say it. */
+  readonly tenantOf: (sender: string) => string | undefined;
   /** Refuses mail of the tenant at this moment. */
   readonly judgeTenant: (tenant: string) => Refusal | undefined;
 }
@@ -31,7 +31,7 @@ export function openTransaction(line: string, rules: MailRules): Transaction | R
     return refusal(553, '5.1.7', 'sender-syntax', 'This sender address cannot be passed on');
   const sender = address?.address ?? '';
   const tenant = rules.tenantOf(sender);
-  const closed = rules.closed() ?? rules.judgeTenant(tenant);
+  const closed = rules.closed() ?? (tenant === undefined ? undefined : rules.judgeTenant(tenant));
   if (closed !== undefined) return closed;
   const body = upper(parameters, 'BODY') as '7BIT' | '8BITMIME' | undefined;
   const ret = upper(parameters, 'RET') as 'FULL' | 'HDRS' | undefined;

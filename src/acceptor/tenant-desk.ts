@@ -11,7 +11,8 @@ export class TenantDesk {
   readonly #finder: TenantFinder;
   readonly #load: TenantLoad | undefined;
 
-  readonly #byAuthor = (header: Buffer): string => {
+  /** Reads whose mail it is from its header, where MAIL did not say it. */
+  readonly ofHeader = (header: Buffer): string => {
     const domain = authorDomain(header);
     return (domain === undefined ? undefined : this.#finder.ofAuthor(domain)) ?? DEFAULT_TENANT;
   };
@@ -28,14 +29,10 @@ export class TenantDesk {
     return Object.values(tenants).some(({ queue }) => queue > 0);
   }
 
-  /** What is known at MAIL. */
-  ofSender(client: Client, sender: string): string {
-    return this.#finder.find(client, sender) ?? DEFAULT_TENANT;
-  }
-
-  /** Reads whose mail it is from its header, where MAIL did not say it; undefined when the header says nothing of that. */
-  ofHeader(trusted: boolean, tenant: string): ((header: Buffer) => string) | undefined {
-    return tenant === DEFAULT_TENANT && trusted && this.#finder.looksAtAuthors ? this.#byAuthor : undefined;
+  /** What is known at MAIL; undefined when the header has to say it. */
+  ofSender(client: Client, sender: string): string | undefined {
+    const readsHeader = client.trusted && this.#finder.looksAtAuthors;
+    return this.#finder.find(client, sender) ?? (readsHeader ? undefined : DEFAULT_TENANT);
   }
 
   /** Refuses mail of a tenant whose queue is full. */

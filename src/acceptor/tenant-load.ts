@@ -28,7 +28,10 @@ export class TenantLoad {
   readonly #options: TenantLoadOptions;
   readonly #timer: NodeJS.Timeout;
   #queued: ReadonlyMap<string, number> = new Map();
+  /** What was accepted after the question whose answer is known. */
   #since = new Map<string, number>();
+  /** The same, after the question whose answer is awaited; undefined when none is. */
+  #sinceAsked: Map<string, number> | undefined;
   #answeredAt = -Infinity;
   #asking = false;
   #peer: Peer | undefined;
@@ -43,12 +46,13 @@ export class TenantLoad {
   /** Messages of the tenant that wait, as far as is known here. */
   queued(tenant: string): number {
     if (performance.now() - this.#answeredAt > STALE_MS) return 0;
-    return (this.#queued.get(tenant) ?? 0) + (this.#since.get(tenant) ?? 0);
+    return count(this.#queued, tenant) + count(this.#since, tenant);
   }
 
   /** One more of the tenant was accepted here. */
   accepted(tenant: string): void {
-    this.#since.set(tenant, (this.#since.get(tenant) ?? 0) + 1);
+    this.#since.set(tenant, count(this.#since, tenant) + 1);
+    this.#sinceAsked?.set(tenant, count(this.#sinceAsked, tenant) + 1);
   }
 
   close(): void {
@@ -62,18 +66,19 @@ export class TenantLoad {
     this.#asking = true;
     try {
       const peer = await this.#connect();
-      const before = this.#since;
-      this.#since = new Map();
+      const sinceAsked = new Map<string, number>();
+      this.#sinceAsked = sinceAsked;
       const answer = await peer.request({ t: 'tenants?' }, ANSWER_MS);
       if (answer.t !== 'tenants') throw new TypeError(`the scheduler answered ${answer.t}`);
-      before.clear();
       this.#queued = new Map(answer.tenants.map(({ name, queued }) => [name, queued]));
+      this.#since = sinceAsked;
       this.#answeredAt = performance.now();
     } catch (error) {
       this.#peer?.close();
       this.#peer = undefined;
       if (!this.#closed) this.#options.onTrouble(errorText(error));
     } finally {
+      this.#sinceAsked = undefined;
       this.#asking = false;
     }
   }
@@ -86,4 +91,8 @@ export class TenantLoad {
     this.#peer = peer;
     return peer;
   }
+}
+
+function count(of: ReadonlyMap<string, number>, tenant: string): number {
+  return of.get(tenant) ?? 0;
 }

@@ -2,12 +2,13 @@
  * One mail transaction: what MAIL and RCPT have settled. It lives from an accepted MAIL to the answer after the data, to
  * RSET, to another EHLO or to the end of the session, and never longer: a refused transaction leaves nothing behind.
  */
-import type { Envelope, Origin, Recipient } from '../mail/envelope.ts';
+import { DEFAULT_TENANT, type Envelope, type Origin, type Recipient } from '../mail/envelope.ts';
 
 export interface Transaction {
   /** '' for the null sender. */
   readonly sender: string;
-  readonly tenant: string;
+  /** Undefined when the header of its message has to say it. */
+  readonly tenant: string | undefined;
   readonly smtputf8: boolean;
   readonly body?: '7BIT' | '8BITMIME';
   readonly ret?: 'FULL' | 'HDRS';
@@ -27,7 +28,7 @@ export function envelopeOf(transaction: Transaction, origin: Origin, received: n
     sender,
     recipients: [...recipients.values()],
     received,
-    tenant,
+    tenant: tenant ?? DEFAULT_TENANT,
     origin,
     ...(body !== undefined && { body }),
     ...(smtputf8 && { smtputf8 }),
