@@ -1,4 +1,4 @@
-/** Who a message says that it is from: the domain of its From field (RFC 5322 section 3.6.2). */
+/** Who a message says that it is from: the domain of its From field (RFC 5322 section 3.6.2, groups of RFC 6854). */
 import { parseDomain } from './domain.ts';
 import { headerValues } from './headers.ts';
 
@@ -9,13 +9,22 @@ const MOST = 2048;
 export function authorDomain(headerBlock: Buffer): string | undefined {
   const [value] = headerValues(headerBlock, 'From', { max: 1, length: MOST });
   if (value === undefined) return undefined;
-  const plain = withoutWords(value);
-  const open = plain.indexOf('<');
-  const close = plain.indexOf('>', open);
-  const address = open === -1 ? (plain.split(',', 1)[0] ?? '') : close === -1 ? '' : plain.slice(open + 1, close);
+  const address = firstAddress(withoutWords(value));
   const at = address.lastIndexOf('@');
   const parsed = at === -1 ? undefined : parseDomain(address.slice(at + 1).trim());
   return parsed?.ok ? parsed.domain : undefined;
+}
+
+/**
+ * Of a bare address, of one in angle brackets, or of either in a group. A comma before which there is no address stands in the name
+ * of an author, who forgot to quote it.
+ */
+function firstAddress(plain: string): string {
+  const open = plain.indexOf('<');
+  const [bare = ''] = (open === -1 ? plain : plain.slice(0, open)).split(/[,;]/, 1);
+  if (open === -1 || (bare.length < open && bare.includes('@'))) return bare;
+  const close = plain.indexOf('>', open);
+  return close === -1 ? '' : plain.slice(open + 1, close);
 }
 
 /** Without quoted strings and comments, in which any character may stand. */
