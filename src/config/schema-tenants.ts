@@ -6,7 +6,7 @@ import { leaf, listOf, section, text, whole } from './leaf.ts';
 import { parseNetwork } from './networks.ts';
 import { parseRate } from './units.ts';
 
-const NAME = 'a name of letters, digits, ., - and _';
+const NAME = 'a name of letters, digits, ., - and _, not of digits alone';
 const MILLION = 1_000_000;
 
 const network = text('a network such as 192.0.2.0/24 or 2001:db8::/32', (value) =>
@@ -47,7 +47,8 @@ const tenant = section({
   lanes: lanes ?? 0,
 }));
 
-const name = text(NAME, (value) => (/^[A-Za-z0-9][\w.-]{0,63}$/.test(value) ? value : undefined));
+/** An object has keys of digits alone before all others: they would lose their place in the file. */
+const name = text(NAME, (value) => (/^(?!\d+$)[A-Za-z0-9][\w.-]{0,63}$/.test(value) ? value : undefined));
 
 export const tenantsSchema = z.record(name, tenant, { error: `expected tenants by name, each ${NAME}` });
 
