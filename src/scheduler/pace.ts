@@ -9,6 +9,9 @@ export interface Rate {
   readonly burst: number;
 }
 
+/** Whoever waits comes some ms late; so much of that is made up for, or a rate of many in a second would never be reached. */
+const LATE_MS = 10;
+
 export class Pace {
   readonly #interval: number;
   readonly #tolerance: number;
@@ -17,7 +20,7 @@ export class Pace {
 
   constructor({ perSecond, burst }: Rate) {
     this.#interval = 1000 / perSecond;
-    this.#tolerance = (burst - 1) * this.#interval;
+    this.#tolerance = Math.max(LATE_MS, (burst - 1) * this.#interval);
   }
 
   /** Milliseconds until one more may happen; 0 for now. */
