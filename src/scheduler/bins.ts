@@ -19,7 +19,7 @@ export type BinLine = Line<BinTenant>;
 
 /** What keeps parts back, and brings them. */
 export interface Gate {
-  /** Takes parts of the line from the index into memory, if any are there. */
+  /** Takes parts of the line from the index into memory, or notes that none are there. */
   refill(bin: Bin, line: BinLine): void;
   /** Whether a part of the line may go to this lane now. */
   mayGo(line: BinLine, lane: Lane<Bin>): boolean;
@@ -50,11 +50,14 @@ export class Bin {
   asking = false;
   /** Parts in memory, some of which may be gone. */
   length = 0;
+  /** Rows of this bin that wait in the index for room or for the end of trouble. */
+  parked = 0;
   #lanes: Set<Lane<Bin>> | undefined;
   /** The only line, as long as there is one alone. */
   #only: BinLine | undefined;
   #several: SeveralLines | undefined;
-  #stalled = 0;
+  /** Of what waits here, in memory or in the index, what stalled lines keep back. */
+  #keptBack = 0;
 
   constructor(hop: Hop, owner?: BinTenant) {
     this.hop = hop;
@@ -81,14 +84,6 @@ export class Bin {
     return this.#only === undefined ? [] : [this.#only];
   }
 
-  /** Rows of this bin that wait in the index for room or for the end of trouble. */
-  get parked(): number {
-    if (!this.#several) return this.#only?.parked ?? 0;
-    let sum = 0;
-    for (const { parked } of this.lines) sum += parked;
-    return sum;
-  }
-
   /** Parts that wait here, in memory or in the index. */
   get waiting(): number {
     return this.length + this.parked;
@@ -96,13 +91,12 @@ export class Bin {
 
   /** Those of them whose tenants may go on. */
   get ready(): number {
-    let sum = this.waiting;
-    if (this.#stalled > 0) for (const line of this.lines) if (line.stalled) sum -= line.length + line.parked;
-    return sum;
+    return this.waiting - this.#keptBack;
   }
 
+  /** Lines with nothing in them may be left over. */
   get isEmpty(): boolean {
-    return this.#only === undefined && this.#several === undefined && this.lanes.size === 0 && this.until === 0;
+    return this.waiting === 0 && this.lanes.size === 0 && this.until === 0;
   }
 
   /** The tenants with something to do here that may go on, in no order. */
@@ -129,20 +123,21 @@ export class Bin {
   push(part: WorkPart, tenant: BinTenant): void {
     const line = this.lineOf(tenant);
     line.push(part);
-    this.length += 1;
-    this.#join(line);
+    this.#entered(line);
   }
 
   unshift(part: WorkPart, tenant: BinTenant): void {
     const line = this.lineOf(tenant);
     line.unshift(part);
-    this.length += 1;
-    this.#join(line);
+    this.#entered(line);
   }
 
   /** So many rows of the line wait in the index for room, or for the end of trouble. */
   setParked(line: BinLine, rows: number): void {
-    line.parked = Math.max(0, rows);
+    const more = Math.max(0, rows) - line.parked;
+    line.parked += more;
+    this.parked += more;
+    if (line.stalled) this.#keptBack += more;
     if (line.parked > 0) this.#join(line);
     else this.#tidy(line);
   }
@@ -164,61 +159,83 @@ export class Bin {
     return undefined;
   }
 
-  /** Takes any part out of memory, whoever's turn it is; undefined when none is left there. */
-  evict(): WorkPart | undefined {
-    for (const line of this.lines) {
-      const part = this.#shiftOf(line);
-      if (part !== undefined) return part;
-    }
-    return undefined;
+  /** Takes all parts out of memory, whoever's turn it is. */
+  evict(): WorkPart[] {
+    const parts: WorkPart[] = [];
+    for (const line of this.lines) this.#drain(line, parts);
+    return parts;
   }
 
-  /** Takes out what waits here for the tenant: the parts in memory, and how many rows there are in the index. */
+  /**
+   * Takes out what waits here for the tenant: the parts in memory, and how many rows there are in the index. The line waits for
+   * nothing from then on.
+   */
   empty(tenant: BinTenant): { readonly parts: WorkPart[]; readonly parked: number } {
     const line = this.findLine(tenant);
-    if (!line) return { parts: [], parked: 0 };
     const parts: WorkPart[] = [];
-    for (let part = this.#shiftOf(line); part !== undefined; part = this.#shiftOf(line)) parts.push(part);
+    if (!line) return { parts, parked: 0 };
+    this.#drain(line, parts);
     const { parked } = line;
     this.setParked(line, 0);
+    line.stalled = false;
     return { parts, parked };
   }
 
   /** The line waits from now on, because its tenant does. */
   keepBack(line: BinLine): void {
+    if (line.stalled) return;
     line.stalled = true;
-    this.#stalled += 1;
+    this.#keptBack += line.length + line.parked;
   }
 
-  /** The tenant may go on. */
-  wakeLine(tenant: BinTenant): void {
+  /** The tenant may go on; answers whether it has something here. */
+  wakeLine(tenant: BinTenant): boolean {
     const line = this.findLine(tenant);
-    if (!line?.stalled) return;
-    line.stalled = false;
-    this.#stalled -= 1;
-    this.#join(line);
-    this.#tidy(line);
+    if (!line) return false;
+    const rows = line.length + line.parked;
+    if (line.stalled) {
+      line.stalled = false;
+      this.#keptBack -= rows;
+      this.#join(line);
+      this.#tidy(line);
+    }
+    return rows > 0;
   }
 
   #shiftFrom(line: BinLine, gate: Gate | undefined, lane: Lane<Bin> | undefined): WorkPart | undefined {
     if (line.stalled) return undefined;
-    if (gate && line.length === 0 && line.parked > 0) gate.refill(this, line);
-    if (gate && lane && line.length > 0 && !gate.mayGo(line, lane)) {
-      this.keepBack(line);
-      gate.stalled(this, line);
-      return undefined;
+    // All that is in memory may be gone: then it is the turn of what waits in the index.
+    while (line.length > 0 || (gate && line.parked > 0)) {
+      if (line.length === 0) gate?.refill(this, line);
+      if (gate && lane && line.length > 0 && !gate.mayGo(line, lane)) {
+        this.keepBack(line);
+        gate.stalled(this, line);
+        return undefined;
+      }
+      const part = this.#shiftOf(line);
+      if (part !== undefined) return part;
     }
-    const part = this.#shiftOf(line);
-    if (part === undefined) this.#tidy(line);
-    return part;
+    this.#tidy(line);
+    return undefined;
   }
 
   #shiftOf(line: BinLine): WorkPart | undefined {
     for (let part = line.shift(); part !== undefined; part = line.shift()) {
       this.length -= 1;
+      if (line.stalled) this.#keptBack -= 1;
       if (!part.gone) return part;
     }
     return undefined;
+  }
+
+  #drain(line: BinLine, into: WorkPart[]): void {
+    for (let part = this.#shiftOf(line); part !== undefined; part = this.#shiftOf(line)) into.push(part);
+  }
+
+  #entered(line: BinLine): void {
+    this.length += 1;
+    if (line.stalled) this.#keptBack += 1;
+    this.#join(line);
   }
 
   #share(only: BinLine, line: BinLine): SeveralLines {
@@ -241,7 +258,6 @@ export class Bin {
   /** Forgets a line with nothing in it. */
   #tidy(line: BinLine): void {
     if (line.inTurn || line.length > 0 || line.parked > 0) return;
-    if (line.stalled) this.#stalled -= 1;
     if (line === this.#only) this.#only = undefined;
     this.#several?.byTenant.delete(line.tenant);
     if (this.#several?.byTenant.size === 0) this.#several = undefined;

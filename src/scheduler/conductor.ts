@@ -5,7 +5,7 @@
 import type { Done, Routed } from '../ipc/messages.ts';
 import { SteadyClock } from '../base/steady-clock.ts';
 import type { Hop, Reply } from '../mail/outcome.ts';
-import type { Bin, BinLine } from './bins.ts';
+import type { Bin } from './bins.ts';
 import { Dispatcher, type LaneRules } from './dispatcher.ts';
 import { Books, type End } from './books.ts';
 import { decideFate, type Fate, type FollowUp, type RetryRules } from './fate.ts';
@@ -62,6 +62,7 @@ export class Conductor {
       index: options.index,
       askSite: options.askSite,
       onReady: (bin) => this.dispatcher.dispatch(bin),
+      onShared: () => this.dispatcher.lookAgain(),
       onWaiting: (bin) => this.parking.binWaits(bin),
     });
     const { bins, tenants } = this.homes;
@@ -82,6 +83,7 @@ export class Conductor {
       onBinDue: (bin) => {
         bin.until = 0;
         this.dispatcher.dispatch(bin);
+        bins.tidy(bin);
       },
     });
     this.#window = new Window(() => options.rules().window);
@@ -120,11 +122,11 @@ export class Conductor {
       return;
     }
     this.counts.taken += 1;
-    this.homes.tenants.of(message.facts.tenant).queued += 1;
     // All parts exist before the first is given out, so that the message cannot be finished between two of them.
     const parts = frame.parts.map((part) => newPart(message, partFactsOf(part)));
     this.books.took(sizeOf(frame.parts), frame);
     if (parts.length === 0) return this.ledger.release(message);
+    this.homes.tenants.of(message.facts.tenant).queued += 1;
     // Before the first is placed, or the last would end the trouble that the first has met.
     if (frame.probe) for (const part of parts) this.#endTrouble(this.homes.binOf(part));
     parts.forEach((part, i) => this.place(part, this.#waitOf(frame.parts[i]?.until)));
@@ -210,7 +212,7 @@ export class Conductor {
       reply: reply.text,
     });
     // What waits for a dead site takes no room from mail that can go.
-    for (let part = bin.evict(); part; part = bin.evict()) {
+    for (const part of bin.evict()) {
       this.#window.leave(part);
       this.parking.park(part, bin, 0);
     }
@@ -253,19 +255,20 @@ export class Conductor {
       connect: (bin) => connect(bin),
       opened: (lane) => this.dispatcher.feed(lane),
       done: (lane, part, done) => {
-        this.#leftLane(part, lane);
+        // What it says of the bin holds before the room that it leaves is given to the next.
         this.report(part, done, lane);
+        this.#leftLane(part, lane);
         this.dispatcher.feed(lane);
         this.dispatcher.dispatch(lane.bin);
       },
       returned: (lane, flight) => {
-        this.#leftLane(flight.part, lane);
         this.redo(flight);
+        this.#leftLane(flight.part, lane);
       },
       lost: (lane, what) => {
-        for (const { part } of what.inFlight) this.#leftLane(part, lane);
         lost(lane, what);
         if (!what.hello) this.trouble(lane.bin, noWorker(what.why), NO_WORKER_MS);
+        for (const { part } of what.inFlight) this.#leftLane(part, lane);
         this.dispatcher.forget(lane);
       },
     };
@@ -301,7 +304,10 @@ export class Conductor {
     if (first) bin.unshift(part, tenant);
     else bin.push(part, tenant);
     // Others of the tenant's bins wait for it already.
-    if (tenant.stalled.size > 0 && line === undefined) this.#keepBack(bin, bin.lineOf(tenant));
+    if (tenant.stalled.size > 0 && line === undefined) {
+      bin.keepBack(bin.lineOf(tenant));
+      tenant.stalled.add(bin);
+    }
     this.dispatcher.dispatch(bin);
   }
 
@@ -310,11 +316,6 @@ export class Conductor {
     if (until === undefined) return 0;
     const longest = Math.max(LEAST_LONGEST_MS, ...this.#options.rules().retry.times) * (1 + RETRY_SLACK);
     return Math.min(this.clock.waitUntil(until), longest);
-  }
-
-  #keepBack(bin: Bin, line: BinLine): void {
-    bin.keepBack(line);
-    this.homes.tenants.stall(line.tenant, bin);
   }
 
   #leftLane(part: WorkPart, lane: Lane<Bin>): void {

@@ -118,6 +118,11 @@ export class Dispatcher {
     this.#options.onQuiet(bin);
   }
 
+  /** How lanes are shared out was changed: what waits for one may have it now. */
+  lookAgain(): void {
+    for (const group of this.#groups.values()) this.#serveStarving(group);
+  }
+
   closeIdle(): void {
     for (const lane of this.#lanes) if (lane.open && lane.inFlight === 0) this.#retire(lane);
   }
@@ -139,7 +144,7 @@ export class Dispatcher {
 
   #openLane(bin: Bin): void {
     const group = this.#groupOf(bin);
-    for (const tenant of bin.hungry()) {
+    for (const tenant of group.isFull ? [] : bin.hungry()) {
       if (!group.hasFree(tenant)) continue;
       group.opened(tenant);
       this.#lastLane += 1;
@@ -157,9 +162,10 @@ export class Dispatcher {
     let isNew = false;
     for (const tenant of bin.hungry()) isNew = group.starving.add(bin, tenant) || isNew;
     if (!isNew) return;
-    // An idle lane of another bin serves nobody: close it, its end opens one here.
+    // Idle lanes of other bins serve nobody: close them, until the end of one opens one here.
     for (const lane of this.#lanes) {
-      if (lane.open && lane.inFlight === 0 && this.#groupOf(lane.bin) === group) return this.#retire(lane);
+      if (bin.lanes.size > 0) return;
+      if (lane.open && lane.inFlight === 0 && this.#groupOf(lane.bin) === group) this.#retire(lane);
     }
   }
 

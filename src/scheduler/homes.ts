@@ -17,6 +17,8 @@ export interface HomesOptions {
   readonly askSite: SitesOptions['ask'];
   /** Something of the bin may be worked on. */
   readonly onReady: (bin: Bin) => void;
+  /** Lanes may be shared out in another way from now on. */
+  readonly onShared: () => void;
   /** The bin waits as a whole from now on. */
   readonly onWaiting: (bin: Bin) => void;
 }
@@ -35,8 +37,9 @@ export class Homes {
     this.tenants = new Tenants<Bin, Lane<Bin>>({
       clock,
       onRoom: (tenant, bin) => {
-        bin.wakeLine(tenant);
+        const can = bin.wakeLine(tenant) && !bin.asking && bin.until <= clock.ticks();
         onReady(bin);
+        return can;
       },
     });
   }
@@ -63,15 +66,18 @@ export class Homes {
       ({ name, dedicated }) => dedicated > 0 !== (table.get(name)?.dedicated ?? 0) > 0,
     );
     rehomeTenants(flips, () => this.tenants.apply(table), this.#rehoming);
+    this.#options.onShared();
   }
 
   /** Gives a tenant lanes of its own, or takes them back, until applyTenants(); says why not. */
   dedicate(name: string, lanes: number): string | undefined {
-    let why: string | undefined;
+    const why = this.tenants.whyNotDedicate(name, lanes);
+    if (why !== undefined) return why;
     const tenant = this.tenants.of(name);
     const flips = tenant.dedicated > 0 === lanes > 0 ? [] : [tenant];
-    rehomeTenants(flips, () => (why = this.tenants.dedicate(name, lanes)), this.#rehoming);
-    return why;
+    rehomeTenants(flips, () => this.tenants.dedicate(name, lanes), this.#rehoming);
+    this.#options.onShared();
+    return undefined;
   }
 
   close(): void {

@@ -42,6 +42,10 @@ export class LaneGroup {
     return this.starving.length === 0 && this.#yielding.size === 0;
   }
 
+  get isFull(): boolean {
+    return this.#used >= this.#rules().limit;
+  }
+
   /** There is a lane to spare for the tenant. */
   hasFree(tenant: BinTenant): boolean {
     const { limit, shared } = this.#rules();
@@ -64,8 +68,7 @@ export class LaneGroup {
 
   /** The bin that gets the lane which is free, or undefined when there is none for any of them. */
   next(): Bin | undefined {
-    const { limit } = this.#rules();
-    if (this.starving.length === 0 || this.#used >= limit) return undefined;
+    if (this.starving.length === 0 || this.isFull) return undefined;
     return this.starving.take((tenant) => this.hasFree(tenant));
   }
 

@@ -24,6 +24,13 @@ const LOOK_MS = 1000;
 /** As tenants.yaml allows. */
 const MOST_DEDICATED = 1000;
 
+/** The next look at what waits of a tenant. */
+interface Look {
+  /** Tick of the clock. */
+  readonly at: number;
+  readonly timer: NodeJS.Timeout;
+}
+
 /** `B` is a bin and `L` a lane: only who they are counts here. */
 export class Tenant<B = object, L = object> {
   readonly name: string;
@@ -73,8 +80,9 @@ export class Tenant<B = object, L = object> {
     return Math.min(lanes, this.#pace?.room(now) ?? Infinity);
   }
 
-  /** Milliseconds after which there may be room, when nothing else happens. */
+  /** Milliseconds after which there may be room, when nothing else happens; 0: there is. */
   roomIn(now: number): number {
+    if (this.room(now) > 0) return 0;
     return Math.min(LOOK_MS, this.#pace?.wait(now) || LOOK_MS);
   }
 
@@ -96,27 +104,31 @@ export class Tenant<B = object, L = object> {
 
 export interface TenantsOptions<B, L> {
   readonly clock: SteadyClock;
-  /** Mail of the tenant in this bin may go now. */
-  readonly onRoom: (tenant: Tenant<B, L>, bin: B) => void;
+  /** Mail of the tenant in this bin may go now; answers whether there is any that can. */
+  readonly onRoom: (tenant: Tenant<B, L>, bin: B) => boolean;
 }
 
 export class Tenants<B = object, L = object> {
   readonly #options: TenantsOptions<B, L>;
   readonly #tenants = new Map<string, Tenant<B, L>>();
-  readonly #timers = new Map<Tenant<B, L>, NodeJS.Timeout>();
+  readonly #looks = new Map<Tenant<B, L>, Look>();
   #rules: ReadonlyMap<string, TenantRules> = new Map();
 
   constructor(options: TenantsOptions<B, L>) {
     this.#options = options;
   }
 
-  /** Lanes of its own for a tenant that is configured, until apply(); says why not. */
-  dedicate(name: string, lanes: number): string | undefined {
+  /** Why dedicate() must not be called; undefined when it may. */
+  whyNotDedicate(name: string, lanes: number): string | undefined {
     if (!this.#rules.has(name)) return `no tenant ${name} is configured`;
     if (lanes > MOST_DEDICATED) return `a tenant can have ${MOST_DEDICATED} lanes of each channel for itself`;
+    return undefined;
+  }
+
+  /** Lanes of its own for a tenant that is configured, until apply(). */
+  dedicate(name: string, lanes: number): void {
     const tenant = this.of(name);
     tenant.rules = { ...tenant.rules, dedicated: lanes };
-    return undefined;
   }
 
   isConfigured(name: string): boolean {
@@ -153,37 +165,47 @@ export class Tenants<B = object, L = object> {
     }
   }
 
-  /** Mail of the tenant has to wait in this bin until it may go. */
+  /** Mail of the tenant may not go to a lane of this bin: it waits until it may. */
   stall(tenant: Tenant<B, L>, bin: B): void {
     tenant.stalled.add(bin);
-    if (!this.#timers.has(tenant)) this.#lookIn(tenant, tenant.roomIn(this.#options.clock.ticks()));
+    // Its time may have come since that was found.
+    this.#look(tenant, 1);
   }
 
   /** Lets as many of its bins go on as there is room for. */
   wake(tenant: Tenant<B, L>): void {
     if (tenant.stalled.size === 0) return;
-    let room = tenant.room(this.#options.clock.ticks());
+    const { clock, onRoom } = this.#options;
+    let room = tenant.room(clock.ticks());
+    let left = tenant.stalled.size;
     // Those that have to wait again join the end of the line.
-    for (const bin of Array.from(tenant.stalled)) {
-      if (room <= 0) break;
-      room -= 1;
+    for (const bin of tenant.stalled) {
+      if (room <= 0 || left === 0) break;
+      left -= 1;
       tenant.stalled.delete(bin);
-      this.#options.onRoom(tenant, bin);
+      // What cannot go takes no room; what could may have taken all of it, or waits for a lane.
+      if (onRoom(tenant, bin)) room = Math.min(room - 1, tenant.room(clock.ticks()));
     }
   }
 
   close(): void {
-    for (const timer of this.#timers.values()) clearTimeout(timer);
-    this.#timers.clear();
+    for (const { timer } of this.#looks.values()) clearTimeout(timer);
+    this.#looks.clear();
   }
 
-  #lookIn(tenant: Tenant<B, L>, ms: number): void {
+  /** Looks at what waits of the tenant as soon as there may be room, or after `whenRoom` ms where there is: one timer, the earliest. */
+  #look(tenant: Tenant<B, L>, whenRoom: number): void {
+    const now = this.#options.clock.ticks();
+    const wait = tenant.roomIn(now) || whenRoom;
+    const planned = this.#looks.get(tenant);
+    if (planned && planned.at <= now + wait) return;
+    clearTimeout(planned?.timer);
     const look = (): void => {
-      this.#timers.delete(tenant);
+      this.#looks.delete(tenant);
       this.wake(tenant);
-      if (tenant.stalled.size > 0) this.#lookIn(tenant, tenant.roomIn(this.#options.clock.ticks()));
+      if (tenant.stalled.size > 0) this.#look(tenant, LOOK_MS);
     };
-    this.#timers.set(tenant, setTimeout(look, ms));
+    this.#looks.set(tenant, { at: now + wait, timer: setTimeout(look, wait) });
   }
 }
 
