@@ -48,6 +48,13 @@ export class MxResolver {
     return misconfigured(resolution.reply.text);
   }
 
+  /** The hosts alone, as its MX records name them; no addresses are asked for. None where the domain does not exist, or DNS fails. */
+  async findHosts(domain: string): Promise<Pick<DomainReport, 'mx'> & { readonly hosts: readonly MxHost[] }> {
+    const mx = await this.#options.dns.resolve(domain, 'MX');
+    if (mx.kind === 'found') return { mx, hosts: judgeMx(mx.value, this.#options.hostname) };
+    return { mx, hosts: mx.kind === 'none' ? [{ host: domain, preference: 0, fate: 'used' }] : [] };
+  }
+
   /** As resolveDomain(), with all that was found on the way. */
   async examine(domain: string): Promise<DomainReport> {
     const mx = await this.#options.dns.resolve(domain, 'MX');

@@ -17,7 +17,7 @@ const MAX_KEY = 250;
  * while `20 a, 10 b` and `10 a, 10 b` are others, because mail is tried in another order there. Neither addresses nor the order of records in
  * an answer change it. A key that would be longer than 250 characters is the first host, a #, and a digest of the whole.
  */
-export function siteOf({ hosts = [] }: Resolution): string | undefined {
+export function siteOf({ hosts = [] }: Resolution | { readonly hosts: readonly MxHost[] }): string | undefined {
   const used = hosts.filter(({ fate }) => fate === 'used');
   if (used.length === 0) return undefined;
   const ranks = Map.groupBy(used, ({ preference }) => preference);

@@ -138,6 +138,8 @@ export interface Done {
   readonly outcomes: readonly Outcome[];
   /** The record is in the hashed tree now. */
   readonly moved?: boolean;
+  /** Its domain leads to another site than that of the lane: it says nothing of this one. */
+  readonly elsewhere?: boolean;
   /** The next hop as a whole is in trouble (no connection, 421, greeting refused): let its bin wait. */
   readonly trouble?: Reply;
 }

@@ -65,6 +65,11 @@ export class Bin {
     this.key = keyOf(hop, owner);
   }
 
+  /** Its hop is a site, to which the next hops of its parts lead. */
+  get isSite(): boolean {
+    return this.hop.next.startsWith('site:');
+  }
+
   get lanes(): ReadonlySet<Lane<Bin>> {
     return this.#lanes ?? NO_LANES;
   }

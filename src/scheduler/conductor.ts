@@ -63,7 +63,7 @@ export class Conductor {
       askSite: options.askSite,
       onReady: (bin) => this.dispatcher.dispatch(bin),
       onShared: () => this.dispatcher.lookAgain(),
-      onWaiting: (bin) => this.parking.binWaits(bin),
+      onWaiting: (bin) => this.#park(bin),
     });
     const { bins, tenants } = this.homes;
     this.ledger = new Ledger({
@@ -94,7 +94,9 @@ export class Conductor {
       parking: this.parking,
       window: this.#window,
       onStalled: (bin, line) => tenants.stall(line.tenant, bin),
-      // Not from within the dispatcher's loop: thousands may have aged out together.
+      hasMoved: (part, bin) => this.homes.hasMoved(part, bin),
+      // Not from within the dispatcher's loop: thousands may have moved, or aged out, together.
+      onMoved: (part) => this.#placeLater(part, 0),
       onAgedOut: (part, followUps) => this.#follow(part, followUps, true),
     });
     this.dispatcher = new Dispatcher({
@@ -144,7 +146,7 @@ export class Conductor {
   }
 
   /** The durable outcomes of a job, from its worker over this lane, or from the journal that a dead worker left. */
-  report(part: WorkPart, done: Pick<Done, 'outcomes' | 'moved' | 'trouble'>, lane?: Lane<Bin>): void {
+  report(part: WorkPart, done: Omit<Done, 't' | 'n'>, lane?: Lane<Bin>): void {
     const { message } = part;
     const bin = lane?.bin ?? this.homes.binOf(part);
     this.#window.leave(part);
@@ -160,7 +162,7 @@ export class Conductor {
     this.counts.delivered += fate.ended.delivered ?? 0;
     // A warning is about recipients that go their own way.
     if (part.kind !== 'delayed') this.#close(part, done, fate.ended);
-    if (fate.well) this.#well(bin, lane);
+    if (fate.well && !done.elsewhere) this.#well(bin, lane);
     if (done.trouble) this.#met(done.trouble, bin, lane);
     this.#follow(part, fate.followUps);
   }
@@ -211,7 +213,11 @@ export class Conductor {
       until: this.clock.timeOf(bin.until),
       reply: reply.text,
     });
-    // What waits for a dead site takes no room from mail that can go.
+    this.#park(bin);
+  }
+
+  /** What waits for a dead site takes no room from mail that can go. */
+  #park(bin: Bin): void {
     for (const part of bin.evict()) {
       this.#window.leave(part);
       this.parking.park(part, bin, 0);

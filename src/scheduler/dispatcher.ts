@@ -76,7 +76,7 @@ export class Dispatcher {
     let staying = 0;
     for (const lane of bin.lanes) if (!lane.leaving) staying += 1;
     const crowded = waiting > staying * CROWD;
-    if (bin.lanes.size < ceiling && crowded) this.#openLane(bin);
+    if (staying < ceiling && crowded) this.#openLane(bin);
   }
 
   /** Fills one lane, as long as its bin has work. */

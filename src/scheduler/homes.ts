@@ -56,7 +56,7 @@ export class Homes {
   enter(part: WorkPart): Bin {
     const isAsked = this.sites.isAsked(part.hop);
     const bin = this.binOf(part);
-    if (isAsked) bin.asking = true;
+    bin.asking = isAsked;
     return bin;
   }
 
@@ -80,7 +80,13 @@ export class Homes {
     return undefined;
   }
 
+  /** Whether the bin is that of a site to which the part's domain does not lead any more. */
+  hasMoved(part: WorkPart, bin: Bin): boolean {
+    return bin.isSite && this.sites.siteHop(part.hop).next !== bin.hop.next;
+  }
+
   close(): void {
+    this.sites.close();
     this.tenants.close();
   }
 
@@ -98,6 +104,6 @@ export class Homes {
   get #rehoming(): RehomeOptions {
     const { clock, index, onReady, onWaiting } = this.#options;
     const onMoved = (bin: Bin): void => (bin.until > clock.ticks() ? onWaiting(bin) : onReady(bin));
-    return { bins: this.bins, index, onMoved };
+    return { bins: this.bins, index, now: () => clock.ticks(), onMoved };
   }
 }

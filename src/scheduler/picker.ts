@@ -20,6 +20,10 @@ export interface PickerOptions {
   readonly window: Window;
   /** The line's tenant may not go on: it waits. */
   readonly onStalled: Gate['stalled'];
+  /** Mail of another site by now. */
+  readonly hasMoved: (part: WorkPart, bin: Bin) => boolean;
+  /** It is to go to the bin where it belongs, and is in none. */
+  readonly onMoved: (part: WorkPart) => void;
   /** The part ended without being given out; what follows from that. */
   readonly onAgedOut: (part: WorkPart, followUps: readonly FollowUp[]) => void;
 }
@@ -46,12 +50,17 @@ export class Picker {
 
   /** Undefined when nothing of the bin may go to this lane now. */
   next(bin: Bin, lane: Lane<Bin>): WorkPart | undefined {
-    const { clock, parking, window, onAgedOut } = this.#options;
+    const { clock, parking, window, hasMoved, onMoved, onAgedOut } = this.#options;
     for (;;) {
       const shifted = bin.shift(this.#gate, lane);
       if (!shifted) return undefined;
       const part = shifted.kind === 'delayed' ? this.#refresh(shifted) : shifted;
       if (!part) continue;
+      if (hasMoved(part, bin)) {
+        window.leave(part);
+        onMoved(part);
+        continue;
+      }
       const followUps = this.#agedOut(bin, part);
       const itsTurn = !isSuspect(part) || this.#suspects.admit(part);
       if (followUps.length === 0 && itsTurn) return part;

@@ -8,6 +8,8 @@ import type { Bin, Bins, BinTenant } from './bins.ts';
 export interface RehomeOptions {
   readonly bins: Bins;
   readonly index: Pick<WaitingIndex, 'moveBin'>;
+  /** Ticks of the scheduler's clock. */
+  readonly now: () => number;
   /** The bin has work, and may wait as a whole. */
   readonly onMoved: (bin: Bin) => void;
 }
@@ -19,10 +21,16 @@ export function rehomeTenants(tenants: readonly BinTenant[], change: () => void,
     tenants.filter((one) => bin.findLine(one)).map((one) => take(bin, one)),
   );
   change();
-  for (const moving of homes) settle(moving, options);
+  for (const moving of homes) {
+    const { until, troubles, trouble } = moving.bin;
+    const home = bins.of(moving.bin.hop, moving.tenant);
+    // The next hop is no better than it was.
+    if (until > options.now() && until > home.until) Object.assign(home, { until, troubles, trouble });
+    settle(moving, options);
+  }
 }
 
-/** All that waits in a bin whose hop leads to others by now. */
+/** All that waits in a bin whose hop leads to others by now. Its trouble may have been that of its domain alone: it stays behind. */
 export function rehomeBin(bin: Bin, options: RehomeOptions): void {
   const moving = [...bin.lines].map(({ tenant }) => take(bin, tenant));
   for (const one of moving) settle(one, options);
@@ -38,9 +46,6 @@ function take(bin: Bin, tenant: BinTenant) {
 
 function settle({ bin, tenant, key, parts, parked }: Moving, { bins, index, onMoved }: RehomeOptions): void {
   const home = bins.of(bin.hop, tenant);
-  const { until, troubles, trouble } = bin;
-  // The next hop is no better than it was.
-  if (until > home.until) Object.assign(home, { until, troubles, trouble });
   for (const part of parts) home.push(part, tenant);
   const line = home.lineOf(tenant);
   if (parked > 0) index.moveBin(key, line.key);

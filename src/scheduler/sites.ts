@@ -18,8 +18,10 @@ export interface SitesOptions {
   readonly clock: SteadyClock;
   /** Asks a worker. Rejects when none answers in time. */
   readonly ask: (next: string) => Promise<SiteAnswer>;
-  /** The first answer about this next hop is there, or nobody could tell. */
+  /** There is news of this next hop; or none came in time, and its mail need not wait for that any more. */
   readonly onKnown: (hop: Hop) => void;
+  /** How long mail waits for the first answer, in ms. */
+  readonly patienceMs?: number;
 }
 
 interface Entry {
@@ -27,9 +29,9 @@ interface Entry {
   site: string | undefined;
   /** The tick after which it is asked again. */
   until: number;
-  /** There was no answer yet. */
-  waiting: boolean;
   asking: boolean;
+  /** Mail waits for the first answer, until then. */
+  patience: NodeJS.Timeout | undefined;
 }
 
 /** Next hops that are remembered; the oldest are forgotten. */
@@ -40,23 +42,29 @@ const LEAST_TTL_MS = 5000;
 const MOST_TTL_MS = 24 * 60 * 60_000;
 /** After this time it is asked again what nobody could tell. */
 const UNKNOWN_MS = 30_000;
+/** DNS that is well answers sooner; mail of a domain whose servers are silent keeps no other waiting. */
+const PATIENCE_MS = 2000;
 
 export class Sites {
   readonly #options: SitesOptions;
   readonly #entries = new Map<string, Entry>();
-  readonly #line = new Deque<Entry>();
+  /** Those for which mail waits go before those that are only old. */
+  readonly #first = new Deque<Entry>();
+  readonly #renewals = new Deque<Entry>();
   #asked = 0;
+  #closed = false;
 
   constructor(options: SitesOptions) {
     this.#options = options;
   }
 
-  /** Whether the site of this hop is still being looked up for the first time: until onKnown(), its mail waits. */
+  /** Whether mail for this hop has to wait until onKnown(): its site is just being looked up for the first time. */
   isAsked(hop: Hop): boolean {
-    if (!hasSite(hop)) return false;
-    const entry = this.#entries.get(hop.next) ?? this.#add(hop);
-    if (entry.until <= this.#options.clock.ticks()) this.#ask(entry);
-    return entry.waiting;
+    if (!hasSite(hop) || this.#closed) return false;
+    let entry = this.#entries.get(hop.next);
+    if (!entry) this.#askFirst((entry = this.#add(hop)));
+    else if (!entry.asking && entry.until <= this.#options.clock.ticks()) this.#ask(entry, this.#renewals);
+    return entry.patience !== undefined;
   }
 
   /** The hop that all of its site share; the hop itself where no site is known. */
@@ -66,32 +74,42 @@ export class Sites {
     return site === undefined ? hop : { channel: hop.channel, next: `site:${site}` };
   }
 
+  close(): void {
+    this.#closed = true;
+    for (const { patience } of this.#entries.values()) clearTimeout(patience);
+  }
+
   #add(hop: Hop): Entry {
-    if (this.#entries.size >= MOST_KNOWN) this.#forgetOne();
-    const entry: Entry = { hop, site: undefined, until: 0, waiting: true, asking: false };
+    for (const [next, { patience }] of this.#entries) {
+      // The oldest is the first; what waits is as young as its patience.
+      if (this.#entries.size < MOST_KNOWN || patience !== undefined) break;
+      this.#entries.delete(next);
+    }
+    const entry: Entry = { hop, site: undefined, until: 0, asking: false, patience: undefined };
     this.#entries.set(hop.next, entry);
     return entry;
   }
 
-  #forgetOne(): void {
-    for (const [next, { waiting }] of this.#entries) {
-      if (waiting) continue;
-      this.#entries.delete(next);
-      return;
-    }
+  #askFirst(entry: Entry): void {
+    const { onKnown, patienceMs = PATIENCE_MS } = this.#options;
+    entry.patience = setTimeout(() => {
+      entry.patience = undefined;
+      onKnown(entry.hop);
+    }, patienceMs);
+    this.#ask(entry, this.#first);
   }
 
-  #ask(entry: Entry): void {
-    if (entry.asking) return;
+  #ask(entry: Entry, line: Deque<Entry>): void {
     entry.asking = true;
-    this.#line.push(entry);
+    line.push(entry);
     this.#askOn();
   }
 
   #askOn(): void {
-    while (this.#asked < MOST_ASKED) {
-      const entry = this.#line.shift();
+    while (this.#asked < MOST_ASKED && !this.#closed) {
+      const entry = this.#first.shift() ?? this.#renewals.shift();
       if (!entry) return;
+      if (this.#entries.get(entry.hop.next) !== entry) continue;
       this.#asked += 1;
       void this.#answerOf(entry.hop.next).then((answer) => this.#answered(entry, answer));
     }
@@ -109,10 +127,13 @@ export class Sites {
 
   #answered(entry: Entry, { site, ttl }: SiteAnswer): void {
     this.#asked -= 1;
+    if (this.#closed) return;
     const { clock, onKnown } = this.#options;
     // Mail goes where it went while DNS cannot be asked.
-    const isNews = entry.waiting || (site !== undefined && entry.site !== site);
-    entry.asking = entry.waiting = false;
+    const isNews = entry.patience !== undefined || (site !== undefined && entry.site !== site);
+    clearTimeout(entry.patience);
+    entry.patience = undefined;
+    entry.asking = false;
     entry.site = site ?? entry.site;
     entry.until = clock.tickIn(Math.min(MOST_TTL_MS, Math.max(LEAST_TTL_MS, ttl)));
     if (isNews) onKnown(entry.hop);

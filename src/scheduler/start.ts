@@ -91,7 +91,7 @@ export async function startScheduler(worker: Worker): Promise<Role> {
       clearInterval(chores);
       await finishLanes(conductor, deadline);
       conductor.close();
-      await siteAsker.close();
+      siteAsker.close();
       await housekeeping.finish();
       await server.close();
       index.close();

@@ -25,6 +25,8 @@ export interface RecipientVerdict {
 export interface DeliveryResult {
   /** Every recipient of the job exactly once; none of a warning, or of good news, that could not be told. */
   readonly verdicts: readonly RecipientVerdict[];
+  /** It went to another site than that of the lane. */
+  readonly elsewhere?: boolean | undefined;
   /** The next hop as a whole is in trouble: its bin had better wait. */
   readonly trouble?: Reply | undefined;
   /** Run when the outcomes are durable: what may only be cleaned up or handed on then. */

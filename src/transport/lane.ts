@@ -187,8 +187,8 @@ export class Lane {
   #putOff(job: Job, why: string): void {
     const { log, times } = this.#options;
     log.error('unreadable', { handle: job.handle, to: job.to, why });
-    const hop = this.#hop;
-    if (hop === undefined) return;
+    if (this.#hop === undefined) return;
+    const hop = job.next === undefined ? this.#hop : { ...this.#hop, next: job.next };
     const trouble = this.#options.giveClass(
       reply({ code: 451, status: '4.3.0', text: 'the queue cannot be read, see the log' }),
     );
@@ -246,10 +246,11 @@ export class Lane {
     job: Job,
     result: Omit<DeliveryResult, 'verdicts'> & { readonly outcomes: readonly Outcome[] },
   ): Promise<void> {
-    const { outcomes, trouble, whenDurable } = result;
+    const { outcomes, trouble, elsewhere, whenDurable } = result;
     const moved = outcomes.some(({ state }) => state === 'deferred') && (await this.#moveToTree(job.handle as Handle));
     if (outcomes.length > 0) await this.#options.store.record(job.handle as Handle, outcomes);
-    this.#options.peer.send({ t: 'done', n: job.n, outcomes, ...(trouble && { trouble }), ...(moved && { moved }) });
+    const more = { ...(trouble && { trouble }), ...(elsewhere && { elsewhere }), ...(moved && { moved }) };
+    this.#options.peer.send({ t: 'done', n: job.n, outcomes, ...more });
     await whenDurable?.();
     this.#leaves();
   }

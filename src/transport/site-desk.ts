@@ -21,8 +21,8 @@ export function siteTeller(resolver: MxResolver, dns: Pick<DnsResolver, 'holdsFo
   return async (next) => {
     const hop = parseNext(next, 25);
     if (hop?.kind !== 'mx') return { ttl: NONE_MS };
-    const { mx, resolution } = await resolver.examine(hop.domain);
-    const site = 'targets' in resolution ? siteOf(resolution) : undefined;
+    const { mx, hosts } = await resolver.findHosts(hop.domain);
+    const site = siteOf({ hosts });
     return { ttl: Math.floor(dns.holdsFor(mx)), ...(site !== undefined && { site }) };
   };
 }

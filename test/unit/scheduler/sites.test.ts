@@ -5,7 +5,7 @@ import { SteadyClock } from '../../../src/base/steady-clock.ts';
 import type { Hop } from '../../../src/mail/outcome.ts';
 import { Sites, type SiteAnswer } from '../../../src/scheduler/sites.ts';
 import { waitFor } from '../../support/wait.ts';
-import { delivered, openRig, routed } from './support.ts';
+import { delivered, openRig, routed, RULES } from './support.ts';
 
 const hop = (domain: string): Hop => ({ channel: 'smtp', next: `mx:${domain}` });
 const BIG = { site: 'mx.big.example', ttl: 60_000 };
@@ -71,6 +71,78 @@ describe('mail for domains of one site', () => {
     );
   });
 
+  it('does not wait for the trouble that its domain had alone', async () => {
+    const answers: SiteAnswer[] = [{ ttl: 1 }, BIG];
+    let asked = 0;
+    const sick = { code: 451, status: '4.4.3', text: 'MX could not be looked up' };
+    await using rig = await openRig({
+      askSite: async () => answers[Math.min(asked++, 1)] ?? BIG,
+      rules: { retry: { ...RULES.retry, times: [3_600_000] } },
+      work(given) {
+        if (given.lane.hop.next.startsWith('site:')) return delivered(given);
+        const until = Date.now() + 1e6;
+        given.done([{ state: 'deferred', recipients: given.job.to, at: Date.now(), until }], { trouble: sick });
+      },
+    });
+    rig.conductor.take(routed([hop('late.example')]));
+    await waitFor(() => rig.conductor.counts.troubles === 1);
+    // It waits with its bin, which waits for an hour; five seconds later the site is asked for again.
+    for (let n = 0; n < 3; n += 1) rig.conductor.take(routed([hop('late.example')]));
+    await waitFor(() => {
+      rig.conductor.take(routed([hop('late.example')]));
+      return asked === 2;
+    });
+    await waitFor(() => rig.conductor.counts.delivered >= 3);
+    const site = rig.conductor.homes.bins.find(hop('late.example'), rig.conductor.homes.tenants.of('default'));
+    assert.deepEqual([site?.key, site?.troubles, site?.until], ['smtp site:mx.big.example', 0, 0]);
+  });
+
+  it('stays in the index when its site waits as a whole', async () => {
+    const slow = Promise.withResolvers<SiteAnswer>();
+    await using rig = await openRig({
+      askSite: (next) => (next === 'mx:b.example' ? slow.promise : Promise.resolve(BIG)),
+    });
+    rig.conductor.take(routed([hop('a.example')]));
+    await waitFor(() => rig.jobs.length === 1);
+    const until = Date.now() + 1e6;
+    const down = { code: 451, status: '4.4.1', text: 'no answer' };
+    rig.jobs[0]?.done([{ state: 'deferred', recipients: rig.jobs[0].job.to, at: Date.now(), until }], {
+      trouble: down,
+    });
+    await waitFor(() => rig.conductor.counts.troubles === 1);
+    for (let n = 0; n < 20; n += 1) rig.conductor.take(routed([hop('b.example')]));
+    assert.equal(rig.conductor.active, 20);
+    slow.resolve(BIG);
+    await waitFor(() => rig.conductor.active === 0);
+    assert.equal(rig.index.size, 21);
+  });
+
+  it('goes to the bin of its new site when its domain moved while it waited', async () => {
+    let site = 'mx.old.example';
+    let works = false;
+    const down = { code: 451, status: '4.4.1', text: 'no answer' };
+    await using rig = await openRig({
+      rules: { retry: { ...RULES.retry, times: [300] } },
+      askSite: async () => ({ site, ttl: 1 }),
+      work(given) {
+        if (works || given.lane.hop.next === 'site:mx.new.example') return delivered(given);
+        const until = Date.now() + 100;
+        given.done([{ state: 'deferred', recipients: given.job.to, at: Date.now(), until }], { trouble: down });
+      },
+    });
+    const { homes } = rig.conductor;
+    for (let n = 0; n < 20; n += 1) rig.conductor.take(routed([hop('moving.example')]));
+    await waitFor(() => rig.conductor.counts.troubles > 0);
+    site = 'mx.new.example';
+    // New mail has its site asked for again, as soon as the answer is old.
+    await waitFor(() => {
+      homes.sites.isAsked(hop('moving.example'));
+      return homes.sites.siteHop(hop('moving.example')).next === 'site:mx.new.example';
+    });
+    await waitFor(() => rig.conductor.counts.delivered === 20);
+    works = true;
+  });
+
   it('can be claimed while its site is asked for, and given back', async () => {
     const answer = Promise.withResolvers<SiteAnswer>();
     await using rig = await openRig({ work: delivered, askSite: () => answer.promise });
@@ -86,17 +158,27 @@ describe('mail for domains of one site', () => {
 
 describe('what is known of sites', () => {
   /** A clock that stands still until it is moved. */
-  function open(ask: (next: string) => Promise<SiteAnswer>): {
-    sites: Sites;
-    pass: (ms: number) => void;
-    known: Hop[];
-  } {
+  function open(
+    ask: (next: string) => Promise<SiteAnswer>,
+    patienceMs = 60_000,
+  ): { readonly sites: Sites; readonly pass: (ms: number) => void; readonly known: Hop[] } {
     let now = 1000;
     const known: Hop[] = [];
     const clock = new SteadyClock({ monotonic: () => now, wall: () => now });
-    const sites = new Sites({ clock, ask, onKnown: (of) => known.push(of) });
+    const sites = new Sites({ clock, ask, patienceMs, onKnown: (of) => known.push(of) });
     return { sites, pass: (ms) => void (now += ms), known };
   }
+
+  it('is not waited for when DNS is silent, and used when it comes', async () => {
+    const answer = Promise.withResolvers<SiteAnswer>();
+    const { sites, known } = open(() => answer.promise, 1);
+    assert.equal(sites.isAsked(hop('a.example')), true);
+    await waitFor(() => known.length === 1);
+    assert.equal(sites.isAsked(hop('a.example')), false);
+    answer.resolve(BIG);
+    await waitFor(() => known.length === 2);
+    assert.equal(sites.siteHop(hop('a.example')).next, 'site:mx.big.example');
+  });
 
   it('is asked again in the background when it is old, and used meanwhile', async () => {
     const answers = [BIG, { site: 'mx.new.example', ttl: 60_000 }];

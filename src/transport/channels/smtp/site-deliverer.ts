@@ -7,7 +7,7 @@ import { siteOf } from '../../../dns/site.ts';
 import type { Job } from '../../../ipc/messages.ts';
 import type { StoredMessage } from '../../../queue/store.ts';
 import type { Deliverer, DeliveryResult } from '../../deliverer.ts';
-import { verdictOf } from '../../replies.ts';
+import { reply, verdictOf } from '../../replies.ts';
 import { SessionDeliverer, type Opened, type SessionDelivererOptions } from './deliverer.ts';
 
 export interface SiteDelivererOptions extends Omit<SessionDelivererOptions, 'open'> {
@@ -21,6 +21,8 @@ export interface SiteDelivererOptions extends Omit<SessionDelivererOptions, 'ope
 /** After so many domains in a row that DNS cannot tell of, it is taken for DNS that is sick: the whole bin waits. */
 const SICK = 3;
 
+const CLOSING = reply({ code: 451, status: '4.4.2', text: 'this worker ends' });
+
 export class SiteDeliverer implements Deliverer {
   readonly #options: SiteDelivererOptions;
   readonly #own: SessionDeliverer;
@@ -28,6 +30,7 @@ export class SiteDeliverer implements Deliverer {
   /** Where the site was last. */
   #targets: readonly MxTarget[] = [];
   #unresolved = 0;
+  #closed = false;
 
   constructor(options: SiteDelivererOptions) {
     this.#options = options;
@@ -41,6 +44,7 @@ export class SiteDeliverer implements Deliverer {
 
   async deliver(job: Job, message: StoredMessage, next?: () => void): Promise<DeliveryResult> {
     const resolution = await this.#options.resolve(job.next ?? '');
+    if (this.#closed) return { verdicts: [verdictOf(job.to, CLOSING)] };
     if ('targets' in resolution) {
       this.#unresolved = 0;
       if (siteOf(resolution) !== this.#options.site) return this.#deliverElsewhere(job, message, resolution.targets);
@@ -56,6 +60,7 @@ export class SiteDeliverer implements Deliverer {
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     await Promise.all([this.#own, ...this.#strays].map((one) => one.close()));
   }
 
@@ -66,6 +71,6 @@ export class SiteDeliverer implements Deliverer {
     const { verdicts } = await stray.deliver(job, message);
     this.#strays.delete(stray);
     await stray.close();
-    return { verdicts };
+    return { verdicts, elsewhere: true };
   }
 }
