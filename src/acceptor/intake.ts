@@ -173,7 +173,7 @@ export class Intake {
           ...(replaced !== undefined && { replaced }),
         });
       case 'quarantine':
-        await draft.quarantine(envelope, answer.reply?.text ?? `filter ${by ?? 'unknown'}`);
+        await draft.quarantine(envelope, `filter ${by ?? 'unknown'}: ${answer.reply?.text ?? 'quarantined'}`);
         this.#logReceived(whole);
         this.#services.log.info('quarantined', { id: draft.id, by });
         return { accepted: `2.0.0 Ok: queued as ${draft.id}` };

@@ -17,6 +17,12 @@ export class Deque<T> {
     this.#front.push(item);
   }
 
+  /** All items in order, without taking them. */
+  *[Symbol.iterator](): Generator<T> {
+    for (let at = this.#front.length - 1; at >= 0; at -= 1) yield this.#front[at] as T;
+    for (let at = this.#head; at < this.#back.length; at += 1) yield this.#back[at] as T;
+  }
+
   shift(): T | undefined {
     if (this.#front.length > 0) return this.#front.pop();
     if (this.#head === this.#back.length) return undefined;

@@ -39,6 +39,15 @@ const bin = shape({
   trouble: optional(reply),
 });
 
+const whereBin = shape({
+  waiting: count,
+  lanes: count,
+  inDelivery: count,
+  troubles: count,
+  until: optional(count),
+  tenants: optional(count),
+});
+
 const routed = {
   handle: text,
   sender: text,
@@ -144,7 +153,7 @@ const SHAPES: Readonly<Record<FrameType, Check>> = {
     tenants: list(shape({ name: text, queued: count, stalled: count, dedicated: count })),
   }),
   dedicate: shape({ n: count, tenant: text, lanes: count }),
-  'where?': shape({ n: count, ids: texts }),
+  'where?': shape({ n: count, ids: texts, closely: optional(flag) }),
   where: shape({
     n: count,
     parts: list(
@@ -155,8 +164,13 @@ const SHAPES: Readonly<Record<FrameType, Check>> = {
         inDelivery: optional(flag),
         until: optional(count),
         trouble: optional(reply),
+        bin: optional(whereBin),
+        ahead: optional(count),
+        suspect: optional(flag),
+        limited: optional(flag),
       }),
     ),
+    claimed: optional(texts),
   }),
 };
 

@@ -88,6 +88,8 @@ export interface WhereRequest {
   readonly t: 'where?';
   readonly n: number;
   readonly ids: readonly string[];
+  /** For few messages: also what their bins do, and their places in line. */
+  readonly closely?: boolean;
 }
 
 /** Recipients of a message in the scheduler's hands that wait for the same. */
@@ -101,6 +103,32 @@ export interface WherePart {
   readonly until?: number;
   /** Why its bin waits as a whole. */
   readonly trouble?: Reply;
+  /** Looked at closely: the bin it waits in. */
+  readonly bin?: WhereBin;
+  /**
+   * Looked at closely: parts of the same tenant that the bin gives out before it, as far as they were counted; absent unless it waits
+   * for its turn.
+   */
+  readonly ahead?: number;
+  /** Looked at closely: a worker died over it, so it is delivered with nothing beside it. */
+  readonly suspect?: boolean;
+  /** Looked at closely: it waits because its tenant may do no more at this moment. */
+  readonly limited?: boolean;
+}
+
+/** A bin as a message in it sees it. */
+export interface WhereBin {
+  /** Parts that wait in it. */
+  readonly waiting: number;
+  readonly lanes: number;
+  /** Parts with a worker. */
+  readonly inDelivery: number;
+  /** Troubles in a row: above 0 one lane probes it. */
+  readonly troubles: number;
+  /** It waits as a whole until then, milliseconds since 1970. */
+  readonly until?: number;
+  /** Tenants that take turns in it, where they are several. */
+  readonly tenants?: number;
 }
 
 export interface Where {
@@ -108,4 +136,6 @@ export interface Where {
   readonly n: number;
   /** Some 10,000 recipients at most: of what is too much, nothing is said. */
   readonly parts: readonly WherePart[];
+  /** Of the messages asked for, those that a command has in hand. */
+  readonly claimed?: readonly string[];
 }

@@ -9,7 +9,7 @@ import type { Hop, Notice, Outcome, Reply } from '../mail/outcome.ts';
 import type { Dedicate, Stats, StatsRequest, TenantList, TenantsRequest, Where, WhereRequest } from './insight.ts';
 
 /** Raised whenever a frame changes shape; both ends compare it at hello. */
-export const PROTOCOL_VERSION = 4;
+export const PROTOCOL_VERSION = 5;
 
 export interface Hello {
   readonly t: 'hello';

@@ -10,10 +10,14 @@ export interface RecipientState {
   readonly address: string;
   readonly state: 'waiting' | 'deferred' | 'failed' | 'succeeded' | 'held' | 'done';
   readonly attempts: number;
+  /** When the last of them ended, ms since 1970. */
+  readonly tried?: number;
   readonly until?: number;
   readonly hop?: Hop;
   readonly reply?: Reply;
   readonly why?: string;
+  /** Since when it is held, ms since 1970. */
+  readonly heldAt?: number;
   /** While it is held: the state to which a release brings it back. */
   readonly heldFrom?: 'waiting' | 'deferred' | 'failed' | 'succeeded';
   readonly warned?: boolean;
@@ -59,7 +63,7 @@ function apply(before: RecipientState, outcome: Outcome): RecipientState {
     case 'released':
       return before.state === 'held' ? { ...withoutHold(before), state: before.heldFrom ?? 'waiting' } : before;
     case 'held':
-      return hold(before, outcome.why);
+      return hold(before, outcome);
     default: {
       // It was delivered: nothing that was said of it before, or by the clock of another, brings it back to work.
       if (before.state === 'succeeded' || before.heldFrom === 'succeeded') return before;
@@ -70,17 +74,18 @@ function apply(before: RecipientState, outcome: Outcome): RecipientState {
   }
 }
 
-function hold(before: RecipientState, why: string | undefined): RecipientState {
+function hold(before: RecipientState, { at, why }: Outcome): RecipientState {
   const { state, heldFrom = state } = before;
   const from = heldFrom === 'held' || heldFrom === 'done' ? 'waiting' : heldFrom;
-  return { ...before, state: 'held', heldFrom: from, ...(why === undefined ? {} : { why }) };
+  return { ...before, state: 'held', heldAt: at, heldFrom: from, ...(why === undefined ? {} : { why }) };
 }
 
 function withoutHold({
   why: _why,
+  heldAt: _at,
   heldFrom: _from,
   ...rest
-}: RecipientState): Omit<RecipientState, 'why' | 'heldFrom'> {
+}: RecipientState): Omit<RecipientState, 'why' | 'heldAt' | 'heldFrom'> {
   return rest;
 }
 
@@ -88,10 +93,12 @@ function withoutHop({ hop: _hop, ...rest }: RecipientState): RecipientState {
   return rest;
 }
 
+/** What an operator asks for is no attempt: it has no number, or no reply. */
 function details(outcome: Outcome): Partial<RecipientState> {
-  const { attempts, until, hop, reply, notice } = outcome;
+  const { at, attempts, until, hop, reply, notice } = outcome;
   return {
     ...(attempts === undefined ? {} : { attempts }),
+    ...(attempts === undefined || reply === undefined ? {} : { tried: at }),
     ...(until === undefined ? {} : { until }),
     ...(hop === undefined ? {} : { hop }),
     ...(reply === undefined ? {} : { reply }),

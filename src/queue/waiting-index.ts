@@ -29,6 +29,9 @@ const SCHEMA = `
 
 type Row = WaitingRow & { readonly seq: number };
 
+/** Rows before one of its bin that are counted at most: a look must not hold up whoever owns the index. */
+const COUNTED = 10_000;
+
 /** Opens an empty index at `path`; in memory where no file can be made there: mail goes on, whatever is with a scratch file. */
 export function openWaitingIndex(path: string, onTrouble: (why: string) => void): WaitingIndex {
   try {
@@ -47,6 +50,7 @@ export class WaitingIndex {
   readonly #ofId: Database.Statement;
   readonly #next: Database.Statement;
   readonly #move: Database.Statement;
+  readonly #before: Database.Statement;
   readonly #delete: (rows: readonly Row[]) => void;
   #size = 0;
   #recipients = 0;
@@ -68,6 +72,9 @@ export class WaitingIndex {
     this.#ofId = this.#db.prepare('SELECT * FROM waiting WHERE id = ?');
     this.#next = this.#db.prepare('SELECT min(due) AS due FROM waiting WHERE due > 0');
     this.#move = this.#db.prepare('UPDATE waiting SET bin = ? WHERE due = 0 AND bin = ?');
+    this.#before = this.#db.prepare(
+      'SELECT count(*) AS rows FROM (SELECT 1 FROM waiting WHERE due = 0 AND bin = ? AND seq < ? LIMIT ?)',
+    );
     const remove = this.#db.prepare('DELETE FROM waiting WHERE seq = ?');
     // All or none: what fails midway must not take rows away that nobody gets.
     this.#delete = this.#db.transaction((rows: readonly Row[]) => {
@@ -112,8 +119,13 @@ export class WaitingIndex {
   }
 
   /** Every row of a message, which stay. */
-  rowsOfId(id: string): WaitingRow[] {
+  rowsOfId(id: string): (WaitingRow & { readonly seq: number })[] {
     return this.#size === 0 ? [] : (this.#ofId.all(id) as Row[]);
+  }
+
+  /** Rows that its bin takes before this one, 10,000 at most. */
+  countBefore({ bin, seq }: { readonly bin: string; readonly seq: number }): number {
+    return (this.#before.get(bin, seq, COUNTED) as { rows: number }).rows;
   }
 
   hasId(id: string): boolean {

@@ -60,6 +60,17 @@ export class Line<T extends Owner = Owner> implements Taker {
     return part;
   }
 
+  /** Parts that are given out before this one, which is in memory here: new mail and retries are taken in turn. Looks at each. */
+  aheadOf(part: WorkPart): number {
+    const [own, other] = part.attempts > 0 ? [this.#retries, this.#fresh] : [this.#fresh, this.#retries];
+    let before = 0;
+    for (const one of own ?? []) {
+      if (one === part) break;
+      if (!one.gone) before += 1;
+    }
+    return before + Math.min(other?.length ?? 0, before);
+  }
+
   #of(part: WorkPart): Deque<WorkPart> {
     return part.attempts > 0 ? (this.#retries ??= new Deque()) : (this.#fresh ??= new Deque());
   }

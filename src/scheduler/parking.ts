@@ -45,6 +45,13 @@ interface RowData {
   readonly s?: true;
 }
 
+export interface ParkedRow {
+  readonly facts: PartFacts;
+  readonly tenant: string;
+  readonly due: number;
+  readonly ahead: () => number;
+}
+
 export class Parking {
   readonly #options: ParkingOptions;
   readonly #waitingBins = new Set<Bin>();
@@ -108,11 +115,15 @@ export class Parking {
     });
   }
 
-  /** What of a message waits in the index, which keeps it, with the tick that each part waits for; 0: for its bin. */
-  rowsOf(id: string): { readonly facts: PartFacts; readonly tenant: string; readonly due: number }[] {
-    return this.#options.index.rowsOfId(id).map(({ data, due }) => {
-      const { m, p } = JSON.parse(data) as RowData;
-      return { facts: p, tenant: m.tenant, due };
+  /**
+   * What of a message waits in the index, which keeps it, with the tick that each part waits for; 0: for its bin. `ahead` counts the
+   * rows that its line takes before it.
+   */
+  rowsOf(id: string): ParkedRow[] {
+    const { index } = this.#options;
+    return index.rowsOfId(id).map((row) => {
+      const { m, p } = JSON.parse(row.data) as RowData;
+      return { facts: p, tenant: m.tenant, due: row.due, ahead: () => index.countBefore(row) };
     });
   }
 

@@ -85,7 +85,11 @@ export function serveRequests(peer: Peer, options: RequestsOptions): void {
       onEvent('dedicated', { tenant, lanes, ...(why === undefined ? {} : { why }) });
       peer.send(why === undefined ? { t: 'taken', n } : { t: 'refused', n, why });
     },
-    'where?': (frame) => peer.send({ t: 'where', n: frame.n, parts: whereAre(frame.ids, conductor) }),
+    'where?': ({ n, ids, closely }) => {
+      const claimed = ids.filter((id) => conductor.ledger.claimed.has(id));
+      const parts = whereAre(ids, conductor, closely === true);
+      peer.send({ t: 'where', n, parts, ...(claimed.length > 0 && { claimed }) });
+    },
   };
   peer.onFrame = (frame) => {
     const answer = answers[frame.t] as ((frame: Frame) => void) | undefined;

@@ -11,7 +11,7 @@ const SUSPECT_BLAME = 2;
 /** Three deaths that nothing else can have caused. */
 const HELD_BLAME = 6;
 
-export function isSuspect(part: WorkPart): boolean {
+export function isSuspect(part: Pick<WorkPart, 'blame'>): boolean {
   return part.blame >= SUSPECT_BLAME;
 }
 

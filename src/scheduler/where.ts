@@ -1,17 +1,22 @@
 /** What messages in the scheduler's hands wait for, told to whoever asks: their own time, or that of their bin, and its trouble. */
-import type { WherePart } from '../ipc/insight.ts';
+import type { WhereBin, WherePart } from '../ipc/insight.ts';
+import type { Bin, BinLine } from './bins.ts';
 import type { Conductor } from './conductor.ts';
-import type { PartFacts } from './work.ts';
+import { isSuspect } from './suspects.ts';
+import type { PartFacts, WorkPart } from './work.ts';
 
 /** Recipients of one answer: a frame has room for them. */
 const MOST_RECIPIENTS = 10_000;
 
-/** Of each message that is known here, its parts. Reports and warnings that are still to be written are no recipients of it. */
-export function whereAre(ids: readonly string[], conductor: Conductor): WherePart[] {
+/**
+ * Of each message that is known here, its parts. Reports and warnings that are still to be written are no recipients of it. `closely`
+ * also tells of their bins, and of their places in line, which are counted: for few messages.
+ */
+export function whereAre(ids: readonly string[], conductor: Conductor, closely = false): WherePart[] {
   const parts: WherePart[] = [];
   let room = MOST_RECIPIENTS;
   for (const id of ids) {
-    for (const part of partsOf(id, conductor)) {
+    for (const part of partsOf(id, conductor, closely)) {
       room -= part.to.length;
       if (room < 0) return parts;
       parts.push(part);
@@ -20,30 +25,76 @@ export function whereAre(ids: readonly string[], conductor: Conductor): WherePar
   return parts;
 }
 
-function partsOf(id: string, conductor: Conductor): WherePart[] {
-  const { ledger, parking, homes, clock } = conductor;
-  const { bins, tenants } = homes;
-  const describe = ({ hop, to }: Pick<PartFacts, 'hop' | 'to'>, tenant: string, due: number): WherePart => {
-    const { until = 0, trouble } = bins.find(hop, tenants.of(tenant)) ?? {};
-    const tick = Math.max(until, due);
-    return {
-      id,
-      hop,
-      to,
-      ...(tick > 0 ? { until: clock.timeOf(tick) } : {}),
-      ...(until > 0 && trouble ? { trouble } : {}),
-    };
-  };
-  const inMemory = [...(ledger.get(id)?.parts ?? [])].filter(isOfMessage);
-  const inIndex = parking.rowsOf(id).filter(({ facts }) => isOfMessage(facts));
+/** A part, the tick of the scheduler's clock that it waits for (0: none), and how many its line gives out before it. */
+interface Waiting {
+  readonly facts: Pick<PartFacts, 'hop' | 'to'>;
+  readonly tenant: string;
+  readonly due: number;
+  readonly ahead: (line: BinLine) => number;
+  readonly suspect: boolean;
+}
+
+function partsOf(id: string, conductor: Conductor, closely: boolean): WherePart[] {
+  const inMemory = [...(conductor.ledger.get(id)?.parts ?? [])].filter(isOfMessage);
+  const inIndex = conductor.parking.rowsOf(id).filter(({ facts }) => isOfMessage(facts));
   return [
     ...inMemory.map((part) =>
-      part.inFlight
-        ? { id, hop: part.hop, to: part.to, inDelivery: true }
-        : describe(part, part.message.facts.tenant, part.due ?? 0),
+      part.inFlight ? inDelivery(id, part) : describe(id, fromMemory(part), conductor, closely),
     ),
-    ...inIndex.map(({ facts, tenant, due }) => describe(facts, tenant, due)),
+    ...inIndex.map(({ facts, tenant, due, ahead }) => {
+      const behind = (line: BinLine): number => line.length + ahead();
+      const suspect = isSuspect({ blame: facts.blame ?? 0 });
+      return describe(id, { facts, tenant, due, ahead: behind, suspect }, conductor, closely);
+    }),
   ];
+}
+
+function inDelivery(id: string, { hop, to }: WorkPart): WherePart {
+  return { id, hop, to, inDelivery: true };
+}
+
+function fromMemory(part: WorkPart): Waiting {
+  const { tenant } = part.message.facts;
+  return { facts: part, tenant, due: part.due ?? 0, ahead: (line) => line.aheadOf(part), suspect: isSuspect(part) };
+}
+
+function describe(id: string, waiting: Waiting, conductor: Conductor, closely: boolean): WherePart {
+  const { homes, clock } = conductor;
+  const { hop, to } = waiting.facts;
+  const bin = homes.bins.find(hop, homes.tenants.of(waiting.tenant));
+  const { until = 0, trouble } = bin ?? {};
+  const tick = Math.max(until, waiting.due);
+  return {
+    id,
+    hop,
+    to,
+    ...(tick > 0 ? { until: clock.timeOf(tick) } : {}),
+    ...(until > 0 && trouble ? { trouble } : {}),
+    ...(closely && bin ? lookClosely(waiting, bin, conductor) : {}),
+  };
+}
+
+function lookClosely(waiting: Waiting, bin: Bin, { clock, homes }: Conductor): Partial<WherePart> {
+  const line = bin.findLine(homes.tenants.of(waiting.tenant));
+  const itsTurn = bin.until === 0 && waiting.due === 0;
+  return {
+    bin: describeBin(bin, clock),
+    ...(itsTurn && line ? { ahead: waiting.ahead(line) } : {}),
+    ...(itsTurn && line?.stalled ? { limited: true } : {}),
+    ...(waiting.suspect ? { suspect: true } : {}),
+  };
+}
+
+function describeBin(bin: Bin, clock: Conductor['clock']): WhereBin {
+  const tenants = [...bin.lines].length;
+  return {
+    waiting: bin.waiting,
+    lanes: bin.lanes.size,
+    inDelivery: [...bin.lanes].reduce((sum, lane) => sum + lane.inFlight, 0),
+    troubles: bin.troubles,
+    ...(bin.until > 0 ? { until: clock.timeOf(bin.until) } : {}),
+    ...(tenants > 1 ? { tenants } : {}),
+  };
 }
 
 function isOfMessage({ kind }: Pick<PartFacts, 'kind'>): boolean {

@@ -51,9 +51,15 @@ describe('folding outcomes', () => {
     const [state] = foldOutcomes(makeEnvelope([A]), [
       { state: 'deferred', recipients: [A], at: 1, attempts: 1, until: 10, hop, reply },
       { state: 'warned', recipients: [A], at: 2 },
-      { state: 'deferred', recipients: [A], at: 3, attempts: 2, until: 20 },
+      { state: 'deferred', recipients: [A], at: 3, attempts: 2, until: 20, reply },
     ]);
-    assert.deepEqual(state, { address: A, state: 'deferred', attempts: 2, until: 20, hop, reply, warned: true });
+    const known = { address: A, state: 'deferred', attempts: 2, tried: 3, until: 20, hop, reply, warned: true };
+    assert.deepEqual(state, known);
+    const retried = foldOutcomes(makeEnvelope([A]), [
+      { state: 'deferred', recipients: [A], at: 1, attempts: 1, until: 10, hop, reply },
+      { state: 'deferred', recipients: [A], at: 9, attempts: 0, until: 9, afresh: true },
+    ]);
+    assert.equal(retried[0]?.tried, 1, 'what an operator asked for is no attempt');
   });
 
   it('keeps what is final, in whatever order outcomes come and whatever the clock did', () => {
