@@ -189,6 +189,8 @@ export interface QueueSettings {
   readonly freeInodes: number;
   /** Messages that the scheduler holds in memory. */
   readonly window: number;
+  /** How long the deleted queue keeps a message. Milliseconds; 0: for ever. */
+  readonly deletedFor: number;
 }
 
 /** Limits on the MIME structure of a message. */

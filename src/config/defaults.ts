@@ -71,6 +71,7 @@ export const DEFAULTS = {
     freeSpace: '64MiB',
     freeInodes: 1000,
     window: 10_000,
+    deletedFor: '7d',
   },
   filters: {
     structure: {

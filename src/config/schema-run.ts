@@ -92,6 +92,7 @@ const queue = section({
   freeSpace: size(0, 1024 * GIB),
   freeInodes: whole(0, 1_000_000_000),
   window: whole(100, 10_000_000),
+  deletedFor: duration(0, 3650 * DAY),
 });
 
 const log = section({

@@ -11,6 +11,8 @@ export interface QueuedMessage {
   /** Bytes of content. */
   readonly size: number;
   readonly where: 'journal' | 'tree' | 'deleted';
+  /** In the deleted queue: which deletion took it, where that is known, and when that began (ms since 1970). */
+  readonly deletion?: { readonly operation?: QueueId; readonly at: number };
   /** Recipients that need something, without those that are done. */
   readonly recipients: readonly RecipientState[];
 }

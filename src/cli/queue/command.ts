@@ -16,6 +16,7 @@ import { showMessage, type ShowPart } from './show.ts';
 import { summarise, SUMMARY_BY } from './summary.ts';
 import { traceMessage } from './trace.ts';
 import { operate } from './operate.ts';
+import { explainMessages, WHY_LIMIT } from './why.ts';
 import { WORKING_VERBS, type WorkingVerb } from './work.ts';
 
 /** A queue at hand, and whether a farm works on it. */
@@ -43,6 +44,7 @@ function addReading(parser: Parser, context: Context, choose: Choose): Parser {
     .example('$0 list', 'everything that waits')
     .example("$0 list --domain example.org --age '>1h'", 'what has waited for example.org for an hour')
     .example('$0 show 06fr3kx2b8yq4jv0001', 'one message: envelope, recipients, header')
+    .example('$0 why 06fr3kx2b8yq4jv0001', 'why it waits, and when it is tried next')
     .example('$0 retry --domain example.org', 'try it all again now')
     .example("$0 hold --sender '*@example.net'", 'keep it back until queue release')
     .command(
@@ -80,6 +82,12 @@ function addReading(parser: Parser, context: Context, choose: Choose): Parser {
           .conflicts('headers', ['body', 'raw'])
           .conflicts('body', 'raw'),
       (args) => choose(() => show(context, args)),
+    )
+    .command(
+      'why [id..]',
+      'Say why messages wait, and what to do about it',
+      (verb) => addSelectors(verb),
+      (args) => choose(() => explain(context, args)),
     )
     .command(
       'trace <id>',
@@ -130,11 +138,24 @@ async function readWith(
     read({
       context,
       farm: live ? config : undefined,
-      source: { split: config.queue.split },
+      source: { split: config.queue.split, farm: live ? config : undefined },
       selector,
       json: args.json,
       limit: args.limit ?? Infinity,
     }),
+  );
+}
+
+async function explain(context: Context, args: SelectorOptions): Promise<number> {
+  const selector = await selectorOf(context, args);
+  if (!selector) return EX.USAGE;
+  if (selector.everything) {
+    await context.err.line('queue: why needs the id of a message, or selectors');
+    return EX.USAGE;
+  }
+  const limit = args.limit ?? (selector.ids.size > 0 ? Infinity : WHY_LIMIT);
+  return withQueue(context, args, ({ config, live }) =>
+    explainMessages({ context, config, live, selector, limit, json: args.json }),
   );
 }
 

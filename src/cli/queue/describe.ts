@@ -5,6 +5,7 @@ import { oneLine } from '../../base/text.ts';
 import type { RecipientState } from '../../queue/fold.ts';
 import type { QueuedMessage } from '../../queue/queued-message.ts';
 import type { Column } from '../common/table.ts';
+import { replyWords } from './recipient-tests.ts';
 import { formatAge, formatSize, formatUntil, isoTime } from '../common/units.ts';
 
 /** Columns of `queue list`. */
@@ -67,9 +68,8 @@ function describeReason(recipients: readonly RecipientState[]): string {
 
 function replyText(one: RecipientState): string | undefined {
   if (!one.reply) return undefined;
-  const { code, status, text, remote } = one.reply;
-  // Some replies carry their codes in the text already.
-  const words = text.startsWith(`${code}`) ? text : `${code} ${status} ${text}`;
+  const { remote } = one.reply;
+  const words = replyWords(one.reply);
   return remote === undefined ? words : `${remote}: ${words}`;
 }
 
@@ -86,6 +86,11 @@ export function messageJson(message: QueuedMessage, now: number): Record<string,
     tenant: envelope.tenant,
     origin: envelope.origin,
     state: describeState(message),
-    recipients: message.recipients.map((one) => ({ ...one, until: isoTime(one.until) })),
+    recipients: message.recipients.map(recipientJson),
   };
+}
+
+/** Of one recipient: times in ISO form. */
+export function recipientJson(one: RecipientState): Record<string, unknown> {
+  return { ...one, until: isoTime(one.until), tried: isoTime(one.tried), heldAt: isoTime(one.heldAt) };
 }

@@ -37,6 +37,34 @@ export async function* seenByFarm(
   }
 }
 
+/** One message as its scheduler sees it. */
+export interface CloseView {
+  readonly parts: readonly WherePart[];
+  /** A command has it in hand. */
+  readonly claimed: boolean;
+}
+
+/** Asks for single messages, closely; undefined when the scheduler does not answer. Close it. */
+export async function openCloseView(
+  farm: Config,
+): Promise<{ of(id: string): Promise<CloseView | undefined>; close(): void } | undefined> {
+  const scheduler = await connect(farm);
+  if (!scheduler) return undefined;
+  return {
+    async of(id) {
+      try {
+        const answer = await scheduler.request({ t: 'where?', ids: [id], closely: true }, ANSWER_MS);
+        if (answer.t !== 'where') return undefined;
+        return { parts: answer.parts, claimed: answer.claimed?.includes(id) === true };
+      } catch {
+        // Gone, or slow: what the files tell is all there is.
+        return undefined;
+      }
+    },
+    close: () => scheduler.close(),
+  };
+}
+
 async function connect(config: Config): Promise<Peer | undefined> {
   try {
     return await connectPeer({

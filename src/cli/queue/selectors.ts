@@ -1,30 +1,44 @@
 /**
- * Selectors: which messages a verb of `queue` means. Values of one option widen the choice, different options narrow it.
+ * Selectors: which messages a verb of `queue` means. Values of one option widen the choice, different options narrow it, and `--not`
+ * takes messages out of it.
  *
- * They look at the envelope and at the states of recipients only, never at content. Patterns know `*` and nothing
- * else, and are matched in linear time.
+ * Options that speak of a recipient (recipient, domain, hop, state, reply) speak of one and the same: a message is chosen when any of
+ * its recipients fits all of them. `--not` goes for every recipient: a message is out as soon as one of them fits. So what is not meant is
+ * never touched. Nothing looks at content.
  */
-import { parseDomain } from '../../mail/domain.ts';
+import type { RecipientState } from '../../queue/fold.ts';
 import type { QueuedMessage } from '../../queue/queued-message.ts';
+import { isQueueId } from '../../queue/queue-id.ts';
+import { parseAge, parseSizeBound } from './bounds.ts';
+import { compilePattern } from './pattern.ts';
+import { addressTest, domainTest, hopTest, replyTest, stateTest, type RecipientTest } from './recipient-tests.ts';
+
+/** Options whose values may also follow `--not`, as `--not domain=example.org`. */
+export const NEGATABLE = ['sender', 'recipient', 'domain', 'hop', 'tenant', 'age', 'size', 'state', 'reply'] as const;
+type Negatable = (typeof NEGATABLE)[number];
 
 /** As the command line gives them. */
-export interface SelectorArgs {
-  readonly id: readonly string[];
-  readonly sender: readonly string[];
-  readonly recipient: readonly string[];
-  readonly domain: readonly string[];
-  readonly age: readonly string[];
-  readonly state: readonly string[];
+export interface SelectorArgs extends Readonly<Partial<Record<Negatable | 'id' | 'not', readonly string[]>>> {
+  /** `last`, or the id of an operation that deleted. */
+  readonly operation?: string | undefined;
 }
 
 export interface Selector {
   /** Nothing was named: every message. */
   readonly everything: boolean;
-  /** Ids that were named, and nothing else was: such messages need no walk through the queue. */
+  /** Ids that were named: such messages need no walk through the queue. */
   readonly ids: ReadonlySet<string>;
-  /** The deleted queue is meant (`--state deleted`). */
+  /** The deleted queue is meant (`--state deleted`, `--operation`). */
   readonly deleted: boolean;
+  /** Of the deleted queue, what this operation took: its id, or `last`. */
+  readonly operation?: string | undefined;
+  /** It asks for the next hop or the last reply: of what was never tried only the running farm knows these. */
+  readonly asksFarm: boolean;
+  /** By all that the files know; without what only the farm may know. */
+  readonly mayMatch: (message: QueuedMessage, now: number) => boolean;
   readonly matches: (message: QueuedMessage, now: number) => boolean;
+  /** This recipient of a chosen message is meant. */
+  readonly means: (recipient: RecipientState) => boolean;
 }
 
 export type SelectorResult =
@@ -33,102 +47,149 @@ export type SelectorResult =
 
 export const STATES = ['waiting', 'deferred', 'failed', 'succeeded', 'held', 'deleted'] as const;
 
-type Test = (message: QueuedMessage, now: number) => boolean;
+type MessageTest = (message: QueuedMessage, now: number) => boolean;
+type Test =
+  | { readonly of: 'message'; readonly fits: MessageTest }
+  | { readonly of: 'recipient'; readonly fits: RecipientTest };
 
-const UNITS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
+/** One option with all its values, or one value behind `--not`. */
+interface Rule {
+  readonly name: Negatable;
+  readonly not: boolean;
+  readonly tests: readonly Test[];
+}
+
+const ASK_FARM: ReadonlySet<string> = new Set(['hop', 'reply']);
+const LAST = 'last';
 
 /** Reads the selectors of a command line. `why` is one sentence for the user. */
 export function parseSelector(args: SelectorArgs): SelectorResult {
-  const ids = new Set(args.id.map((id) => id.toLowerCase()));
+  const ids = new Set((args.id ?? []).map((id) => id.toLowerCase()));
   const bad = [...ids].find((id) => !/^[0-9a-z]{19}$/.test(id));
   if (bad !== undefined) return { ok: false, why: `${bad} is no queue id: they have 19 letters and digits` };
-  const ages = args.age.map(parseAge);
-  if (ages.includes(undefined)) return { ok: false, why: "--age takes '>1h', '<30m' or '2d' (older than)" };
-  const states = new Set(args.state.filter((state) => state !== 'deleted'));
-  const tests = [
-    anyOf(
-      [...ids].map(
-        (id): Test =>
-          (message) =>
-            message.id === id,
-      ),
-    ),
-    anyOf(args.sender.map(senderTest)),
-    anyOf(args.recipient.map((pattern) => recipientTest((address) => matchesPattern(pattern, address)))),
-    anyOf(args.domain.map(canonical).map((pattern) => recipientTest((address) => isInDomain(address, pattern)))),
-    allOf(ages.filter((age) => age !== undefined)),
-    anyOf(
-      [...states].map(
-        (state): Test =>
-          (message) =>
-            message.recipients.some((one) => one.state === state),
-      ),
-    ),
-  ].filter((test) => test !== undefined);
-  const deleted = args.state.includes('deleted');
-  return {
-    ok: true,
-    selector: { everything: tests.length === 0, ids, deleted, matches: allOf(tests) ?? (() => true) },
+  const operation = args.operation?.toLowerCase();
+  if (operation !== undefined && operation !== LAST && !isQueueId(operation))
+    return { ok: false, why: '--operation takes last, or the id that queue delete told at its end' };
+  const rules: Rule[] = [];
+  for (const given of [...namedRules(args), ...(args.not ?? []).map(readNot)]) {
+    if (typeof given === 'string') return { ok: false, why: given };
+    if (given.tests.length > 0) rules.push(given);
+  }
+  const everything = rules.length === 0 && ids.size === 0 && operation === undefined;
+  const deleted = operation !== undefined || (args.state ?? []).includes('deleted');
+  const cheap = rules.filter(({ name }) => !ASK_FARM.has(name));
+  const selector: Selector = {
+    everything,
+    ids,
+    deleted,
+    operation,
+    asksFarm: cheap.length < rules.length,
+    mayMatch: combine(ids, cheap),
+    matches: combine(ids, rules),
+    means: meansOf(rules),
   };
+  return { ok: true, selector };
 }
 
-function anyOf(tests: readonly Test[]): Test | undefined {
-  return tests.length === 0 ? undefined : (message, now) => tests.some((test) => test(message, now));
+/** One message. */
+export function selectId(id: string): SelectorResult {
+  return parseSelector({ id: [id] });
 }
 
-function allOf(tests: readonly Test[]): Test | undefined {
-  return tests.length === 0 ? undefined : (message, now) => tests.every((test) => test(message, now));
+function namedRules(args: SelectorArgs): readonly (Rule | string)[] {
+  return NEGATABLE.map((name) => {
+    // The deleted queue is another place, no state of a recipient.
+    const values = (args[name] ?? []).filter((value) => name !== 'state' || value !== 'deleted');
+    return makeRule(name, values, false);
+  });
 }
 
-function senderTest(pattern: string): Test {
+/** `domain=example.org`. */
+function readNot(text: string): Rule | string {
+  const at = text.indexOf('=');
+  const name = NEGATABLE.find((one) => one === text.slice(0, at));
+  if (at < 1 || name === undefined) {
+    return `--not takes a selector and its value, as --not domain=example.org; selectors are ${NEGATABLE.join(', ')}`;
+  }
+  const value = text.slice(at + 1);
+  if (name === 'state' && !STATES.some((state) => state === value && state !== 'deleted'))
+    return `--not state= takes one of ${STATES.filter((state) => state !== 'deleted').join(', ')}`;
+  return makeRule(name, [value], true);
+}
+
+function makeRule(name: Negatable, values: readonly string[], not: boolean): Rule | string {
+  const tests: Test[] = [];
+  for (const value of values) {
+    const test = MAKE[name](value);
+    if (typeof test === 'string') return test;
+    tests.push(test);
+  }
+  return { name, not, tests };
+}
+
+const MAKE: Readonly<Record<Negatable, (value: string) => Test | string>> = {
+  sender: (value) => ofMessage(senderTest(value)),
+  tenant: (value) => {
+    const fits = compilePattern(value);
+    return ofMessage(({ envelope }) => fits(envelope.tenant));
+  },
+  age: (value) => {
+    const fits = parseAge(value);
+    if (!fits) return "--age takes '>1h', '<30m' or '2d' (older than)";
+    return ofMessage(({ envelope }, now) => fits(now - envelope.received));
+  },
+  size: (value) => {
+    const fits = parseSizeBound(value);
+    if (!fits) return "--size takes '>1MiB', '<20K' or '500K' (and larger): bytes, K, M or G";
+    return ofMessage(({ size }) => fits(size));
+  },
+  recipient: (value) => ofRecipient(addressTest(value)),
+  domain: (value) => ofRecipient(domainTest(value)),
+  hop: (value) => ofRecipient(hopTest(value)),
+  state: (value) => ofRecipient(stateTest(value)),
+  reply: (value) => ofRecipient(replyTest(value)),
+};
+
+function ofMessage(fits: MessageTest): Test {
+  return { of: 'message', fits };
+}
+
+function ofRecipient(fits: RecipientTest): Test {
+  return { of: 'recipient', fits };
+}
+
+function senderTest(pattern: string): MessageTest {
   const wanted = pattern === '<>' ? '' : pattern;
-  return (message) =>
-    wanted === '' ? message.envelope.sender === '' : matchesPattern(wanted, message.envelope.sender);
+  if (wanted === '') return ({ envelope }) => envelope.sender === '';
+  const fits = compilePattern(wanted);
+  return ({ envelope }) => fits(envelope.sender);
+}
+
+/** Values of `--age` and `--size` are bounds: a message lies within all of them. */
+function isWithin({ name, tests }: Rule, fits: (test: Test) => boolean): boolean {
+  return name === 'age' || name === 'size' ? tests.every(fits) : tests.some(fits);
+}
+
+function combine(ids: ReadonlySet<string>, rules: readonly Rule[]): MessageTest {
+  const means = meansOf(rules);
+  const picky = rules.some(({ not, tests }) => !not && tests[0]?.of === 'recipient');
+  const ofMessages = rules.filter(({ tests }) => tests[0]?.of === 'message');
+  const never = rules.filter(({ not, tests }) => not && tests[0]?.of === 'recipient');
+  return (message, now) =>
+    (ids.size === 0 || ids.has(message.id)) &&
+    ofMessages.every(
+      (rule) => isWithin(rule, (test) => test.of === 'message' && test.fits(message, now)) !== rule.not,
+    ) &&
+    (!picky || message.recipients.some(means)) &&
+    !never.some((rule) => message.recipients.some((one) => fitsOne(rule, one)));
 }
 
 /** Recipients that are done are not looked at: they are of no interest to whoever works on the queue. */
-function recipientTest(test: (address: string) => boolean): Test {
-  return (message) => message.recipients.some((one) => test(one.address));
+function meansOf(rules: readonly Rule[]): RecipientTest {
+  const wanted = rules.filter(({ not, tests }) => !not && tests[0]?.of === 'recipient');
+  return (recipient) => wanted.every((rule) => fitsOne(rule, recipient));
 }
 
-/** As the queue has domains: lower case, A-labels. A pattern, and what is no domain, stays as it is. */
-function canonical(pattern: string): string {
-  const dot = pattern.startsWith('.') ? '.' : '';
-  const parsed = parseDomain(pattern.slice(dot.length));
-  return parsed.ok ? dot + parsed.domain : pattern.toLowerCase();
-}
-
-/** `example.org`, or `.example.org` for it and everything below. */
-function isInDomain(address: string, wanted: string): boolean {
-  const domain = address.slice(address.lastIndexOf('@') + 1).toLowerCase();
-  if (wanted.includes('*')) return matchesPattern(wanted, domain);
-  return wanted.startsWith('.') ? domain === wanted.slice(1) || domain.endsWith(wanted) : domain === wanted;
-}
-
-function parseAge(text: string): Test | undefined {
-  const match = /^([<>]?)=?\s*(\d{1,9})([smhdw])$/.exec(text.trim());
-  const unit = UNITS[match?.[3] ?? ''];
-  if (!match || unit === undefined) return undefined;
-  const limit = Number(match[2]) * unit;
-  return match[1] === '<'
-    ? (message, now) => now - message.envelope.received < limit
-    : (message, now) => now - message.envelope.received >= limit;
-}
-
-/** True when the whole text fits the pattern, in which `*` stands for any characters. Case does not count. */
-export function matchesPattern(pattern: string, text: string): boolean {
-  const parts = pattern.toLowerCase().split('*');
-  const subject = text.toLowerCase();
-  const first = parts[0] ?? '';
-  const last = parts.at(-1) ?? '';
-  if (parts.length === 1) return subject === first;
-  if (subject.length < first.length + last.length || !subject.startsWith(first) || !subject.endsWith(last))
-    return false;
-  let at = first.length;
-  for (const part of parts.slice(1, -1)) {
-    const found = subject.indexOf(part, at);
-    if (found === -1 || found + part.length > subject.length - last.length) return false;
-    at = found + part.length;
-  }
-  return true;
+function fitsOne({ tests }: Rule, recipient: RecipientState): boolean {
+  return tests.some((test) => test.of === 'recipient' && test.fits(recipient));
 }

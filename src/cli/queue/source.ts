@@ -2,18 +2,23 @@
  * Where `queue` finds messages: by id without a walk, or by walking the files, one message in memory at a time. It only
  * reads, and so works beside a running farm and without one.
  */
+import type { Config } from '../../config/config.ts';
 import { parseHandle } from '../../queue/handle.ts';
 import type { QueueId } from '../../queue/store.ts';
 import { isUnfinished, type QueuedMessage } from '../../queue/queued-message.ts';
 import { QueueWalk, walkDeleted, walkQueue } from '../../queue/walk.ts';
+import { seenByFarm } from './farm-view.ts';
 import type { Selector } from './selectors.ts';
 
-/** Messages that a command line names at most as ids: more than a shell passes. */
 export interface QueueSource {
   readonly split: number;
+  /** The configuration of the farm that runs, for selectors that ask it. */
+  readonly farm?: Config | undefined;
+  /** Ends the search. */
+  readonly signal?: AbortSignal | undefined;
 }
 
-/** The messages that the selector chooses, at most `limit` of them. */
+/** The messages that the selector chooses, at most `limit` of them. What only the farm knows of them is in there if the selector asks. */
 export async function* findMessages(
   source: QueueSource,
   selector: Selector,
@@ -22,7 +27,9 @@ export async function* findMessages(
   const now = Date.now();
   let found = 0;
   if (limit <= 0) return;
-  for await (const message of candidates(source, selector)) {
+  const farm = selector.asksFarm ? source.farm : undefined;
+  for await (const message of seenByFarm(candidates(source, selector, now), farm)) {
+    if (source.signal?.aborted) return;
     if (!selector.matches(message, now)) continue;
     yield message;
     found += 1;
@@ -30,27 +37,39 @@ export async function* findMessages(
   }
 }
 
-function candidates(source: QueueSource, selector: Selector): AsyncIterable<QueuedMessage> {
-  if (selector.deleted) return walkDeleted({ split: source.split });
-  return selector.ids.size > 0 ? findByIds(source, selector.ids) : walkQueue({ split: source.split });
+/** What may be chosen as far as the files know. */
+async function* candidates(source: QueueSource, selector: Selector, now: number): AsyncGenerator<QueuedMessage> {
+  for await (const message of all(source, selector)) {
+    if (source.signal?.aborted) return;
+    if (selector.mayMatch(message, now)) yield message;
+  }
+}
+
+function all({ split }: QueueSource, selector: Selector): AsyncIterable<QueuedMessage> {
+  if (selector.deleted) return walkDeleted({ split });
+  return selector.ids.size > 0 ? findByIds(split, selector.ids) : walkQueue({ split });
 }
 
 /** Looks at the tree first, where a name is a path; then through the journals, which are small. */
-async function* findByIds(source: QueueSource, ids: ReadonlySet<string>): AsyncGenerator<QueuedMessage> {
-  const walk = new QueueWalk({ split: source.split });
-  await walk.readOutcomes();
-  const left = new Set(ids);
-  for (const id of ids) {
-    const where = walk.fileOf(id as QueueId);
-    if (where === undefined) continue;
-    left.delete(id);
-    const message = where === 'tree' ? await walk.treeMessage(id as QueueId) : undefined;
-    if (message && isUnfinished(message)) yield message;
-  }
-  if (left.size === 0) return;
-  for await (const segment of walk.segments()) {
-    for await (const message of segment.messages()) if (left.delete(message.id)) yield message;
+async function* findByIds(split: number, ids: ReadonlySet<string>): AsyncGenerator<QueuedMessage> {
+  const walk = new QueueWalk({ split });
+  try {
+    await walk.readOutcomes();
+    const left = new Set(ids);
+    for (const id of ids) {
+      const where = walk.fileOf(id as QueueId);
+      if (where === undefined) continue;
+      left.delete(id);
+      const message = where === 'tree' ? await walk.treeMessage(id as QueueId) : undefined;
+      if (message && isUnfinished(message)) yield message;
+    }
     if (left.size === 0) return;
+    for await (const segment of walk.segments()) {
+      for await (const message of segment.messages()) if (left.delete(message.id)) yield message;
+      if (left.size === 0) return;
+    }
+  } finally {
+    walk.close();
   }
 }
 
@@ -59,10 +78,10 @@ async function* findByIds(source: QueueSource, ids: ReadonlySet<string>): AsyncG
  * however many of them are in it.
  */
 export async function rereadAll(
-  source: QueueSource,
+  { split }: QueueSource,
   messages: readonly QueuedMessage[],
 ): Promise<ReadonlyMap<string, QueuedMessage>> {
-  const walk = new QueueWalk({ split: source.split });
+  const walk = new QueueWalk({ split });
   await walk.readOutcomes();
   const found = new Map<string, QueuedMessage>();
   const segments = new Map<string, Set<string>>();

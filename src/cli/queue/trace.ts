@@ -10,7 +10,7 @@ import { formatTime } from '../common/units.ts';
 import { describeState, messageJson, recipientColumns } from './describe.ts';
 import { readLogLines } from './log-lines.ts';
 import { seenByFarm } from './farm-view.ts';
-import { parseSelector } from './selectors.ts';
+import { selectId } from './selectors.ts';
 import { findMessages } from './source.ts';
 
 export interface Tracing {
@@ -27,7 +27,7 @@ export interface Tracing {
 /** `queue trace ID` and `mailfarm trace ID`. */
 export async function traceMessage(tracing: Tracing): Promise<number> {
   const { context, id, json, name } = tracing;
-  const parsed = parseSelector({ id: [id], sender: [], recipient: [], domain: [], age: [], state: [] });
+  const parsed = selectId(id);
   if (!parsed.ok) {
     await context.err.line(`${name}: ${parsed.why}`);
     return EX.USAGE;

@@ -2,6 +2,7 @@
 import { Writable } from 'node:stream';
 import type { Config } from '../../../config/config.ts';
 import { drillAddress } from '../../../mail/drill-address.ts';
+import type { QueuedMessage } from '../../../queue/queued-message.ts';
 import { Output, type Context } from '../../common/context.ts';
 import { operate } from '../../queue/operate.ts';
 import type { Selector } from '../../queue/selectors.ts';
@@ -33,10 +34,8 @@ export async function deleteDrillMail(context: Context, config: Config, run: str
 /** Messages of which every recipient is this run's: there are no others of a run. */
 function selectRun(run: string): Selector {
   const own = drillAddress(run);
-  return {
-    everything: false,
-    ids: new Set(),
-    deleted: false,
-    matches: ({ recipients }) => recipients.length > 0 && recipients.every(({ address }) => address === own),
-  };
+  const isOwn = ({ address }: { readonly address: string }): boolean => address === own;
+  const matches = ({ recipients }: QueuedMessage): boolean => recipients.length > 0 && recipients.every(isOwn);
+  const of = { everything: false, ids: new Set<string>(), deleted: false, asksFarm: false };
+  return { ...of, mayMatch: matches, matches, means: isOwn };
 }
