@@ -14,8 +14,10 @@ import type { Logger } from '../log/logger.ts';
 import { readIpcTls } from '../process/ipc-tls.ts';
 import { readLive } from '../process/live.ts';
 import type { Role, Worker } from '../process/worker.ts';
+import { createDisk } from '../queue/disk.ts';
 import { openStore } from '../queue/open-store.ts';
 import { holdRecipients } from '../queue/operate.ts';
+import { purgeDeleted } from '../queue/purge-deleted.ts';
 import type { Handle } from '../queue/store.ts';
 import { QueueWalk } from '../queue/walk.ts';
 import { createCorruptFolder } from './corrupt-folder.ts';
@@ -76,7 +78,7 @@ export async function startInjector(
   const work =
     mode === 'settle'
       ? settleAll({ scheduler, store, layout, log, keep: corrupt.keepSegment })
-      : injectAll(injection, mode);
+      : injectAll(injection, mode).then(() => purgeOld(injection, mode, config.queue.deletedFor));
   void work.then(
     async () => {
       await letGo(injection, Date.now() + CONNECT_MS);
@@ -97,6 +99,17 @@ export async function startInjector(
     },
     stats: () => ({ outstanding: injection.router.outstanding + injection.schedulerHandOn.outstanding, busy: 1 }),
   };
+}
+
+/** Beside what else a look after the whole queue finds. Trouble with what is deleted anyway stops nothing. */
+async function purgeOld({ walk, log, stopped }: Injection, mode: Mode, deletedFor: number): Promise<void> {
+  if (mode === 'orphans' || deletedFor === 0) return;
+  const { layout } = walk;
+  try {
+    await purgeDeleted({ disk: createDisk(), layout, before: Date.now() - deletedFor, log, stopped });
+  } catch (error) {
+    log.error('purge-failed', { why: errorText(error) });
+  }
 }
 
 /** The supervisor runs a failed injector again, with back-off. */

@@ -9,7 +9,7 @@
 import { pause } from '../base/deadline.ts';
 import { errorCode } from '../base/text.ts';
 import { exists, isSameFile, type Disk } from './disk.ts';
-import { bucketFolder, deletedPath, folder, messagePath, statePath, type Layout } from './layout.ts';
+import { bucketFolder, deletedPath, deletionMarkPath, folder, messagePath, statePath, type Layout } from './layout.ts';
 import type { QueueId } from './store.ts';
 import { AlreadyInTree, appendLines, withFolder, type TreeOptions } from './tree.ts';
 
@@ -17,11 +17,12 @@ import { AlreadyInTree, appendLines, withFolder, type TreeOptions } from './tree
 const TRIES = 100;
 const RETRY_MS = 20;
 
-/** Moves message and companion into the deleted queue, durably. */
-export async function moveToDeleted(options: TreeOptions, id: QueueId): Promise<void> {
+/** Moves message and companion into the deleted queue, durably, and marks them with the operation that this is part of. */
+export async function moveToDeleted(options: TreeOptions, id: QueueId, operation?: QueueId): Promise<void> {
   const { disk, layout } = options;
   await nameAlso(disk, messagePath(layout, id), deletedPath(layout, id));
   await nameCompanion(disk, statePath(layout, id), deletedPath(layout, id, true));
+  if (operation !== undefined) await makeMark(disk, deletionMarkPath(layout, id, operation));
   await disk.syncFolder(folder(layout, 'deleted'));
   await disk.unlink(messagePath(layout, id));
   // The message first, also on the disk: it must not be in the tree without the outcomes it had.
@@ -32,8 +33,8 @@ export async function moveToDeleted(options: TreeOptions, id: QueueId): Promise<
   await disk.unlink(statePath(layout, id));
 }
 
-/** The way back from the deleted queue. */
-export async function restoreFromDeleted(options: TreeOptions, id: QueueId): Promise<void> {
+/** The way back from the deleted queue. A mark that a crash leaves behind is older than that of the next deletion, and counts no more. */
+export async function restoreFromDeleted(options: TreeOptions, id: QueueId, operation?: QueueId): Promise<void> {
   const { disk, layout } = options;
   const companion = await withFolder(options, id, () =>
     nameCompanion(disk, deletedPath(layout, id, true), statePath(layout, id)),
@@ -42,6 +43,7 @@ export async function restoreFromDeleted(options: TreeOptions, id: QueueId): Pro
   await withFolder(options, id, () => nameInTree(disk, layout, id));
   await disk.syncFolder(bucketFolder(layout, id));
   await disk.unlink(deletedPath(layout, id));
+  if (operation !== undefined) await disk.unlink(deletionMarkPath(layout, id, operation));
   await disk.syncFolder(folder(layout, 'deleted'));
   if (await joinCompanion(disk, deletedPath(layout, id, true), statePath(layout, id)))
     await disk.syncFolder(bucketFolder(layout, id));
@@ -77,6 +79,14 @@ async function nameInTree(disk: Disk, layout: Layout, id: QueueId): Promise<void
 async function nameAlso(disk: Disk, from: string, to: string): Promise<void> {
   try {
     await disk.link(from, to);
+  } catch (error) {
+    if (errorCode(error) !== 'EEXIST') throw error;
+  }
+}
+
+async function makeMark(disk: Disk, path: string): Promise<void> {
+  try {
+    await (await disk.create(path)).close();
   } catch (error) {
     if (errorCode(error) !== 'EEXIST') throw error;
   }

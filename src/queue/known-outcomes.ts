@@ -34,6 +34,8 @@ export async function* readSegment(
     readonly name: string;
     readonly maxContent: number;
     readonly parse?: ((line: Buffer) => RecordLine | undefined) | undefined;
+    /** Where to begin: 0, or where a record does. */
+    readonly from?: number | undefined;
   },
 ): AsyncGenerator<Scanned> {
   const path = segmentPath(files.layout, kind, segment.name);
@@ -47,7 +49,7 @@ export async function* readSegment(
     return;
   }
   try {
-    yield* scanSegment(file, segment.maxContent, segment.parse);
+    yield* scanSegment(file, segment.maxContent, segment.parse, segment.from);
   } catch (error) {
     tellUnreadable(files, path, error);
   } finally {

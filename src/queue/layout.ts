@@ -49,6 +49,11 @@ export function deletedPath(layout: Layout, id: QueueId, companion = false): str
   return `${layout.root}/deleted/${id}${companion ? '.state' : ''}`;
 }
 
+/** An empty file beside a deleted message: its name says which deletion took it, and so when. */
+export function deletionMarkPath(layout: Layout, id: QueueId, operation: QueueId): string {
+  return `${layout.root}/deleted/${id}.${operation}`;
+}
+
 export function temporaryPath(layout: Layout, name: string): string {
   return `${layout.root}/tmp/${name}`;
 }

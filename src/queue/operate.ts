@@ -10,7 +10,7 @@ import { applyOutcomes } from './fold.ts';
 import { parseHandle, treeHandle } from './handle.ts';
 import type { Layout } from './layout.ts';
 import { outcomeLines } from './record.ts';
-import type { Handle, Store } from './store.ts';
+import type { Handle, QueueId, Store } from './store.ts';
 import { appendState, type TreeOptions } from './tree.ts';
 import type { QueuedMessage } from './queued-message.ts';
 import { QueueWalk } from './walk.ts';
@@ -53,15 +53,15 @@ export class QueueOperator {
     return this.#mark(message, 'failed', { reply });
   }
 
-  /** Into the deleted queue. */
-  async delete(message: QueuedMessage): Promise<void> {
+  /** Into the deleted queue; `operation` names what it may be restored by, together with others. */
+  async delete(message: QueuedMessage, operation?: QueueId): Promise<void> {
     await this.#intoTree(message);
-    await moveToDeleted(this.#tree, message.id);
+    await moveToDeleted(this.#tree, message.id, operation);
   }
 
   /** Back from the deleted queue. */
   async restore(message: QueuedMessage): Promise<QueuedMessage> {
-    await restoreFromDeleted(this.#tree, message.id);
+    await restoreFromDeleted(this.#tree, message.id, message.deletion?.operation);
     return this.#reread(message);
   }
 

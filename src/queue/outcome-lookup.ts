@@ -26,6 +26,8 @@ const PASSED_OVER = 'damaged outcome passed over';
 export class OutcomeLookup {
   readonly #files: SegmentFiles;
   readonly #paths: string[] = [];
+  /** Segments by path: their number, and how far they were read. */
+  readonly #read = new Map<string, { readonly file: number; end: number }>();
   readonly #places = new PlaceTable();
   /** Descriptors by number of the path. */
   readonly #open = new Map<number, number>();
@@ -34,7 +36,10 @@ export class OutcomeLookup {
     this.#files = files;
   }
 
-  /** Notes everything in the outcome journals, and with `maxContent` the bounces in the journals of their makers. */
+  /**
+   * Notes everything in the outcome journals, and with `maxContent` the bounces in the journals of their makers. Once more: what was
+   * added since. What is noted of a journal that went meanwhile is in the state files by then.
+   */
   async read(maxContent?: number): Promise<void> {
     for (const name of await listSegments(this.#files.layout, 'outcome')) await this.#note('outcome', name, 0);
     if (maxContent === undefined) return;
@@ -65,9 +70,14 @@ export class OutcomeLookup {
   }
 
   async #note(kind: Kind, name: string, maxContent: number): Promise<void> {
-    const file = this.#paths.push(segmentPath(this.#files.layout, kind, name)) - 1;
+    const path = segmentPath(this.#files.layout, kind, name);
+    const known = this.#read.get(path) ?? { file: this.#paths.push(path) - 1, end: 0 };
+    this.#read.set(path, known);
+    const { file, end: from } = known;
     const parse = kind === 'outcome' ? peekLine : undefined;
-    for await (const scanned of readSegment(this.#files, kind, { name, maxContent, parse })) {
+    for await (const scanned of readSegment(this.#files, kind, { name, maxContent, parse, from })) {
+      // A record that is still being written is read the next time.
+      if (scanned.kind === 'end') known.end = scanned.offset;
       if (scanned.kind === 'damaged' && kind === 'outcome') {
         await this.#files.onTrouble?.(name, PASSED_OVER);
       }

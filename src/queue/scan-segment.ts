@@ -30,13 +30,14 @@ const NEXT_RECORD = '{"sum":"';
 const FIRST_READ = 16 * 1024;
 const MOST_READ = 1024 * 1024;
 
-/** Of a file, or of all its bytes. The last thing yielded is always `end`. */
+/** Of a file, or of all its bytes. The last thing yielded is always `end`. `from`: where a record of the file begins; there ordinals do too. */
 export async function* scanSegment(
   source: FileHandle | Buffer,
   maxContent: number,
   parse: (line: Buffer) => RecordLine | undefined = parseLine,
+  from = 0,
 ): AsyncGenerator<Scanned> {
-  const window = new Window(source);
+  const window = new Window(source, from);
   let ordinal = 0;
   for (;;) {
     const { offset } = window;
@@ -68,13 +69,14 @@ export async function* scanSegment(
 
 /** A view on a file that slides forward. */
 class Window {
-  offset = 0;
+  offset: number;
   readonly #file: FileHandle | undefined;
   #buffer: Buffer = Buffer.alloc(0);
   #read = FIRST_READ;
   #ended: boolean;
 
-  constructor(source: FileHandle | Buffer) {
+  constructor(source: FileHandle | Buffer, from: number) {
+    this.offset = from;
     this.#ended = Buffer.isBuffer(source);
     if (Buffer.isBuffer(source)) this.#buffer = source;
     else this.#file = source;

@@ -29,7 +29,7 @@ const ENTRIES = 256;
 const TURN = 50;
 
 export async function* treeIds(layout: Layout, options: TreeIdsOptions = {}): AsyncGenerator<QueueId> {
-  const smallest = new Smallest(options.batch ?? BATCH);
+  const smallest = new Smallest<QueueId>(options.batch ?? BATCH);
   let above = '';
   // Nothing newer than the first pass saw is waited for: else a walk might never end while mail comes in.
   let newest = '';
@@ -124,10 +124,10 @@ function isCompanion(name: string): boolean {
   return name.endsWith(STATE) && isQueueId(name.slice(0, -STATE.length));
 }
 
-/** The smallest of any number of ids: never more than twice as many in memory. */
-class Smallest {
+/** The smallest of any number of names: never more than twice as many in memory. */
+export class Smallest<T extends string> {
   readonly #limit: number;
-  #ids: QueueId[] = [];
+  #ids: T[] = [];
   /** Larger ones are not among the smallest. */
   #most = '~';
   #all = true;
@@ -136,13 +136,13 @@ class Smallest {
     this.#limit = limit;
   }
 
-  add(id: QueueId): void {
+  add(id: T): void {
     if (id > this.#most) this.#all = false;
     else if (this.#ids.push(id) >= this.#limit * 2) this.#trim();
   }
 
   /** In order, each once; `all` when none had to be left for the next pass. Empties it. */
-  take(): { readonly ids: readonly QueueId[]; readonly all: boolean } {
+  take(): { readonly ids: readonly T[]; readonly all: boolean } {
     this.#trim();
     const taken = { ids: this.#ids, all: this.#all };
     this.#ids = [];

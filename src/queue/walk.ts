@@ -2,16 +2,15 @@
  * Walks everything in the queue, as the injector and the commands see it: journals in sequence first, because what is there is
  * recent and small, then the tree, oldest first. One message in memory at a time.
  */
-import fs from 'node:fs/promises';
 import type { Outcome } from '../mail/outcome.ts';
 import { errorCode, errorText } from '../base/text.ts';
 import { createDisk, fileStat, isForeign, isNamed, isThere, type Disk } from './disk.ts';
-import { treeHandle } from './handle.ts';
-import { deletedPath, folder, messagePath, segmentPath, statePath, type Layout } from './layout.ts';
+import { deletedNames, deletionOf } from './deleted-names.ts';
+import { parseHandle, treeHandle } from './handle.ts';
+import { deletedPath, messagePath, segmentPath, statePath, type Layout } from './layout.ts';
 import { listSegments, tellUnreadable, type SegmentFiles } from './known-outcomes.ts';
 import { fileOf } from './own-file.ts';
 import { OutcomeLookup } from './outcome-lookup.ts';
-import { isQueueId } from './queue-id.ts';
 import { isUnfinished, makeMessage, type QueuedMessage } from './queued-message.ts';
 import { FIRST_READ, headIn, isWhole, readHead, type Head } from './read-message.ts';
 import { scanSegment } from './scan-segment.ts';
@@ -43,10 +42,9 @@ export class QueueWalk {
     this.disk = options.disk ?? createDisk();
   }
 
-  /** Reads the outcome journals; call it before the walks. */
+  /** Reads the outcome journals; call it before the walks. Once more: what was added to them since. */
   readOutcomes(): Promise<void> {
-    this.close();
-    this.#known = new OutcomeLookup(this.#files());
+    this.#known ??= new OutcomeLookup(this.#files());
     return this.#known.read(MAX_INLINE);
   }
 
@@ -88,14 +86,30 @@ export class QueueWalk {
     }
   }
 
-  /** The deleted queue. What is in the tree too was left there by a crash in a deletion or a restoration, and does not count. */
-  async *deleted(): AsyncGenerator<QueuedMessage> {
-    for (const name of await listFolder(folder(this.layout, 'deleted'))) {
-      if (!isQueueId(name) || isThere(messagePath(this.layout, name))) continue;
-      const paths = { message: deletedPath(this.layout, name), state: deletedPath(this.layout, name, true) };
-      const message = await this.#readMessage(name, paths);
-      if (message) yield { ...message, where: 'deleted' };
+  /**
+   * The deleted queue, or of it what one deletion took, or what has these ids. What is in the tree too was left there by a crash in a deletion or a
+   * restoration, and does not count.
+   */
+  async *deleted(operation?: string, ids?: ReadonlySet<string>): AsyncGenerator<QueuedMessage> {
+    for await (const name of deletedNames(this.layout)) {
+      const { id, message: isMessage, operations } = name;
+      if (operation !== undefined && operations.at(-1) !== operation) continue;
+      if (ids !== undefined && !ids.has(id)) continue;
+      if (!isMessage || isThere(messagePath(this.layout, id))) continue;
+      const paths = { message: deletedPath(this.layout, id), state: deletedPath(this.layout, id, true) };
+      const message = await this.#readMessage(id, paths);
+      if (message) yield { ...message, where: 'deleted', deletion: deletionOf(this.layout, name) };
     }
+  }
+
+  /** The last deletion of which there is anything in the deleted queue. */
+  async lastDeletion(): Promise<string | undefined> {
+    let last: string | undefined;
+    for await (const { message, operations } of deletedNames(this.layout)) {
+      const one = operations.at(-1);
+      if (message && one !== undefined && (last === undefined || one > last)) last = one;
+    }
+    return last;
   }
 
   /** Where the message has a file of its own, if it has: its record in a journal counts no more then. */
@@ -113,6 +127,21 @@ export class QueueWalk {
       tellUnreadable(this.#files(), paths.message, error);
       return undefined;
     }
+  }
+
+  /**
+   * A message that was told of before, as it stands now by the outcomes that were read since; undefined when it is finished or gone.
+   * Its record is not read again: nothing ever changes it.
+   */
+  async reread(message: QueuedMessage): Promise<QueuedMessage | undefined> {
+    const { id, handle, envelope, size } = message;
+    const where = this.fileOf(id);
+    const segment = parseHandle(handle)?.journal?.segment;
+    if (where === 'tree') return unfinished(await this.treeMessage(id));
+    if (where !== undefined || segment === undefined) return undefined;
+    if (!isThere(segmentPath(this.layout, 'journal', segment))) return undefined;
+    const record = { id, envelope, length: size };
+    return unfinished(makeMessage(record, { handle, where: 'journal', outcomes: this.#knownOf(id) }));
   }
 
   async #readMessage(id: QueueId, paths: { message: string; state: string }): Promise<QueuedMessage | undefined> {
@@ -183,6 +212,10 @@ export class QueueWalk {
   }
 }
 
+function unfinished(message: QueuedMessage | undefined): QueuedMessage | undefined {
+  return message && isUnfinished(message) ? message : undefined;
+}
+
 /** Of a state file. */
 async function outcomesIn(state: Parameters<typeof scanSegment>[0]): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
@@ -190,15 +223,6 @@ async function outcomesIn(state: Parameters<typeof scanSegment>[0]): Promise<Out
     if (scanned.kind === 'record' && scanned.record.kind === 'outcomes') outcomes.push(...scanned.record.outcomes);
   }
   return outcomes;
-}
-
-async function listFolder(path: string): Promise<string[]> {
-  try {
-    return (await fs.readdir(path)).sort();
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT' || errorCode(error) === 'ENOTDIR') return [];
-    throw error;
-  }
 }
 
 /** Unfinished messages of journals and tree; a message that is in both is told once, from the tree. */
@@ -215,12 +239,16 @@ export async function* walkQueue(options: WalkOptions): AsyncGenerator<QueuedMes
   }
 }
 
-/** The deleted queue, oldest first. */
-export async function* walkDeleted(options: WalkOptions): AsyncGenerator<QueuedMessage> {
+/** The deleted queue, oldest first; or of it what one deletion took, by its id, or the `last` one. */
+export async function* walkDeleted(
+  options: WalkOptions & { readonly operation?: string; readonly ids?: ReadonlySet<string> },
+): AsyncGenerator<QueuedMessage> {
   const walk = new QueueWalk(options);
   try {
+    const operation = options.operation === 'last' ? await walk.lastDeletion() : options.operation;
+    if (options.operation !== undefined && operation === undefined) return;
     await walk.readOutcomes();
-    yield* walk.deleted();
+    yield* walk.deleted(operation, options.ids);
   } finally {
     walk.close();
   }

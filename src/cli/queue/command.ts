@@ -120,6 +120,8 @@ function addWorking(parser: Parser, context: Context, choose: Choose): Parser {
             describe: 'Mean every message, where no selector is given',
           })
           .option('dry-run', { type: 'boolean', default: false, describe: 'Say what would be done, and do nothing' })
+          .option('yes', { type: 'boolean', default: false, describe: 'Do not ask, however many messages are meant' })
+          .option('quiet', { type: 'boolean', default: false, describe: 'Print the sum only' })
           .option('reason', { type: 'string', requiresArg: true, describe: 'For hold and bounce: why' }),
       (args) => choose(() => workWith(context, name, args)),
     ) as Parser;
@@ -159,21 +161,29 @@ async function explain(context: Context, args: SelectorOptions): Promise<number>
   );
 }
 
-async function workWith(
-  context: Context,
-  verb: WorkingVerb,
-  args: SelectorOptions & { readonly all: boolean; readonly dryRun: boolean; readonly reason?: string | undefined },
-): Promise<number> {
+interface WorkingArgs {
+  readonly all: boolean;
+  readonly dryRun: boolean;
+  readonly yes: boolean;
+  readonly quiet: boolean;
+  readonly reason?: string | undefined;
+}
+
+async function workWith(context: Context, verb: WorkingVerb, args: SelectorOptions & WorkingArgs): Promise<number> {
   const selector = await selectorOf(context, args);
   if (!selector) return EX.USAGE;
+  if (selector.deleted && verb !== 'restore') {
+    await context.err.line(`queue: ${verb} does nothing to the deleted queue: restore brings mail back from there`);
+    return EX.USAGE;
+  }
   if (selector.everything && !args.all) {
     await context.err.line(`queue: name messages by id or selector, or say --all for every one`);
     return EX.USAGE;
   }
-  const { dryRun, json } = args;
+  const { dryRun, json, yes, quiet } = args;
   const reason = args.reason === undefined ? undefined : oneLine(args.reason);
   return withQueue(context, args, ({ config, live }) =>
-    operate({ context, config, live, verb, selector, limit: args.limit ?? Infinity, dryRun, json, reason }),
+    operate({ context, config, live, verb, selector, limit: args.limit ?? Infinity, dryRun, json, yes, quiet, reason }),
   );
 }
 

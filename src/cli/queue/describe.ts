@@ -8,17 +8,25 @@ import type { Column } from '../common/table.ts';
 import { replyWords } from './recipient-tests.ts';
 import { formatAge, formatSize, formatUntil, isoTime } from '../common/units.ts';
 
-/** Columns of `queue list`. */
-export function listColumns(now: number): readonly Column<QueuedMessage>[] {
+/** Columns of `queue list`; of the deleted queue with who took what when. */
+export function listColumns(now: number, deleted = false): readonly Column<QueuedMessage>[] {
   return [
     { title: 'ID', cell: (message) => message.id },
     { title: 'AGE', cell: (message) => formatAge(now - message.envelope.received), align: 'right' },
     { title: 'SIZE', cell: (message) => formatSize(message.size), align: 'right' },
     { title: 'STATE', cell: describeState },
     { title: 'NEXT', cell: (message) => nextAttempt(message, now) },
+    ...(deleted ? deletionColumns(now) : []),
     { title: 'SENDER', cell: (message) => message.envelope.sender || '<>', max: 40 },
     { title: 'RECIPIENTS', cell: describeRecipients, max: 50 },
     { title: 'REASON', cell: (message) => describeReason(message.recipients), max: 80 },
+  ];
+}
+
+function deletionColumns(now: number): readonly Column<QueuedMessage>[] {
+  return [
+    { title: 'DELETED', cell: ({ deletion }) => (deletion ? formatAge(now - deletion.at) : '-'), align: 'right' },
+    { title: 'OPERATION', cell: ({ deletion }) => deletion?.operation ?? '-' },
   ];
 }
 
@@ -86,11 +94,17 @@ export function messageJson(message: QueuedMessage, now: number): Record<string,
     tenant: envelope.tenant,
     origin: envelope.origin,
     state: describeState(message),
+    ...deletionJson(message),
     recipients: message.recipients.map(recipientJson),
   };
 }
 
+/** Which deletion took it and when; nothing for what is not in the deleted queue. */
+export function deletionJson({ deletion }: QueuedMessage): Record<string, unknown> {
+  return deletion ? { deletion: { ...deletion, at: isoTime(deletion.at) } } : {};
+}
+
 /** Of one recipient: times in ISO form. */
-export function recipientJson(one: RecipientState): Record<string, unknown> {
+function recipientJson(one: RecipientState): Record<string, unknown> {
   return { ...one, until: isoTime(one.until), tried: isoTime(one.tried), heldAt: isoTime(one.heldAt) };
 }

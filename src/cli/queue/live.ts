@@ -29,7 +29,8 @@ export interface Taken {
 
 /** The farm, from the point of view of a command that works on its queue. */
 export interface Farm {
-  take(messages: readonly QueuedMessage[]): Promise<Taken>;
+  /** The signal ends the wait for those that are in delivery. */
+  take(messages: readonly QueuedMessage[], signal?: AbortSignal): Promise<Taken>;
   /** The scheduler takes the message as it is now, or forgets it; with `probe` it is tried even where its bin waits. */
   giveBack(id: string, now: QueuedMessage | undefined, probe: boolean): Promise<void>;
   /** Whoever lent us the messages ended: others may work on them. */
@@ -68,7 +69,7 @@ class RunningFarm implements Farm {
     return this.#scheduler.closed;
   }
 
-  async take(messages: readonly QueuedMessage[]): Promise<Taken> {
+  async take(messages: readonly QueuedMessage[], signal?: AbortSignal): Promise<Taken> {
     const ours = new Set<string>();
     const refused = new Map<string, string>();
     const held = new Set<string>(messages.filter(isHeld).map((message) => message.id));
@@ -79,7 +80,7 @@ class RunningFarm implements Farm {
       for (const id of claimed.busy) refused.set(id, 'it is in delivery at this moment: try again');
       for (const id of claimed.unknown) refused.set(id, 'the farm is just taking it up, or is done with it: try again');
       ids = ids.filter((id) => !ours.has(id));
-      if (performance.now() >= until) break;
+      if (signal?.aborted || performance.now() >= until) break;
       if (ids.length > 0) await pause(ASK_AGAIN_MS);
     }
     for (const id of ours) refused.delete(id);

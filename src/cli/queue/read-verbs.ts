@@ -24,10 +24,12 @@ export interface Reading {
 export async function listMessages(reading: Reading): Promise<number> {
   const { context, selector } = reading;
   const now = Date.now();
-  const messages = seenByFarm(findMessages(reading.source, selector, reading.limit), reading.farm);
+  const found = findMessages(reading.source, selector, reading.limit);
+  // A selector that asks the farm has done so.
+  const messages = selector.asksFarm ? found : seenByFarm(found, reading.farm);
   const printed = reading.json
     ? await printJson(context, messages, now)
-    : await printTable(context.out, listColumns(now), messages);
+    : await printTable(context.out, listColumns(now, selector.deleted), messages);
   if (printed > 0) return EX.OK;
   if (selector.ids.size > 0) {
     await context.err.line('queue: no such message in the queue');

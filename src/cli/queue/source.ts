@@ -3,7 +3,6 @@
  * reads, and so works beside a running farm and without one.
  */
 import type { Config } from '../../config/config.ts';
-import { parseHandle } from '../../queue/handle.ts';
 import type { QueueId } from '../../queue/store.ts';
 import { isUnfinished, type QueuedMessage } from '../../queue/queued-message.ts';
 import { QueueWalk, walkDeleted, walkQueue } from '../../queue/walk.ts';
@@ -46,8 +45,10 @@ async function* candidates(source: QueueSource, selector: Selector, now: number)
 }
 
 function all({ split }: QueueSource, selector: Selector): AsyncIterable<QueuedMessage> {
-  if (selector.deleted) return walkDeleted({ split });
-  return selector.ids.size > 0 ? findByIds(split, selector.ids) : walkQueue({ split });
+  const { deleted, operation, ids } = selector;
+  if (deleted)
+    return walkDeleted({ split, ...(operation !== undefined && { operation }), ...(ids.size > 0 && { ids }) });
+  return ids.size > 0 ? findByIds(split, ids) : walkQueue({ split });
 }
 
 /** Looks at the tree first, where a name is a path; then through the journals, which are small. */
@@ -71,32 +72,4 @@ async function* findByIds(split: number, ids: ReadonlySet<string>): AsyncGenerat
   } finally {
     walk.close();
   }
-}
-
-/**
- * The same messages as they stand now, by id, without those that are finished. Each journal segment is read once,
- * however many of them are in it.
- */
-export async function rereadAll(
-  { split }: QueueSource,
-  messages: readonly QueuedMessage[],
-): Promise<ReadonlyMap<string, QueuedMessage>> {
-  const walk = new QueueWalk({ split });
-  await walk.readOutcomes();
-  const found = new Map<string, QueuedMessage>();
-  const segments = new Map<string, Set<string>>();
-  for (const { id, handle } of messages) {
-    const where = walk.fileOf(id);
-    const inTree = where === 'tree' ? await walk.treeMessage(id) : undefined;
-    const segment = parseHandle(handle)?.journal?.segment;
-    if (inTree && isUnfinished(inTree)) found.set(id, inTree);
-    if (where !== undefined || segment === undefined) continue;
-    segments.set(segment, (segments.get(segment) ?? new Set()).add(id));
-  }
-  for (const [segment, ids] of segments) {
-    for await (const message of (await walk.segment(segment)).messages()) {
-      if (ids.has(message.id)) found.set(message.id, message);
-    }
-  }
-  return found;
 }

@@ -138,14 +138,14 @@ function turn({ hop, bin, ahead = 0, suspect }: Group, what: string): string {
 }
 
 const HELD: Readonly<Record<HeldBy, string>> = {
-  operator: 'An operator holds it',
+  operator: 'An operator held it',
   filter: 'A filter put it into quarantine',
-  deaths: 'It is held because the farm could not work on it',
-  damage: 'It is held because it can not be read',
+  deaths: 'It was held because the farm could not work on it,',
+  damage: 'It was held because it can not be read,',
 };
 
 function held({ heldBy = 'operator', why, heldAt }: Group, { now }: WhyContext): string {
-  const since = heldAt === undefined ? '' : ` since ${ago(heldAt, now)}`;
+  const since = heldAt === undefined ? '' : ` ${ago(heldAt, now)}`;
   const because = why === undefined || why === 'held by an operator' ? '' : `: “${oneLine(why, QUOTED)}”`;
   return `${HELD[heldBy]}${since}${because}. Nothing is tried until it is released.`;
 }

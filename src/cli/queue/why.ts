@@ -8,7 +8,7 @@ import type { QueuedMessage } from '../../queue/queued-message.ts';
 import type { Context } from '../common/context.ts';
 import { formatAge, formatSize, formatTime, isoTime } from '../common/units.ts';
 import { wrapText } from '../common/wrap.ts';
-import { describeState } from './describe.ts';
+import { deletionJson, describeState } from './describe.ts';
 import { openCloseView } from './farm-view.ts';
 import type { Selector } from './selectors.ts';
 import { findMessages } from './source.ts';
@@ -117,7 +117,7 @@ function tellDeleted(
   const json = {
     ...headJson(message, { now }),
     cause: 'deleted',
-    ...(deletion && { deletion: { ...deletion, at: isoTime(deletion.at) } }),
+    ...deletionJson(message),
     purged: isoTime(purged),
   };
   return say(asking, { ...json, text }, [{ command: `queue restore ${id}`, does: 'brings it back' }], further);
@@ -131,7 +131,11 @@ function head({ id, envelope, size, recipients, where }: QueuedMessage, now: num
   const done = all.size - recipients.length;
   const left = where !== 'deleted' && done > 0 ? ` ${done} of ${all.size} recipients need nothing more.` : '';
   const from = envelope.sender === '' ? 'a bounce' : `from ${envelope.sender}`;
-  return `${id}, ${from}, ${formatSize(size)}, came ${formatAge(now - envelope.received)} ago, at ${formatTime(envelope.received)}.${left}`;
+  return `${id}, ${from}, ${sizeWords(size)}, came ${formatAge(now - envelope.received)} ago, at ${formatTime(envelope.received)}.${left}`;
+}
+
+function sizeWords(size: number): string {
+  return size < 1024 ? `${size} bytes` : formatSize(size);
 }
 
 function headJson(message: QueuedMessage, { now }: Pick<WhyContext, 'now'>): Record<string, unknown> {

@@ -4,6 +4,7 @@
  * It says nothing of how the message became ours; live.ts and this file's callers see to that.
  */
 import type { QueueOperator } from '../../queue/operate.ts';
+import type { QueueId } from '../../queue/store.ts';
 import type { QueuedMessage } from '../../queue/queued-message.ts';
 
 export const WORKING_VERBS = ['retry', 'hold', 'release', 'bounce', 'delete', 'restore'] as const;
@@ -43,8 +44,9 @@ export async function workOn(
   operator: QueueOperator,
   verb: WorkingVerb,
   message: QueuedMessage,
-  reason: string | undefined,
+  how: { readonly reason?: string | undefined; readonly operation?: QueueId | undefined },
 ): Promise<QueuedMessage | undefined> {
+  const { reason, operation } = how;
   switch (verb) {
     case 'retry':
       return operator.retry(message);
@@ -61,7 +63,7 @@ export async function workOn(
     case 'restore':
       return operator.restore(message);
     case 'delete':
-      await operator.delete(message);
+      await operator.delete(message, operation);
       return undefined;
   }
 }

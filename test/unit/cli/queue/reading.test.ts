@@ -101,7 +101,7 @@ test('summary counts recipients by domain and age', async () => {
   assert.deepEqual(rows[2], ['example.net', '3', '2', '0', '0', '0', '0', '0', '1', '0', '0', '0']);
   assert.deepEqual(rows[3]?.slice(0, 2), ['example.com', '1']);
   assert.match(stdout, /\nT: recipients in all; the columns are minutes of age: .*\n$/);
-  const json = parseLines((await queue.queue('summary', '--json', '--by', 'sender')).stdout) as readonly {
+  const json = parseLines((await queue.queue('summary', '--json', '--by', 'sender-domain')).stdout) as readonly {
     readonly name: string;
   }[];
   assert.deepEqual(
