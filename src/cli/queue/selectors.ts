@@ -14,7 +14,7 @@ import { compilePattern } from './pattern.ts';
 import { addressTest, domainTest, hopTest, replyTest, stateTest, type RecipientTest } from './recipient-tests.ts';
 
 /** Options whose values may also follow `--not`, as `--not domain=example.org`. */
-export const NEGATABLE = ['sender', 'recipient', 'domain', 'hop', 'tenant', 'age', 'size', 'state', 'reply'] as const;
+const NEGATABLE = ['sender', 'recipient', 'domain', 'hop', 'tenant', 'age', 'size', 'state', 'reply'] as const;
 type Negatable = (typeof NEGATABLE)[number];
 
 /** As the command line gives them. */

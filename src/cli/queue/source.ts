@@ -4,6 +4,7 @@
  */
 import type { Config } from '../../config/config.ts';
 import type { QueueId } from '../../queue/store.ts';
+import { createDisk } from '../../queue/disk.ts';
 import { isUnfinished, type QueuedMessage } from '../../queue/queued-message.ts';
 import { QueueWalk, walkDeleted, walkQueue } from '../../queue/walk.ts';
 import { seenByFarm } from './farm-view.ts';
@@ -45,10 +46,11 @@ async function* candidates(source: QueueSource, selector: Selector, now: number)
 }
 
 function all({ split }: QueueSource, selector: Selector): AsyncIterable<QueuedMessage> {
+  const disk = createDisk({ alone: true });
   const { deleted, operation, ids } = selector;
   if (deleted)
-    return walkDeleted({ split, ...(operation !== undefined && { operation }), ...(ids.size > 0 && { ids }) });
-  return ids.size > 0 ? findByIds(split, ids) : walkQueue({ split });
+    return walkDeleted({ split, disk, ...(operation !== undefined && { operation }), ...(ids.size > 0 && { ids }) });
+  return ids.size > 0 ? findByIds(split, ids) : walkQueue({ split, disk });
 }
 
 /** Looks at the tree first, where a name is a path; then through the journals, which are small. */

@@ -1,7 +1,7 @@
 /** What a working verb says: the end of each message as it comes, how far it is, and the sum. */
 import { EX } from '../../base/sysexits.ts';
 import type { Context } from '../common/context.ts';
-import { isTerminal, Progress } from './progress.ts';
+import { isTerminal, type Progress } from './progress.ts';
 import { PAST, type WorkingVerb } from './work.ts';
 
 /** What became of one message. */

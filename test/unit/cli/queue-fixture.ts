@@ -17,6 +17,7 @@ export interface Planted {
   /** Milliseconds since it was received. */
   readonly age?: number;
   readonly content?: string;
+  readonly tenant?: string;
   /** Outcomes, without the time. */
   readonly outcomes?: readonly Omit<Outcome, 'at'>[];
   /** Into the hashed tree. */
@@ -28,6 +29,8 @@ export interface QueueFixture {
   readonly etc: string;
   /** Puts a message in; resolves with its id. */
   plant(message?: Planted): Promise<string>;
+  /** The same for many at a time. */
+  plantAll(messages: readonly Planted[]): Promise<readonly string[]>;
   /** Runs bin/queue on it. */
   queue(...args: readonly string[]): Promise<Ran>;
   /** The objects that `queue list --json` prints. */
@@ -52,24 +55,29 @@ export function makeQueue(): QueueFixture {
   const folders = { var: path.join(root, 'var'), etc: path.join(root, 'etc') };
   for (const folder of Object.values(folders)) mkdirSync(folder, { mode: 0o700 });
   let writers = 0;
+  const plantAll = async (messages: readonly Planted[]): Promise<readonly string[]> => {
+    const store = await openStore({
+      config: { queue: QUEUE },
+      worker: `test-${++writers}`,
+      log,
+      role: 'writer',
+      dir: path.join(folders.var, 'queue'),
+    });
+    try {
+      return await Promise.all(messages.map((message) => plantIn(store, message)));
+    } finally {
+      await store.close();
+    }
+  };
   const queue = (...args: readonly string[]): Promise<Ran> =>
     run('bin/queue', args, { env: { MAILFARM_VAR: folders.var, MAILFARM_ETC: folders.etc } });
   return {
     ...folders,
     queue,
+    plantAll,
     async plant(message = {}) {
-      const store = await openStore({
-        config: { queue: QUEUE },
-        worker: `test-${++writers}`,
-        log,
-        role: 'writer',
-        dir: path.join(folders.var, 'queue'),
-      });
-      try {
-        return await plantIn(store, message);
-      } finally {
-        await store.close();
-      }
+      const [id = ''] = await plantAll([message]);
+      return id;
     },
     async list(...args) {
       const { stdout } = await queue('list', '--json', ...args);
@@ -93,7 +101,7 @@ async function plantIn(store: Store, message: Planted): Promise<string> {
     sender: message.sender ?? 'ann@example.org',
     recipients: (message.to ?? ['bob@example.net']).map((address) => ({ address })),
     received,
-    tenant: 'default',
+    tenant: message.tenant ?? 'default',
     origin: { via: 'smtp', ip: '192.0.2.1', helo: 'client.example' },
   };
   const draft = store.draft(id);
