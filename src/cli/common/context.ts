@@ -30,6 +30,16 @@ export class Output {
     });
   }
 
+  /** Somebody looks at it. */
+  get isTerminal(): boolean {
+    return (this.stream as { readonly isTTY?: boolean }).isTTY === true;
+  }
+
+  /** Characters of a line; undefined where it is no terminal, or one that does not say. */
+  get columns(): number | undefined {
+    return (this.stream as { readonly columns?: number }).columns || undefined;
+  }
+
   /** Nobody reads any more. */
   get gone(): boolean {
     return this.#gone;

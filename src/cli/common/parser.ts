@@ -91,7 +91,7 @@ function refuseRepeated(args: Readonly<Record<string, unknown>>, repeatable: rea
 }
 
 function createParser({ name, context, repeatable = [] }: CommandLine): Parser {
-  const width = (context.out.stream as { readonly columns?: number }).columns ?? 100;
+  const width = context.out.columns ?? 100;
   return yargs([...context.argv])
     .scriptName(name)
     .locale('en')

@@ -1,7 +1,6 @@
 /** Asks on a terminal before a verb does to many messages what is not easily undone. */
 import { createInterface } from 'node:readline';
 import type { Context } from '../common/context.ts';
-import { isTerminal } from './progress.ts';
 import type { WorkingVerb } from './work.ts';
 
 const DESTRUCTIVE: ReadonlySet<WorkingVerb> = new Set(['delete', 'bounce']);
@@ -11,7 +10,7 @@ export const UNASKED = 100;
 /** The verb would ask if there are many: nobody said yes, and there is somebody to ask. */
 export function wouldAsk(context: Context, verb: WorkingVerb, yes: boolean): boolean {
   const stdin = context.stdin as { readonly isTTY?: boolean };
-  return DESTRUCTIVE.has(verb) && !yes && stdin.isTTY === true && isTerminal(context.err);
+  return DESTRUCTIVE.has(verb) && !yes && stdin.isTTY === true && context.err.isTerminal;
 }
 
 /** True when the answer is yes. No answer, for want of input or by the signal, is no. */

@@ -1,20 +1,11 @@
 /** How far a working verb is, on a line of the terminal that is drawn over and over. Nothing at all where stderr is no terminal. */
 import type { Output } from '../common/context.ts';
 
-interface Terminal {
-  readonly isTTY?: boolean;
-  readonly columns?: number;
-}
-
 /** The line is drawn at most so often, in ms. */
 const DRAW_MS = 100;
 const BAR = 20;
 const CLEAR = '\r\u001b[2K';
 const SECOND = 1000;
-
-export function isTerminal(output: Output): boolean {
-  return (output.stream as Terminal).isTTY === true;
-}
 
 export class Progress {
   readonly #out: Output;
@@ -28,7 +19,7 @@ export class Progress {
   constructor(out: Output, what: string, wanted: boolean) {
     this.#out = out;
     this.#what = what;
-    this.#on = wanted && isTerminal(out);
+    this.#on = wanted && out.isTerminal;
   }
 
   get on(): boolean {
@@ -67,7 +58,7 @@ export class Progress {
   async #draw(text: string): Promise<void> {
     this.#drawnAt = performance.now();
     this.#drawn = true;
-    const width = (this.#out.stream as Terminal).columns ?? 80;
+    const width = this.#out.columns ?? 80;
     await this.#out.write(`${CLEAR}${text.slice(0, Math.max(1, width - 1))}`);
   }
 }

@@ -90,7 +90,7 @@ async function printContent({ context, config, part }: Showing, message: QueuedM
 }
 
 async function printParts(context: Context, message: StoredMessage, part: ShowPart): Promise<number> {
-  const terminal = (context.out.stream as { readonly isTTY?: boolean }).isTTY === true;
+  const terminal = context.out.isTerminal;
   if (part === 'raw' && !terminal) {
     for await (const chunk of message.stream() as AsyncIterable<Buffer>) if (!(await context.out.write(chunk))) break;
     return EX.OK;

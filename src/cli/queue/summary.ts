@@ -85,7 +85,7 @@ export async function summarise(reading: Reading, by: SummaryBy): Promise<number
     for (const row of rows) if (!(await context.out.json(rowJson(row)))) break;
     return EX.OK;
   }
-  const width = (context.out.stream as { readonly columns?: number }).columns ?? Infinity;
+  const width = context.out.columns ?? Infinity;
   const { columns, legend } = layOut(by.toUpperCase(), rows, width);
   await printTable(context.out, columns, rows);
   await context.out.line(legend);

@@ -1,7 +1,7 @@
 /** What a working verb says: the end of each message as it comes, how far it is, and the sum. */
 import { EX } from '../../base/sysexits.ts';
 import type { Context } from '../common/context.ts';
-import { isTerminal, type Progress } from './progress.ts';
+import type { Progress } from './progress.ts';
 import { PAST, type WorkingVerb } from './work.ts';
 
 /** What became of one message. */
@@ -39,7 +39,7 @@ export class Tally {
 
   constructor(options: TallyOptions) {
     this.#options = options;
-    const many = options.progress.on && isTerminal(options.context.out) && options.chosen > LINES;
+    const many = options.progress.on && options.context.out.isTerminal && options.chosen > LINES;
     this.#lines = options.quiet ? 'none' : many ? 'trouble' : 'all';
   }
 
@@ -79,7 +79,7 @@ export class Tally {
       const did = operation !== undefined && why === undefined ? { operation } : {};
       await context.out.json({ id, verb, done: why === undefined, ...did, ...(why !== undefined && { why }) });
     } else if (this.#lines === 'all' || (this.#lines === 'trouble' && why !== undefined)) {
-      if (isTerminal(context.out)) await progress.clear();
+      if (context.out.isTerminal) await progress.clear();
       await context.out.line(`${id}  ${why === undefined ? PAST[verb] : `left alone: ${why}`}`);
     }
   }

@@ -173,7 +173,7 @@ async function say(
   further: boolean,
 ): Promise<boolean> {
   if (json) return context.out.json({ ...what, text: what.text.join(' ') });
-  const width = (context.out.stream as { readonly columns?: number }).columns ?? Infinity;
+  const width = context.out.columns ?? Infinity;
   const paragraphs = what.text.map((text) => wrapText(text, width));
   const distinct = new Map(advice.map(({ command, does }) => [command, does]));
   const lines = [...distinct].map(([command, does]) => `  ${command}  (${does})`);
