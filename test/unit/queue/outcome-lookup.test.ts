@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, rmSync, writeFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import type { Outcome } from '../../../src/mail/outcome.ts';
 import { createDisk } from '../../../src/queue/disk.ts';
@@ -53,5 +53,22 @@ describe('looking up outcomes', () => {
     lookup.close();
     rmSync(path);
     assert.deepEqual(lookup.of(two), []);
+  });
+
+  it('reads on where it ended, a record that was still being written too, and what is new', async () => {
+    await using queue = await openTestQueue();
+    const layout = { root: queue.dir, split: SPLIT };
+    const [one, two, three] = [next(), next(), next()] as [QueueId, QueueId, QueueId];
+    const growing = outcomeLine(two, [delivered('b@x')]);
+    const path = segment(layout, [outcomeLine(one, [delivered('a@x')]), growing.subarray(0, 40)]);
+    using lookup = await read(layout);
+    assert.deepEqual([lookup.of(one), lookup.of(two)], [[delivered('a@x')], []]);
+    appendFileSync(path, growing.subarray(40));
+    segment(layout, [outcomeLine(three, [delivered('c@x')]), outcomeLine(one, [delivered('d@x')])]);
+    for (let times = 0; times < 2; times += 1) {
+      await lookup.read();
+      assert.deepEqual(lookup.of(one), [delivered('a@x'), delivered('d@x')], 'nothing is noted twice');
+      assert.deepEqual([lookup.of(two), lookup.of(three)], [[delivered('b@x')], [delivered('c@x')]]);
+    }
   });
 });

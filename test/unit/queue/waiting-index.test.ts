@@ -29,6 +29,22 @@ describe('the index of what waits', () => {
     index.close();
   });
 
+  it('counts what a bin takes before a row, up to a bound', () => {
+    const index = new WaitingIndex(':memory:');
+    const add = (id: string, bin = 'b', due = 0): void => index.add({ id, bin, due, data: '', recipients: 1 });
+    for (const id of ['x', 'y', 'z']) add(id);
+    add('other', 'c');
+    add('later', 'b', 5);
+    const before = (id: string): readonly number[] => index.rowsOfId(id).map((row) => index.countBefore(row));
+    assert.deepEqual(['x', 'y', 'z', 'other'].map(before), [[0], [1], [2], [0]]);
+    index.takeOfBin('b', 1);
+    assert.deepEqual(['y', 'z'].map(before), [[0], [1]]);
+    for (let n = 0; n < 10_001; n += 1) add(`m${n}`);
+    add('last');
+    assert.deepEqual(before('last'), [10_000]);
+    index.close();
+  });
+
   it('starts empty, whatever lay there: it is never the truth', () => {
     const path = `${makeTemp('index')}/index.db`;
     writeFileSync(path, 'this is no database');

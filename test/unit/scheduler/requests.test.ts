@@ -10,7 +10,7 @@ import { OnceRead } from '../../../src/scheduler/once-read.ts';
 import { serveRequests } from '../../../src/scheduler/requests.ts';
 import { makeTemp } from '../../support/temp.ts';
 import { waitFor } from '../../support/wait.ts';
-import { delivered, HOP, openRig, routed, SEGMENT, type Rig, type RigOptions } from './support.ts';
+import { delivered, HOP, openRig, routed, RULES, SEGMENT, type Rig, type RigOptions } from './support.ts';
 
 interface Served extends AsyncDisposable {
   readonly rig: Rig;
@@ -239,6 +239,41 @@ describe('requests to the scheduler', () => {
       (await where(given.id)).map(({ inDelivery }) => inDelivery),
       [true],
     );
+    peer.close();
+  });
+
+  it('tell closely of one message what its bin does, and how many are before it', async () => {
+    await using served = await serve({ rules: { window: 12, retry: { ...RULES.retry, times: [3_600_000] } } });
+    const { conductor, claims } = served.rig;
+    const peer = await served.connect();
+    const where = async (id: string) => {
+      const answer = await peer.request({ t: 'where?', ids: [id], closely: true }, 60_000);
+      assert.ok(answer.t === 'where');
+      return answer;
+    };
+    const dead = { channel: 'smtp', next: 'dead' } as const;
+    conductor.trouble(conductor.bins.of(dead), { code: 451, status: '4.4.1', text: 'refused' }, undefined);
+    const behind = routed([dead]);
+    conductor.take(behind);
+    const [waiting] = (await where(behind.id)).parts;
+    assert.deepEqual([waiting?.bin?.troubles, waiting?.bin?.waiting, waiting?.ahead], [1, 1, undefined]);
+    assert.ok((waiting?.bin?.until ?? 0) > Date.now());
+    const all = Array.from({ length: 30 }, () => routed());
+    for (const frame of all) conductor.take(frame);
+    await waitFor(() => served.rig.jobs.length === 4, { what: 'two lanes with two jobs each' });
+    const places: (number | undefined)[] = [];
+    for (const { id } of all.slice(4)) places.push((await where(id)).parts[0]?.ahead);
+    assert.deepEqual(
+      places,
+      Array.from({ length: 26 }, (_, n) => n),
+      'in memory and in the index',
+    );
+    const bin = (await where(all[5]?.id ?? '')).parts[0]?.bin;
+    assert.deepEqual([bin?.waiting, bin?.lanes, bin?.inDelivery, bin?.troubles, bin?.until], [26, 2, 4, 0, undefined]);
+    const { id = '' } = all.at(-1) ?? {};
+    assert.equal((await where(id)).claimed, undefined);
+    claims.claim([id]);
+    assert.deepEqual(await where(id).then(({ claimed, parts }) => [claimed, parts]), [[id], []]);
     peer.close();
   });
 
