@@ -101,8 +101,8 @@ export const QUEUE_STATES: readonly QueueState[] = [
     state: 'deleted',
     files: 'D',
     meaning: 'taken out by an operator, who may bring it back',
-    movers: 'operator: stays, gone',
+    movers: 'operator: stays; injector: gone, after queue.deletedFor',
     commitment: 'sync of the bucket that it left, after that of deleted/',
-    recovery: 'left alone',
+    recovery: 'left alone for its time, then removed',
   },
 ];
