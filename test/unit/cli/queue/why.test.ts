@@ -50,7 +50,7 @@ test('without a farm it says so, for each group of recipients, with what was tri
     bob,
     /^bob@example\.net: tried 3 times, the last time 2h ago, at .*, and mx\.example\.net \[192\.0\.2\.9\]:25 answered “451 4\.4\.1 no answer”\./,
   );
-  assert.match(bob, /No farm runs on \/.*, so nothing is done; its time comes in 1h, at /);
+  assert.match(bob, /No farm runs on \/.*, so nothing is done; its time comes in (?:1h|59m), at /);
   assert.match(bob, /If it is not delivered by \d{4}-.*, it is given up and its sender gets a bounce\.$/);
   assert.match(others, /^cy@example\.com, di@example\.com: never tried yet\. No farm runs/);
   assert.deepEqual(advice, ['  mailfarmd  (starts the farm)']);
@@ -59,7 +59,7 @@ test('without a farm it says so, for each group of recipients, with what was tri
 test('what is held says by whom, since when and why, and what may be done', async () => {
   const queue = makeQueue();
   const cases: readonly (readonly [string, RegExp, readonly string[]])[] = [
-    ['held by an operator', /An operator held it 0s ago, at [^“]*\. Nothing is tried/, ['release']],
+    ['held by an operator', /An operator held it \d+s ago, at [^“]*\. Nothing is tried/, ['release']],
     ['ask Anna', /An operator held it .*: “ask Anna”/, ['release']],
     [
       'filter structure: 5.7.1 no',
@@ -88,13 +88,16 @@ test('what failed, what was deleted, and what is unknown', async () => {
   const failed = await queue.plant({ inTree: true, outcomes: [FAILED] });
   assert.match(
     (await queue.queue('why', failed)).stdout,
-    /delivery failed for good \(0s ago, .*\) at mx\..* with “550 4\.4\.1 no answer”/,
+    /delivery failed for good \(\d+s ago, .*\) at mx\..* with “550 4\.4\.1 no answer”/,
   );
   const deleted = await queue.plant();
   await queue.queue('delete', deleted);
   const ran = await queue.queue('why', deleted);
   assert.equal(ran.status, EX.OK, ran.stderr);
-  assert.match(ran.stdout, /An operator deleted it 0s ago, .* \(operation [0-9a-z]{19}\): it is in the deleted queue/);
+  assert.match(
+    ran.stdout,
+    /An operator deleted it \d+s ago, .* \(operation [0-9a-z]{19}\): it is in the deleted queue/,
+  );
   assert.match(ran.stdout, /removes it for good after \d{4}-/);
   assert.match(ran.stdout, new RegExp(`^ {2}queue restore ${deleted} `, 'm'));
   const unknown = await queue.queue('why', '0000000000000000000');
