@@ -1,5 +1,5 @@
 /** What other processes ask of the scheduler, frame by frame. */
-import type { Stats } from '../ipc/insight.ts';
+import type { Stats, Where, WhereRequest } from '../ipc/insight.ts';
 import type { Frame, Routed } from '../ipc/messages.ts';
 import type { Peer } from '../ipc/peer.ts';
 import { idOfHandle } from '../queue/handle.ts';
@@ -85,17 +85,19 @@ export function serveRequests(peer: Peer, options: RequestsOptions): void {
       onEvent('dedicated', { tenant, lanes, ...(why === undefined ? {} : { why }) });
       peer.send(why === undefined ? { t: 'taken', n } : { t: 'refused', n, why });
     },
-    'where?': ({ n, ids, closely }) => {
-      const claimed = ids.filter((id) => conductor.ledger.claimed.has(id));
-      const parts = whereAre(ids, conductor, closely === true);
-      peer.send({ t: 'where', n, parts, ...(claimed.length > 0 && { claimed }) });
-    },
+    'where?': (frame) => peer.send(tellWhere(frame, conductor)),
   };
   peer.onFrame = (frame) => {
     const answer = answers[frame.t] as ((frame: Frame) => void) | undefined;
     if (answer) return answer(frame);
     if ('n' in frame) peer.send({ t: 'refused', n: frame.n, why: `the scheduler takes no ${frame.t}` });
   };
+}
+
+function tellWhere({ n, ids, closely }: WhereRequest, conductor: Conductor): Where {
+  const claimed = ids.filter((id) => conductor.ledger.claimed.has(id));
+  const parts = whereAre(ids, conductor, closely === true);
+  return { t: 'where', n, parts, ...(claimed.length > 0 && { claimed }) };
 }
 
 function takeRouted(peer: Peer, frame: Routed, { conductor, claims, before }: RequestsOptions): void {

@@ -2,7 +2,7 @@
  * Why recipients of a message wait: each has one cause, and those that wait for the same are one group. Pure: what the files and the
  * scheduler know in, groups out.
  */
-import type { WhereBin, WherePart } from '../../ipc/messages.ts';
+import type { WhereBin, WherePart } from '../../ipc/insight.ts';
 import type { Hop, Reply } from '../../mail/outcome.ts';
 import type { RecipientState } from '../../queue/fold.ts';
 import type { QueuedMessage } from '../../queue/queued-message.ts';
@@ -54,6 +54,8 @@ export interface Group {
   readonly bin?: WhereBin;
   readonly ahead?: number;
   readonly suspect?: boolean;
+  /** Its tenant may do no more at this moment. */
+  readonly limited?: boolean;
   readonly warned?: boolean;
   readonly heldBy?: HeldBy;
   readonly why?: string;
@@ -91,7 +93,8 @@ function describe(
     attempts,
     ...defined({ tried, until, hop, reply, warned }),
     ...(cause === 'held' ? { heldBy: heldBy(why), ...defined({ why, heldAt }) } : {}),
-    ...defined({ trouble: part?.trouble, bin: part?.bin, ahead: part?.ahead, suspect: part?.suspect }),
+    ...defined({ trouble: part?.trouble, bin: part?.bin, ahead: part?.ahead }),
+    ...defined({ suspect: part?.suspect, limited: part?.limited }),
   };
 }
 

@@ -122,17 +122,16 @@ function hopWaits({ hop, bin, trouble, state }: Group, now: number): string {
   return `${whose}, because ${failed}; one lane probes it ${when(bin?.until ?? now, now)}.`;
 }
 
-function turn({ hop, bin, ahead = 0, suspect }: Group, what: string): string {
+function turn({ hop, bin, ahead = 0, suspect, limited }: Group, what: string): string {
   const others =
     ahead >= COUNTED ? `${COUNTED} others or more are` : ahead === 1 ? '1 other is' : `${ahead} others are`;
   const before = ahead > 0 ? `${others} before it` : 'nothing is before it';
   const work = bin ? `; ${bin.inDelivery} in delivery over ${bin.lanes} ${bin.lanes === 1 ? 'lane' : 'lanes'}` : '';
   const sentences = [`${what} waits for its turn for ${hopName(hop)}: ${before}${work}.`];
-  if (bin?.starving)
-    sentences.push(
-      `All lanes of ${hop?.channel ?? 'its channel'} are taken by other next hops, which make room one after another (lanes.perChannel).`,
-    );
-  if (bin && bin.troubles > 0) sentences.push(`Its next hop is in trouble: one lane probes it.`);
+  if (limited) sentences.push('Its tenant may do no more at this moment (limits in tenants.yaml).');
+  else if (bin?.tenants !== undefined) sentences.push(`Its tenant takes turns there with ${bin.tenants - 1} more.`);
+  if (bin && bin.troubles > 0) sentences.push('Its next hop is in trouble: one lane probes it.');
+  else if (bin?.lanes === 0 && !limited) sentences.push('No lane is open there yet: others may have them all (lanes).');
   if (suspect) sentences.push('A worker ended while it delivered this, so it goes with nothing beside it.');
   return sentences.join(' ');
 }
@@ -175,6 +174,8 @@ export function adviceFor(group: Group, { id }: WhyContext): readonly Advice[] {
     case 'deferred':
     case 'hop-waits':
       return group.state === 'failed' ? [] : [retry];
+    case 'turn':
+      return group.limited ? [{ command: 'mailfarm tenants', does: 'shows what waits for whom' }] : [];
     case 'on-its-way':
       return [{ command: `queue trace ${id}`, does: 'shows every step it took' }];
     default:

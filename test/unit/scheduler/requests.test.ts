@@ -252,7 +252,11 @@ describe('requests to the scheduler', () => {
       return answer;
     };
     const dead = { channel: 'smtp', next: 'dead' } as const;
-    conductor.trouble(conductor.bins.of(dead), { code: 451, status: '4.4.1', text: 'refused' }, undefined);
+    conductor.trouble(
+      conductor.bins.of(dead, conductor.tenants.of('default')),
+      { code: 451, status: '4.4.1', text: 'refused' },
+      undefined,
+    );
     const behind = routed([dead]);
     conductor.take(behind);
     const [waiting] = (await where(behind.id)).parts;

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { EX } from '../../../../src/base/sysexits.ts';
 import { adviceFor, groupText, type WhyContext } from '../../../../src/cli/queue/why-words.ts';
 import { groupsOf, type Group } from '../../../../src/cli/queue/why-groups.ts';
-import type { WherePart } from '../../../../src/ipc/messages.ts';
+import type { WherePart } from '../../../../src/ipc/insight.ts';
 import type { RecipientState } from '../../../../src/queue/fold.ts';
 import { treeHandle } from '../../../../src/queue/handle.ts';
 import type { QueueId } from '../../../../src/queue/store.ts';
@@ -227,7 +227,10 @@ test('what a scheduler says is told in words, with what to do', () => {
     [[{ ahead: 1 }], 'turn', /: 1 other is before it/, []],
     [[{ ahead: 12 }], 'turn', /: 12 others are before it/, []],
     [[{ ahead: 10_000 }], 'turn', /: 10000 others or more are before it/, []],
-    [[{ ahead: 2, bin: { ...BIN, starving: true } }], 'turn', /All lanes of smtp are taken/, []],
+    [[{ ahead: 2, bin: { ...BIN, lanes: 0 } }], 'turn', /No lane is open there yet/, []],
+    [[{ ahead: 2, bin: { ...BIN, tenants: 3 } }], 'turn', /Its tenant takes turns there with 2 more\./, []],
+    [[{ ahead: 2, limited: true }], 'turn', /Its tenant may do no more at this moment/, ['mailfarm tenants']],
+    [[{ ahead: 2, bin: { ...BIN, troubles: 2 } }], 'turn', /in trouble: one lane probes it/, []],
     [[{ ahead: 2, suspect: true }], 'turn', /A worker ended while it delivered this/, []],
     [
       [{ until: NOW + HOUR }, tried],
