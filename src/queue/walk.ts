@@ -2,6 +2,7 @@
  * Walks everything in the queue, as the injector and the commands see it: journals in sequence first, because what is there is
  * recent and small, then the tree, oldest first. One message in memory at a time.
  */
+import type { FileHandle } from 'node:fs/promises';
 import type { Outcome } from '../mail/outcome.ts';
 import { errorCode, errorText } from '../base/text.ts';
 import { createDisk, fileStat, isForeign, isNamed, isThere, type Disk } from './disk.ts';
@@ -13,6 +14,7 @@ import { fileOf } from './own-file.ts';
 import { OutcomeLookup } from './outcome-lookup.ts';
 import { isUnfinished, makeMessage, type QueuedMessage } from './queued-message.ts';
 import { FIRST_READ, headIn, isWhole, readHead, type Head } from './read-message.ts';
+import { parseLine, sumHolds } from './record.ts';
 import { scanSegment } from './scan-segment.ts';
 import type { QueueId } from './store.ts';
 import { treeIds } from './tree-ids.ts';
@@ -29,6 +31,8 @@ export interface WalkOptions {
   /** Called for what the medium does not give back: it is passed over, and everything else told. Without this it is an error. */
   readonly onUnreadable?: (path: string, why: string) => void;
 }
+
+const NEWLINE = 0x0a;
 
 export class QueueWalk {
   readonly layout: Layout;
@@ -60,12 +64,13 @@ export class QueueWalk {
     }
   }
 
-  segment(name: string): Promise<WalkedSegment> {
+  /** `moved`: whether it tells which of its messages have a file of their own, which costs a look for each. */
+  segment(name: string, moved = true): Promise<WalkedSegment> {
     return walkSegment(
       {
         files: this.#files(),
         outcomesOf: (id) => this.#knownOf(id),
-        hasFile: (id) => this.fileOf(id) !== undefined,
+        hasFile: (id) => moved && this.fileOf(id) !== undefined,
         onCorrupt: (why, bytes) => this.#options.onCorrupt?.(name, why, bytes),
       },
       name,
@@ -180,7 +185,7 @@ export class QueueWalk {
   async #readState(path: string): Promise<Outcome[]> {
     if (!isNamed(path)) return [];
     const start = this.disk.readStart(path, FIRST_READ);
-    if (start && start.bytes.length === start.size) return outcomesIn(start.bytes);
+    if (start && start.bytes.length === start.size) return outcomesInLines(start.bytes);
     let file;
     try {
       file = await this.disk.open(path);
@@ -216,8 +221,22 @@ function unfinished(message: QueuedMessage | undefined): QueuedMessage | undefin
   return message && isUnfinished(message) ? message : undefined;
 }
 
+/** Of a small state file, as outcomesIn() reads it, but at once: most files are so, and there are very many. */
+function outcomesInLines(state: Buffer): Outcome[] {
+  const outcomes: Outcome[] = [];
+  let from = 0;
+  for (let end = state.indexOf(NEWLINE); end >= 0; end = state.indexOf(NEWLINE, from)) {
+    const line = state.subarray(from, end);
+    from = end + 1;
+    const record = parseLine(line);
+    if (record?.kind === 'message') break;
+    if (record?.kind === 'outcomes' && sumHolds(line, 0)) outcomes.push(...record.outcomes);
+  }
+  return outcomes;
+}
+
 /** Of a state file. */
-async function outcomesIn(state: Parameters<typeof scanSegment>[0]): Promise<Outcome[]> {
+async function outcomesIn(state: FileHandle): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
   for await (const scanned of scanSegment(state, 0)) {
     if (scanned.kind === 'record' && scanned.record.kind === 'outcomes') outcomes.push(...scanned.record.outcomes);
@@ -230,7 +249,8 @@ export async function* walkQueue(options: WalkOptions): AsyncGenerator<QueuedMes
   const walk = new QueueWalk(options);
   try {
     await walk.readOutcomes();
-    for await (const segment of walk.segments()) {
+    for (const name of await listSegments(walk.layout, 'journal')) {
+      const segment = await walk.segment(name, false);
       for await (const message of segment.messages()) if (walk.fileOf(message.id) === undefined) yield message;
     }
     for await (const message of walk.tree()) if (isUnfinished(message)) yield message;
