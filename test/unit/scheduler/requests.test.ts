@@ -253,7 +253,7 @@ describe('requests to the scheduler', () => {
     };
     const dead = { channel: 'smtp', next: 'dead' } as const;
     conductor.trouble(
-      conductor.bins.of(dead, conductor.tenants.of('default')),
+      conductor.homes.bins.of(dead, conductor.homes.tenants.of('default')),
       { code: 451, status: '4.4.1', text: 'refused' },
       undefined,
     );

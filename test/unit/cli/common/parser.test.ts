@@ -10,6 +10,7 @@ const WORDS_OF_QUEUE = [
   'count',
   'summary',
   'show',
+  'why',
   'trace',
   'retry',
   'hold',
@@ -105,6 +106,8 @@ test('bash completes verbs and options with the printed script', (t) => {
   assert.deepEqual(complete('queue re').toSorted(), ['release', 'restore', 'retry']);
   assert.ok(complete('queue hold --d').includes('--dry-run'));
   assert.ok(complete('queue hold --d').includes('--domain'));
+  assert.deepEqual(complete('queue why --re').toSorted(), ['--recipient', '--reply']);
+  assert.ok(complete('queue summary --by send').includes('sender-domain'));
 });
 
 test('the zsh script names its command', async () => {
