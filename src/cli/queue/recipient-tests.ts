@@ -50,9 +50,9 @@ export function hopTest(pattern: string): RecipientTest {
   };
 }
 
-/** Where it goes next: what failed is owed a report. Undefined before it was routed, as far as is known. */
+/** Where it goes next: of what failed, or what its sender wants to hear of, a report is owed. Undefined before it was routed, as far as is known. */
 export function hopOf({ state, hop }: Pick<RecipientState, 'state' | 'hop'>): RecipientState['hop'] {
-  return state === 'failed' ? { channel: 'bounce', next: '' } : hop;
+  return state === 'failed' || state === 'succeeded' ? { channel: 'bounce', next: '' } : hop;
 }
 
 /** The text, the code, the enhanced status, or all three as `queue list` shows them, with or without the host. */

@@ -62,9 +62,15 @@ function answered(reply: Reply): string {
     : `and ${oneLine(reply.remote)} answered ${quote(reply)}`;
 }
 
+/** All that is left to do is to tell the sender. */
+function owesReport({ state }: Pick<Group, 'state'>): boolean {
+  return state === 'failed' || state === 'succeeded';
+}
+
 /** What was tried so far. */
 function history(group: Group, { now }: WhyContext): string {
   const { state, attempts, tried, reply } = group;
+  if (state === 'succeeded') return 'delivered; its sender asked to be told.';
   if (state === 'failed') {
     const how = reply
       ? ` ${tried === undefined ? 'with' : `(${ago(tried, now)}) ${reply.remote === undefined ? 'with' : `at ${oneLine(reply.remote)} with`}`} ${quote(reply)}`
@@ -81,7 +87,7 @@ function history(group: Group, { now }: WhyContext): string {
 function present(group: Group, context: WhyContext): string {
   const { cause, until } = group;
   const { now } = context;
-  const what = group.state === 'failed' ? 'The report to its sender' : 'It';
+  const what = owesReport(group) ? 'The report to its sender' : 'It';
   switch (cause) {
     case 'held':
       return held(group, context);
@@ -94,7 +100,7 @@ function present(group: Group, context: WhyContext): string {
     case 'on-its-way':
       return `${what} is just being taken up by the farm, or was finished at this moment: look again.`;
     case 'in-delivery':
-      return group.state === 'failed'
+      return owesReport(group)
         ? `${what} is being written at this moment.`
         : `It is in delivery at this moment, to ${hopName(group.hop)}.`;
     case 'deferred':
@@ -114,7 +120,7 @@ function hopWaits({ hop, bin, trouble, state }: Group, now: number): string {
   const troubles = bin?.troubles ?? 0;
   const many = troubles > 1 ? `${troubles} attempts in a row` : 'the last attempt';
   const because = trouble ? `, the last with ${quote(trouble)}` : '';
-  const whose = state === 'failed' ? 'All reports wait' : `All mail for ${hopName(hop)} waits`;
+  const whose = owesReport({ state }) ? 'All reports wait' : `All mail for ${hopName(hop)} waits`;
   const failed =
     troubles > 0
       ? `${many} failed${troubles > 1 ? because : trouble ? ` with ${quote(trouble)}` : ''}`
@@ -151,8 +157,8 @@ function held({ heldBy = 'operator', why, heldAt }: Group, { now }: WhyContext):
 
 /** How long it is tried, and what its sender knows. */
 function ending({ cause, state, warned }: Group, { now, expires, nullSender }: WhyContext): string {
-  const told = warned && state !== 'failed' ? 'Its sender was told of the delay.' : '';
-  if (cause === 'held' || state === 'failed' || cause === 'in-delivery') return told;
+  const told = warned && !owesReport({ state }) ? 'Its sender was told of the delay.' : '';
+  if (cause === 'held' || owesReport({ state }) || cause === 'in-delivery') return told;
   const end = nullSender ? 'it is given up' : 'it is given up and its sender gets a bounce';
   const last =
     expires > now
@@ -173,7 +179,7 @@ export function adviceFor(group: Group, { id }: WhyContext): readonly Advice[] {
       return [{ command: 'mailfarm status', does: 'shows what the farm does' }];
     case 'deferred':
     case 'hop-waits':
-      return group.state === 'failed' ? [] : [retry];
+      return owesReport(group) ? [] : [retry];
     case 'turn':
       return group.limited ? [{ command: 'mailfarm tenants', does: 'shows what waits for whom' }] : [];
     case 'on-its-way':

@@ -256,6 +256,12 @@ test('what a scheduler says is told in words, with what to do', () => {
       /The report to its sender is being written/,
       [],
     ],
+    [
+      [{ hop: { channel: 'bounce', next: '' }, ahead: 0 }, { state: 'succeeded' }],
+      'turn',
+      /delivered; its sender asked to be told\. The report to its sender waits for its turn/,
+      [],
+    ],
     [[undefined], 'on-its-way', /just being taken up by the farm/, ['queue trace']],
     [[undefined, {}, true], 'command', /waits until the queue command ends/, []],
     [[{ ahead: 0 }, { state: 'held', why: 'x' }], 'held', /An operator held it/, ['queue release']],
