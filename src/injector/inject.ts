@@ -95,8 +95,9 @@ export async function injectAll(injection: Injection, mode: Walk): Promise<void>
   await window.drain();
   await run.book.written();
   walk.close();
-  if (mode === 'start') await scheduler.request({ t: 'walk', phase: 'end', injected: window.count }, ANSWER_MS);
-  log.info('injection-done', { mode, injected: window.count, ms: Date.now() - begun });
+  const { count, held } = window;
+  if (mode === 'start') await scheduler.request({ t: 'walk', phase: 'end', injected: count, held }, ANSWER_MS);
+  log.info('injection-done', { mode, injected: count, ms: Date.now() - begun });
 }
 
 /** A living writer has one open segment, its newest: whoever it told of the older ones may be gone since. */
@@ -230,6 +231,7 @@ async function handOnBatch(injection: Injection, run: Run, batch: readonly Queue
 }
 
 async function inject(injection: Injection, message: QueuedMessage, window: Window): Promise<void> {
+  if (message.recipients.some(({ state }) => state === 'held')) window.held += 1;
   const resumed = resumeFrame(message);
   if (!resumed) return;
   await window.enter();
@@ -270,6 +272,8 @@ async function tellClosed(
 /** Bounds what is under way. */
 class Window {
   count = 0;
+  /** Messages with held recipients that came by. */
+  held = 0;
   #open = 0;
   #waiting: (() => void) | undefined;
 

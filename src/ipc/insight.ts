@@ -83,6 +83,35 @@ export interface Dedicate {
   readonly lanes: number;
 }
 
+/** A drain to scheduler: is there anything to do now? Answered by Work. */
+export interface WorkRequest {
+  readonly t: 'work?';
+  readonly n: number;
+  /** Count the messages that wait, too: it takes a look at each. */
+  readonly count?: boolean;
+}
+
+export interface Work {
+  readonly t: 'work';
+  readonly n: number;
+  /** Something is at work or can be done now, or the injector walks. Without that everything that is left waits for a time. */
+  readonly busy: boolean;
+  /** The same scheduler all the time: when it started, ms since 1970. */
+  readonly since: number;
+  /** Since then: messages that it took over, and jobs of which it had a report. */
+  readonly taken: number;
+  readonly reported: number;
+  /** Jobs with workers at this moment. */
+  readonly inDelivery: number;
+  /** Recipients that were delivered to, and such whose failure was reported to the sender. */
+  readonly delivered: number;
+  readonly bounced: number;
+  /** Parts of messages in memory and in the index; with `count`: messages. */
+  readonly left: number;
+  /** Messages with held recipients, as far as this scheduler heard of them. */
+  readonly held: number;
+}
+
 /** Command to scheduler: what do these messages wait for? Answered by Where. */
 export interface WhereRequest {
   readonly t: 'where?';

@@ -6,7 +6,17 @@
  */
 import type { Envelope } from '../mail/envelope.ts';
 import type { Hop, Notice, Outcome, Reply } from '../mail/outcome.ts';
-import type { Dedicate, Stats, StatsRequest, TenantList, TenantsRequest, Where, WhereRequest } from './insight.ts';
+import type {
+  Dedicate,
+  Stats,
+  StatsRequest,
+  TenantList,
+  TenantsRequest,
+  Where,
+  WhereRequest,
+  Work,
+  WorkRequest,
+} from './insight.ts';
 
 /** Raised whenever a frame changes shape; both ends compare it at hello. */
 export const PROTOCOL_VERSION = 5;
@@ -246,8 +256,9 @@ export interface Walk {
   readonly phase: 'begin' | 'at' | 'end';
   /** Where it is: everything in the tree up to this id was handed on and taken. */
   readonly id?: string;
-  /** At the end: how many messages were handed on. */
+  /** At the end: how many messages were handed on, and how many have held recipients. */
   readonly injected?: number;
+  readonly held?: number;
 }
 
 /** Command to scheduler: take these messages out of play; answered by Claimed. Closing the connection gives them back. */
@@ -314,6 +325,8 @@ export type Frame =
   | TenantsRequest
   | TenantList
   | Dedicate
+  | WorkRequest
+  | Work
   | WhereRequest
   | Where;
 

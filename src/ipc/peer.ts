@@ -182,6 +182,7 @@ const ANSWERS: ReadonlySet<string> = new Set([
   'where',
   'tenants',
   'site',
+  'work',
 ]);
 
 /** Frames that come together, after a reconnect above all, may be more than the other end takes as one line. */

@@ -12,6 +12,8 @@ export type Order =
   | { readonly order: 'drain'; readonly deadline: number }
   /** In answer to `term`: the whole farm is stopping, and a drain order will come in its turn. */
   | { readonly order: 'stay' }
+  /** Tell the figures of this moment at once, changed or not, in a report with the same `n`. */
+  | { readonly order: 'figures'; readonly n: number }
   /** run/config.json is new: read it again. Only roles with reload() get it; others are replaced. */
   | { readonly order: 'reload' };
 
@@ -19,8 +21,11 @@ export type Order =
 export type Report =
   /** The worker accepts work. */
   | { readonly report: 'ready' }
-  /** Jobs done since the start, and the role's figures. `busy` above 0 keeps a worker from being retired as idle. */
-  | { readonly report: 'stats'; readonly jobs: number; readonly stats: Figures }
+  /**
+   * Jobs done since the start, and the role's figures. `busy` above 0 keeps a worker from being retired as idle. `n`: in answer to
+   * the order `figures`.
+   */
+  | { readonly report: 'stats'; readonly jobs: number; readonly stats: Figures; readonly n?: number }
   /** The farm has less workers than its work needs. */
   | { readonly report: 'wake'; readonly farm: FarmName }
   /** A worker of this supervisor overran its deadline: SIGKILL it. */
@@ -45,18 +50,19 @@ export function decodeOrder(message: unknown): Order | undefined {
   if (!isObject(message)) return undefined;
   const { order } = message;
   if (order === 'reload' || order === 'stay') return { order };
-  const deadline = message['deadline'];
+  const { n, deadline } = message;
+  if (order === 'figures') return isCount(n) ? { order, n } : undefined;
   return order === 'drain' && isCount(deadline) ? { order: 'drain', deadline } : undefined;
 }
 
 /** The report in a message, or undefined when it is none. */
 export function decodeReport(message: unknown): Report | undefined {
   if (!isObject(message)) return undefined;
-  const { report, farm, pid, why, jobs, stats } = message;
+  const { report, farm, pid, why, jobs, stats, n } = message;
   if (report === 'ready' || report === 'settle' || report === 'term') return { report };
   if (report === 'wake') return isFarmName(farm) ? { report, farm } : undefined;
   if (report === 'kill') return isCount(pid) && pid > 1 ? { report, pid, why: String(why).slice(0, 500) } : undefined;
-  if (report === 'stats') return isCount(jobs) ? { report, jobs, stats: pickFigures(stats) } : undefined;
+  if (report === 'stats' && isCount(jobs)) return { report, jobs, stats: pickFigures(stats), ...(isCount(n) && { n }) };
   return undefined;
 }
 

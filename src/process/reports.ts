@@ -17,6 +17,7 @@ export class Reports {
   #jobs = 0;
   #told = '';
   #timer: NodeJS.Timeout | undefined;
+  #figures: (() => Figures) | undefined;
 
   /** `send` calls back when the report has left, or never will. */
   constructor(send: (report: Report, sent: () => void) => void) {
@@ -51,9 +52,19 @@ export class Reports {
     this.tell({ report: 'wake', farm });
   }
 
-  /** Starts telling figures; the timer keeps no process alive. */
-  tellStats(figures: () => Figures): void {
-    this.#timer = setInterval(() => this.#tellStats(figures()), STATS_EVERY_MS).unref();
+  /** Starts telling figures, after a look at them each time; the timer keeps no process alive. */
+  tellStats(figures: () => Figures, look?: (figures: Figures) => void): void {
+    this.#figures = figures;
+    this.#timer = setInterval(() => {
+      const now = figures();
+      look?.(now);
+      this.#tellStats(now);
+    }, STATS_EVERY_MS).unref();
+  }
+
+  /** Answers who asked for the figures of this moment; says nothing before there are any. */
+  answerFigures(n: number): void {
+    if (this.#figures) this.tell({ report: 'stats', jobs: this.#jobs, stats: this.#figures(), n });
   }
 
   stop(): void {

@@ -132,11 +132,10 @@ class Skeleton {
     const balance = new StageBalance((missing, { entered, left, inHand }) =>
       this.#log.error('imbalance', { stage: this.#identity.farm, missing, entered, left, inHand }),
     );
-    this.#reports.tellStats(() => {
-      const figures = role.stats?.() ?? {};
-      balance.look(figures);
-      return figures;
-    });
+    this.#reports.tellStats(
+      () => role.stats?.() ?? {},
+      (figures) => balance.look(figures),
+    );
     this.#reports.tell({ report: 'ready' });
     // Otherwise the cache is written at exit only, and the next workers strip types once more.
     module.flushCompileCache();
@@ -149,6 +148,7 @@ class Skeleton {
       if (order?.order === 'drain') this.#drain(order.deadline);
       if (order?.order === 'reload') this.#reload();
       if (order?.order === 'stay') clearTimeout(this.#patience);
+      if (order?.order === 'figures') this.#reports.answerFigures(order.n);
     });
     const orphaned = (): void => this.#drain(Date.now() + Math.min(drainMs, ORPHAN_DRAIN_MS));
     process.on('disconnect', orphaned);

@@ -87,6 +87,12 @@ export class WaitingIndex {
     return this.#size;
   }
 
+  /** Messages that have rows: one look at each row. */
+  countMessages(): number {
+    return (this.#db.prepare('SELECT count(DISTINCT id) AS messages FROM waiting').get() as { messages: number })
+      .messages;
+  }
+
   /** Recipients in all rows. */
   get recipients(): number {
     return this.#recipients;

@@ -52,6 +52,8 @@ export class Bin {
   length = 0;
   /** Rows of this bin that wait in the index for room or for the end of trouble. */
   parked = 0;
+  /** It waits for a worker of ours, not for its next hop. */
+  lacksWorker = false;
   #lanes: Set<Lane<Bin>> | undefined;
   /** The only line, as long as there is one alone. */
   #only: BinLine | undefined;

@@ -38,6 +38,11 @@ export class Claims {
     return sum;
   }
 
+  /** Messages that commands have. */
+  get size(): number {
+    return this.#claims.size;
+  }
+
   /** `by`: who asks, and may ask again. */
   claim(ids: readonly string[], by: object = this): Omit<Claimed, 't' | 'n'> {
     const result = { ids: [] as string[], busy: [] as string[], unknown: [] as string[] };

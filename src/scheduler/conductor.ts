@@ -48,7 +48,7 @@ export class Conductor {
   readonly parking: Parking;
   readonly dispatcher: Dispatcher;
   readonly books = new Books();
-  readonly counts = { taken: 0, known: 0, delivered: 0, finished: 0, redone: 0, troubles: 0 };
+  readonly counts = { taken: 0, known: 0, delivered: 0, finished: 0, redone: 0, troubles: 0, reported: 0, held: 0 };
   readonly clock: SteadyClock;
   readonly #options: ConductorOptions;
   readonly #picker: Picker;
@@ -116,6 +116,11 @@ export class Conductor {
     return this.#window.weight;
   }
 
+  /** A part waits for its turn in the index, because another one of its channel may be with a worker. */
+  get suspectsWait(): boolean {
+    return this.#picker.suspectsWait;
+  }
+
   /** Takes over a routed message. One that is known already is taken again without effect. */
   take(frame: Omit<Routed, 'n'>): void {
     const message = this.ledger.admit(factsOf(frame), frame.stays === true);
@@ -149,12 +154,16 @@ export class Conductor {
   report(part: WorkPart, done: Omit<Done, 't' | 'n'>, lane?: Lane<Bin>): void {
     const { message } = part;
     const bin = lane?.bin ?? this.homes.binOf(part);
+    this.counts.reported += 1;
     this.#window.leave(part);
     part.inFlight = false;
     const fate = decideFate(part, done, { rules: this.#options.rules().retry, now: this.clock.now() });
     if (done.moved) this.ledger.noteInTree(message.facts.handle);
     else if (done.outcomes.some(({ state }) => state === 'deferred')) this.ledger.doubt(message.facts.handle);
-    if (fate.held) this.parking.keepStays(message);
+    if (fate.held) {
+      this.parking.keepStays(message);
+      this.counts.held += 1;
+    }
     if (done.outcomes.length === 0 && !done.trouble) {
       message.vanished = true;
       this.#options.onEvent('vanished', { id: message.id, to: part.to });
@@ -205,6 +214,7 @@ export class Conductor {
     const { times } = this.#options.rules().retry;
     bin.trouble = reply;
     bin.width = undefined;
+    bin.lacksWorker = wait !== undefined;
     bin.until = this.clock.tickIn(wait ?? times[Math.min(bin.troubles, times.length - 1)] ?? 60_000);
     if (wait === undefined) bin.troubles += 1;
     this.counts.troubles += 1;

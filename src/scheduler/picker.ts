@@ -37,6 +37,8 @@ export class Picker {
   readonly #options: PickerOptions;
   readonly #suspects = new Suspects();
   readonly #gate: Gate;
+  /** Until that tick a suspect may wait for its turn. */
+  #suspectsUntil = 0;
 
   constructor(options: PickerOptions) {
     this.#options = options;
@@ -46,6 +48,11 @@ export class Picker {
       mayGo: ({ tenant }, lane) => tenant.mayGo(lane, clock.ticks()),
       stalled: onStalled,
     };
+  }
+
+  /** A suspect waits in the index for its turn. */
+  get suspectsWait(): boolean {
+    return this.#suspectsUntil >= this.#options.clock.ticks();
   }
 
   /** Undefined when nothing of the bin may go to this lane now. */
@@ -65,8 +72,8 @@ export class Picker {
       const itsTurn = !isSuspect(part) || this.#suspects.admit(part);
       if (followUps.length === 0 && itsTurn) return part;
       window.leave(part);
-      if (followUps.length === 0) parking.park(part, bin, clock.tickIn(SUSPECT_MS));
-      else onAgedOut(part, followUps);
+      if (followUps.length > 0) onAgedOut(part, followUps);
+      else parking.park(part, bin, (this.#suspectsUntil = clock.tickIn(SUSPECT_MS)));
     }
   }
 

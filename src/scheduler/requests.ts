@@ -1,6 +1,6 @@
 /** What other processes ask of the scheduler, frame by frame. */
 import type { Stats, Where, WhereRequest } from '../ipc/insight.ts';
-import type { Frame, Routed } from '../ipc/messages.ts';
+import type { Frame, Routed, Walk } from '../ipc/messages.ts';
 import type { Peer } from '../ipc/peer.ts';
 import { idOfHandle } from '../queue/handle.ts';
 import type { WaitingIndex } from '../queue/waiting-index.ts';
@@ -11,6 +11,7 @@ import type { OnceRead } from './once-read.ts';
 import type { Segments } from './segments.ts';
 import { tellTenants } from './tenants.ts';
 import { whereAre } from './where.ts';
+import { workLeft } from './work-left.ts';
 
 export interface RequestsOptions {
   readonly conductor: Conductor;
@@ -18,7 +19,7 @@ export interface RequestsOptions {
   readonly segments: Segments;
   /** Absent: this is the first scheduler. */
   readonly before?: OnceRead;
-  readonly index: Pick<WaitingIndex, 'size'>;
+  readonly index: Pick<WaitingIndex, 'size' | 'countMessages'>;
   readonly audit: Pick<Audit, 'books'>;
   readonly onEvent: (event: string, fields: Record<string, unknown>) => void;
 }
@@ -27,7 +28,7 @@ const STATS_BINS = 100;
 
 /** Serves one connection until it ends. */
 export function serveRequests(peer: Peer, options: RequestsOptions): void {
-  const { conductor, claims, segments, before, onEvent } = options;
+  const { conductor, claims, segments, onEvent } = options;
   const claimedHere = new Set<string>();
   /** A plan was given out here of which the settler did not show that it went through all of it, by asking for more. */
   let planned = false;
@@ -55,11 +56,7 @@ export function serveRequests(peer: Peer, options: RequestsOptions): void {
       peer.send({ t: 'taken', n: frame.n });
     },
     walk: (frame) => {
-      if (frame.phase === 'begin') conductor.ledger.walkBegins();
-      if (frame.phase === 'at' && frame.id !== undefined) conductor.ledger.walkIsAt(frame.id);
-      if (frame.phase === 'end') conductor.ledger.walkEnds();
-      if (frame.phase === 'end') before?.forget();
-      segments.walking = conductor.ledger.walking;
+      noteWalk(frame, options);
       peer.send({ t: 'taken', n: frame.n });
     },
     claim: (frame) => {
@@ -85,6 +82,7 @@ export function serveRequests(peer: Peer, options: RequestsOptions): void {
       onEvent('dedicated', { tenant, lanes, ...(why === undefined ? {} : { why }) });
       peer.send(why === undefined ? { t: 'taken', n } : { t: 'refused', n, why });
     },
+    'work?': (frame) => peer.send({ t: 'work', n: frame.n, ...workLeft(options, frame.count === true) }),
     'where?': (frame) => peer.send(tellWhere(frame, conductor)),
   };
   peer.onFrame = (frame) => {
@@ -98,6 +96,18 @@ function tellWhere({ n, ids, closely }: WhereRequest, conductor: Conductor): Whe
   const claimed = ids.filter((id) => conductor.ledger.claimed.has(id));
   const parts = whereAre(ids, conductor, closely === true);
   return { t: 'where', n, parts, ...(claimed.length > 0 && { claimed }) };
+}
+
+function noteWalk({ phase, id, held = 0 }: Walk, { conductor, segments, before }: RequestsOptions): void {
+  const { ledger, counts } = conductor;
+  if (phase === 'begin') ledger.walkBegins();
+  if (phase === 'at' && id !== undefined) ledger.walkIsAt(id);
+  if (phase === 'end') {
+    ledger.walkEnds();
+    before?.forget();
+    counts.held = held;
+  }
+  segments.walking = ledger.walking;
 }
 
 function takeRouted(peer: Peer, frame: Routed, { conductor, claims, before }: RequestsOptions): void {

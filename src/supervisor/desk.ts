@@ -35,8 +35,8 @@ export class Desk {
     this.#means = means;
   }
 
-  /** Ends the process with status 0 when the last worker is gone. */
-  stop(): void {
+  /** Ends the process with this status when the last worker is gone. */
+  stop(status: number = EX.OK): void {
     const { supervisor } = this.#means;
     const now = performance.now();
     if (this.#stoppedAt !== undefined) {
@@ -46,7 +46,7 @@ export class Desk {
     this.#stoppedAt = now;
     supervisor.log('info', 'stopping', {});
     stopInOrder(supervisor).then(
-      () => process.exit(EX.OK),
+      () => process.exit(status),
       (error: unknown) => {
         process.stderr.write(`mailfarmd: ${errorText(error)}\n`);
         process.exit(EX.SOFTWARE);

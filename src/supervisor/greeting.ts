@@ -1,6 +1,11 @@
-/** What mailfarmd says on stdout when it is ready: one line for programs, and for people how to go on. */
+/**
+ * What mailfarmd says on stdout when it is ready: one line for programs, and for people how to go on. And what a drain says at its
+ * end.
+ */
 import path from 'node:path';
 import type { Config } from '../config/config.ts';
+import type { DrainEnd } from './drain.ts';
+import { STANDSTILL_MS } from './standstill.ts';
 
 export interface GreetingOptions {
   readonly version: string;
@@ -12,6 +17,20 @@ export interface GreetingOptions {
 /** Begins with `mailfarmd: ready`; KEY=VALUE pairs follow, var last, as its path may hold anything. */
 export function readyLine({ version, config, listeners }: GreetingOptions): string {
   return `mailfarmd: ready version=${version} pid=${process.pid} listen=${listeners.join(',')} var=${config.paths.var}`;
+}
+
+/**
+ * Begins with `mailfarmd: drained`; KEY=VALUE pairs follow: recipients that were delivered to, those whose failure was reported, and
+ * what is left: messages that wait for their time or their next hop, and such with held recipients.
+ */
+export function drainedLine({ delivered, bounced, work }: Extract<DrainEnd, { how: 'drained' }>): string {
+  return `mailfarmd: drained delivered=${delivered} bounced=${bounced} waiting=${work.left} held=${work.held}`;
+}
+
+/** `left`: undefined where no scheduler answered. */
+export function stuckLine(left: number | undefined): string {
+  const what = left === undefined ? 'no scheduler answers' : `about ${left} message${left === 1 ? '' : 's'} left`;
+  return `the drain gave up: nothing moved for ${STANDSTILL_MS / 60_000} minutes, ${what}; the log says more, the mail stays in the queue`;
 }
 
 /** How to send a first message and where to find it. Empty where no local mailbox can be named. */

@@ -68,8 +68,12 @@ export class Injections {
 
   /** Nothing runs, nothing is asked for, and this mode ended well. */
   isDone(mode: InjectorMode): boolean {
-    const run = this.#run(mode);
-    return run.done && !run.asked && run.member === undefined;
+    return this.#run(mode).done && this.#isIdle(mode);
+  }
+
+  /** Everything in the queue was handed on to those who work on it: also what workers that died since had in hand. */
+  get handedOnAll(): boolean {
+    return this.isDone('start') && this.#isIdle('orphans') && this.#isIdle('look');
   }
 
   open(): void {
@@ -91,6 +95,11 @@ export class Injections {
 
   kill(why: string): void {
     for (const member of this.members) member.kill(why);
+  }
+
+  #isIdle(mode: InjectorMode): boolean {
+    const { asked, member } = this.#run(mode);
+    return !asked && member === undefined;
   }
 
   #run(mode: InjectorMode): Run {

@@ -18,8 +18,9 @@ import { readAliases } from './alias-copy.ts';
 import { keepControl } from './control-server.ts';
 import { Desk } from './desk.ts';
 import { DrainProgress } from './drain-progress.ts';
-import { untilQueueEmpty } from './empty-queue.ts';
-import { firstSteps, readyLine } from './greeting.ts';
+import { untilDrained, type DrainGoal } from './drain.ts';
+import { haveEmptyHands } from './empty-hands.ts';
+import { drainedLine, firstSteps, readyLine, stuckLine } from './greeting.ts';
 import { parseOptions, USAGE, type Options } from './options.ts';
 import { cacheOf, load, prepare, type Prepared } from './start-up.ts';
 import { Supervisor } from './supervisor.ts';
@@ -77,11 +78,11 @@ async function run(prepared: Prepared, options: Options): Promise<void> {
     ...prepared,
     cache: cacheOf(prepared.user),
     scriptOf: (farm: FarmName) => path.join(SOURCES, `${FARMS[farm].main}${ENDING}`),
-    without: new Set<FarmName>(options.drain ? ['acceptor'] : []),
+    without: new Set<FarmName>(options.drain ? ['acceptor', 'filter'] : []),
     log,
     onReady: () => {
       log.quiet();
-      greet(supervisor, version, options.drain);
+      greet(supervisor, version, options.drain !== undefined);
     },
   });
   const desk = new Desk({ supervisor, options, user: prepared.user, version });
@@ -94,17 +95,30 @@ async function run(prepared: Prepared, options: Options): Promise<void> {
   });
   supervisor.start();
   if (reloadAsked) void reloadAloud(desk);
-  if (options.drain) {
-    const progress = new DrainProgress(say);
-    await untilQueueEmpty({
-      address: config.farms.scheduler.socket,
-      tls: readIpcTls(config),
-      walked: () => supervisor.injections.isDone('start'),
-      stopping: () => supervisor.stopping,
-      onStats: (stats) => progress.note(stats, Date.now()),
-    });
-    if (!supervisor.stopping) desk.stop();
-  }
+  if (options.drain) await drain(supervisor, desk, options.drain);
+}
+
+/** Waits for the end of the work, says what is left, and stops. */
+async function drain(supervisor: Supervisor, desk: Desk, goal: DrainGoal): Promise<void> {
+  const { config } = supervisor;
+  const progress = new DrainProgress(say);
+  const end = await untilDrained({
+    goal,
+    address: config.farms.scheduler.socket,
+    tls: readIpcTls(config),
+    walked: () => supervisor.injections.handedOnAll,
+    stopping: () => supervisor.stopping,
+    handsEmpty: () => haveEmptyHands(supervisor.members()),
+    onStats: (stats) => progress.note(stats, Date.now()),
+  });
+  if (end.how === 'stopped') return;
+  if (end.how === 'drained') process.stdout.write(`${drainedLine(end)}\n`);
+  else say(stuckLine(end.left));
+  if (end.how === 'drained') {
+    const { delivered, bounced, work } = end;
+    supervisor.log('info', 'drained', { delivered, bounced, waiting: work.left, held: work.held });
+  } else supervisor.log('error', 'stuck', { left: end.left });
+  desk.stop(end.how === 'drained' ? EX.OK : EX.TEMPFAIL);
 }
 
 function watchSignals(desk: Desk): void {

@@ -64,6 +64,9 @@ export class Member {
   #timer: NodeJS.Timeout | undefined;
   #why: string | undefined;
   #gone = false;
+  #asked = 0;
+  /** Number of the last question that was answered. */
+  #answered = 0;
 
   constructor(options: MemberOptions) {
     this.farm = options.farm;
@@ -97,6 +100,18 @@ export class Member {
 
   reload(): void {
     this.#order({ order: 'reload' });
+  }
+
+  /** Asks for its figures as they are now: `stats` holds them as soon as hasAnswered() is true of the number. */
+  ask(): number {
+    this.#asked += 1;
+    this.#order({ order: 'figures', n: this.#asked });
+    return this.#asked;
+  }
+
+  /** Also of one that is gone: it has nothing in hand. */
+  hasAnswered(n: number): boolean {
+    return this.#gone || this.#answered >= n;
   }
 
   /** It got a SIGTERM that is none of its business. */
@@ -148,6 +163,7 @@ export class Member {
       if (report.jobs !== this.jobs) this.activeAt = performance.now();
       this.jobs = report.jobs;
       this.stats = report.stats;
+      this.#answered = Math.max(this.#answered, report.n ?? 0);
     }
     if (report.report !== 'ready') return this.#events.onReport(this, report);
     if (this.ready) return;

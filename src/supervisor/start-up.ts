@@ -72,7 +72,7 @@ export async function prepare(
   if (typeof lockFd !== 'number') return lockFd;
   // Somebody may have removed the lock of a farm that runs: then ours is another file.
   if (await isAnswered(CONTROL_SOCKET)) return refuseUnlocked(options);
-  const sockets = new SocketTable({ listen: !options.drain, owner: user });
+  const sockets = new SocketTable({ listen: options.drain === undefined, owner: user });
   const unbound = sockets.adopt(config);
   if (unbound !== undefined) {
     return { status: unbound.code === 'EACCES' ? EX.NOPERM : EX.UNAVAILABLE, lines: [unbound.text] };

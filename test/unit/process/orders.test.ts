@@ -5,7 +5,12 @@ import { decodeOrder, decodeReport, type Order, type Report } from '../../../src
 
 describe('decodeOrder', () => {
   it('takes every order as it was sent', () => {
-    const orders: Order[] = [{ order: 'drain', deadline: 1_700_000_000_000 }, { order: 'reload' }, { order: 'stay' }];
+    const orders: Order[] = [
+      { order: 'drain', deadline: 1_700_000_000_000 },
+      { order: 'reload' },
+      { order: 'stay' },
+      { order: 'figures', n: 3 },
+    ];
     for (const order of orders) assert.deepEqual(decodeOrder(structuredClone(order)), order);
   });
 
@@ -19,6 +24,8 @@ describe('decodeOrder', () => {
       {},
       { order: 'drain' },
       { order: 'drain', deadline: -1 },
+      { order: 'figures' },
+      { order: 'figures', n: 'x' },
       { order: 'x' },
     ]) {
       assert.equal(decodeOrder(message), undefined);
@@ -39,6 +46,7 @@ describe('decodeReport', () => {
       { report: 'wake', farm: 'smtp' },
       { report: 'kill', pid: 4711, why: 'late' },
       { report: 'stats', jobs: 3, stats: { busy: 1 } },
+      { report: 'stats', jobs: 3, stats: { busy: 1 }, n: 7 },
     ];
     for (const report of reports) assert.deepEqual(decodeReport(structuredClone(report)), report);
   });

@@ -49,6 +49,19 @@ describe('Reports', () => {
     assert.deepEqual(sent.at(-1), { report: 'stats', jobs: 3, stats: { busy: 2 } });
   });
 
+  it('answers who asks for the figures of this moment, changed or not', () => {
+    const { reports, sent } = make();
+    reports.answerFigures(1);
+    assert.deepEqual(sent, [], 'there are none yet');
+    reports.tellStats(() => ({ busy: 2 }));
+    reports.answerFigures(2);
+    reports.answerFigures(3);
+    assert.deepEqual(sent, [
+      { report: 'stats', jobs: 0, stats: { busy: 2 }, n: 2 },
+      { report: 'stats', jobs: 0, stats: { busy: 2 }, n: 3 },
+    ]);
+  });
+
   it('says at once that a worker did its share of jobs, and says it once', () => {
     const { reports, sent } = make();
     reports.addJobs(9, 10);

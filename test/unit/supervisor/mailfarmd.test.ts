@@ -222,10 +222,11 @@ describe('a running farm', () => {
     const ran = await run('bin/mailfarmd', ['--drain', '--etc', farm.etc, '--var', farm.var]);
     assert.equal(ran.status, 0, ran.stderr);
     assert.match(ran.stdout, /^mailfarmd: ready .*listen= /);
+    assert.match(ran.stdout, /^mailfarmd: drained delivered=0 bounced=0 waiting=0 held=0$/m);
   });
 });
 
-describe('a drain with mail that has to wait', () => {
+describe('a drain that waits for deferred mail', () => {
   it('says how much is left, and when the next attempt is', async () => {
     const folders = makeFolders();
     const env = { MAILFARM_ETC: folders.etc, MAILFARM_VAR: folders.var };
@@ -233,7 +234,7 @@ describe('a drain with mail that has to wait', () => {
     assert.equal(sent.status, 0, sent.stderr);
     await using farm = await startFarm({
       folders,
-      args: ['--drain'],
+      args: ['--drain=all'],
       set: ['routes=[{match: dead.example, via: "smtp:[127.0.0.1]:9"}]'],
     });
     await waitFor(() => /^mailfarmd: draining: 1 message left, next attempt in \d+s$/m.test(farm.stderr), {

@@ -36,7 +36,16 @@ describe('parseOptions', () => {
 
   it('knows its flags', () => {
     const { check, drain, help, version } = parse(['--check', '--drain', '-h', '--version']);
-    assert.deepEqual([check, drain, help, version], [true, true, true, true]);
+    assert.deepEqual([check, drain, help, version], [true, 'due', true, true]);
+  });
+
+  it('takes --drain alone and with the word all, and no other', () => {
+    assert.equal(parse([]).drain, undefined);
+    assert.equal(parse(['--drain', '--set', 'a=1']).drain, 'due');
+    assert.equal(parse(['--drain=all']).drain, 'all');
+    const wrong = parseOptions(['--drain=now'], {}, '/code');
+    assert.ok(typeof wrong === 'string');
+    assert.match(wrong, /--drain=all/);
   });
 
   it('says what is wrong in one line', () => {
