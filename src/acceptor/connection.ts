@@ -28,6 +28,8 @@ export interface SessionDesk extends Omit<MailRules, 'tenantOf'>, Omit<RcptRules
   /** As admit(), for a TLS handshake that comes before the session: what ends its count, or undefined when there is no place. */
   admitHandshake(ip: string): (() => void) | undefined;
   isTrusted(ip: string): boolean;
+  /** Keywords for the answer to EHLO, beyond those of smtp-server. */
+  extensions(trusted: boolean): readonly string[];
   /** For the log. */
   refused(connection: FarmConnection, refusal: Refusal, recipient?: string): void;
   /** Most sessions of the worker. */
@@ -127,8 +129,10 @@ export class FarmConnection extends SMTPConnection {
   override handler_MAIL(command: Buffer, callback: () => void): void {
     if (this.transaction !== undefined) return this.#answer(NESTED, callback);
     const { messageSize, closed, judgeTenant } = this.#desk;
+    const futureReleaseMs = this.trusted ? this.#desk.futureReleaseMs : 0;
     const tenantOf = (sender: string): string | undefined => this.#desk.tenantOf(this, sender);
-    const opened = openTransaction(command.toString(), { messageSize, closed, tenantOf, judgeTenant });
+    const rules = { messageSize, futureReleaseMs, closed, tenantOf, judgeTenant };
+    const opened = openTransaction(command.toString(), rules);
     if ('code' in opened) return this.#answer(opened, callback);
     this.transaction = opened;
     this.session.envelope.mailFrom = { address: opened.sender, args: false };
@@ -178,7 +182,9 @@ export class FarmConnection extends SMTPConnection {
     }
     this.#waiting = performance.now();
     if (socket.readyState === 'writeOnly') showAsOpen(socket);
-    super.send(code, data, typeof data === 'string' && STATUS.test(data) ? false : context);
+    // Only the answer to EHLO comes as a list.
+    const whole = Array.isArray(data) && code === 250 ? [...data, ...this.#desk.extensions(this.trusted)] : data;
+    super.send(code, whole, typeof data === 'string' && STATUS.test(data) ? false : context);
     if (code >= 500 && this.#countsErrors) this.#countError();
   }
 

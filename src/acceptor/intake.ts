@@ -184,7 +184,7 @@ export class Intake {
   }
 
   #logReceived({ draft, envelope, size }: Whole): void {
-    const { sender, recipients, origin, received } = envelope;
+    const { sender, recipients, origin, received, notBefore } = envelope;
     this.#services.log.info('received', {
       id: draft.id,
       sender,
@@ -193,6 +193,7 @@ export class Intake {
       size,
       ip: origin.ip,
       listener: origin.listener,
+      until: notBefore,
       ms: Date.now() - received,
     });
   }

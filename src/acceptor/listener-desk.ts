@@ -5,6 +5,7 @@ import { oneLine } from '../base/text.ts';
 import type { Client } from '../config/tenant-finder.ts';
 import type { Origin } from '../mail/envelope.ts';
 import type { FarmConnection, SessionDesk } from './connection.ts';
+import { futureReleaseKeyword } from './future-release.ts';
 import type { IntakeRules } from './intake.ts';
 import type { RecipientPolicy } from './recipient-policy.ts';
 import type { Incoming } from './reception.ts';
@@ -34,6 +35,7 @@ export class Desk implements SessionDesk {
   readonly #listener: Listener;
   readonly #state: DeskState;
   readonly messageSize: number;
+  readonly futureReleaseMs: number;
   readonly recipients: number;
   readonly success: SessionDesk['success'];
   readonly connections: number;
@@ -51,6 +53,7 @@ export class Desk implements SessionDesk {
     this.#listener = listener;
     this.#state = state;
     this.messageSize = limits.messageSize;
+    this.futureReleaseMs = listener.role !== 'mx' && listener.protocol === 'smtp' ? limits.futureReleaseMs : 0;
     this.recipients = limits.recipients;
     this.success = state.config.bounce.success;
     this.connections = state.limits.most;
@@ -73,6 +76,10 @@ export class Desk implements SessionDesk {
   leave(connection: FarmConnection): void {
     this.#state.clock.delete(connection);
     this.#state.limits.leave(connection.remoteAddress);
+  }
+
+  extensions(trusted: boolean): readonly string[] {
+    return trusted && this.futureReleaseMs > 0 ? [futureReleaseKeyword(this.futureReleaseMs, Date.now())] : [];
   }
 
   admitHandshake(ip: string): (() => void) | undefined {

@@ -3,12 +3,15 @@
  * is refused here, where it costs the client least.
  */
 import { notXtext, parsePathCommand, UNSENDABLE, type Parameters, type PathCommand } from './envelope-command.ts';
+import { readHold } from './future-release.ts';
 import { refusal, tooLarge, type Refusal } from './replies.ts';
 import type { Transaction } from './transaction.ts';
 
 export interface MailRules {
   /** Bytes. */
   readonly messageSize: number;
+  /** How long this client may have its message held, in ms; 0: not at all (RFC 4865). */
+  readonly futureReleaseMs: number;
   /** Refuses all mail at this moment: a full disk, too much on its way to the router. */
   readonly closed: () => Refusal | undefined;
   /** Whose mail of this sender it is; undefined when its header has to say it. */
@@ -17,7 +20,7 @@ export interface MailRules {
   readonly judgeTenant: (tenant: string) => Refusal | undefined;
 }
 
-const KNOWN = new Set(['SIZE', 'BODY', 'SMTPUTF8', 'RET', 'ENVID', 'AUTH']);
+const KNOWN = new Set(['SIZE', 'BODY', 'SMTPUTF8', 'RET', 'ENVID', 'AUTH', 'HOLDFOR', 'HOLDUNTIL']);
 
 export function openTransaction(line: string, rules: MailRules): Transaction | Refusal {
   const command = parsePathCommand(line, { name: 'MAIL FROM' });
@@ -29,6 +32,8 @@ export function openTransaction(line: string, rules: MailRules): Transaction | R
   if (why !== undefined) return refusal(501, '5.1.7', 'sender-syntax', `Bad sender address: ${why}`);
   if (address !== undefined && UNSENDABLE.test(address.local))
     return refusal(553, '5.1.7', 'sender-syntax', 'This sender address cannot be passed on');
+  const hold = readHold(parameters, rules.futureReleaseMs, Date.now());
+  if (hold !== undefined && 'code' in hold) return hold;
   const sender = address?.address ?? '';
   const tenant = rules.tenantOf(sender);
   const closed = rules.closed() ?? (tenant === undefined ? undefined : rules.judgeTenant(tenant));
@@ -43,6 +48,7 @@ export function openTransaction(line: string, rules: MailRules): Transaction | R
     ...(body !== undefined && { body }),
     ...(ret !== undefined && { ret }),
     ...(typeof envid === 'string' && { envid }),
+    ...(hold !== undefined && { hold }),
     recipients: new Map(),
     bytes: 0,
     accepted: 0,

@@ -3,6 +3,7 @@
  * RSET, to another EHLO or to the end of the session, and never longer: a refused transaction leaves nothing behind.
  */
 import { DEFAULT_TENANT, type Envelope, type Origin, type Recipient } from '../mail/envelope.ts';
+import type { Hold } from './future-release.ts';
 
 export interface Transaction {
   /** '' for the null sender. */
@@ -13,6 +14,8 @@ export interface Transaction {
   readonly body?: '7BIT' | '8BITMIME';
   readonly ret?: 'FULL' | 'HDRS';
   readonly envid?: string;
+  /** Not to be delivered before. */
+  readonly hold?: Hold;
   /** By identity: a recipient that is named twice gets one copy, whatever the case of its letters. */
   readonly recipients: Map<string, Recipient>;
   /** Bytes of the recipients as JSON, which is what the queue makes of them. */
@@ -23,7 +26,7 @@ export interface Transaction {
 
 /** The envelope as it is stored; `received` in milliseconds since 1970. */
 export function envelopeOf(transaction: Transaction, origin: Origin, received: number): Envelope {
-  const { sender, tenant, smtputf8, body, ret, envid, recipients } = transaction;
+  const { sender, tenant, smtputf8, body, ret, envid, hold, recipients } = transaction;
   return {
     sender,
     recipients: [...recipients.values()],
@@ -34,5 +37,6 @@ export function envelopeOf(transaction: Transaction, origin: Origin, received: n
     ...(smtputf8 && { smtputf8 }),
     ...(ret !== undefined && { ret }),
     ...(envid !== undefined && { envid }),
+    ...(hold !== undefined && { notBefore: 'holdFor' in hold ? received + hold.holdFor : hold.holdUntil }),
   };
 }

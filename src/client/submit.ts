@@ -7,10 +7,10 @@
  */
 import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
-import SMTPConnection from 'nodemailer/lib/smtp-connection';
 import type { Endpoint } from './endpoint.ts';
 import { oneLine } from '../base/text.ts';
 import { connectEndpoint } from './endpoint.ts';
+import { HoldingConnection } from './holding-connection.ts';
 
 /** The error that nodemailer's connection reports, as far as it matters here. */
 interface SmtpError extends Error {
@@ -42,6 +42,8 @@ export interface Submission {
   /** The content has bytes above 127. */
   readonly eightBit?: boolean;
   readonly dsn?: DsnWishes;
+  /** Seconds that the listener is to keep the message before it is delivered, where it offers that (RFC 4865). */
+  readonly holdFor?: number | undefined;
   readonly deadlines?: Partial<Deadlines>;
 }
 
@@ -83,7 +85,7 @@ export async function submit(submission: Submission): Promise<SubmitResult> {
   const deadlines = { ...DEADLINES, ...submission.deadlines };
   const connected = await connectEndpoint(submission.to, deadlines.connectMs);
   if (!connected.ok) return { kind: 'unreachable', why: connected.why };
-  const session = openSession(connected.socket, submission.name, deadlines);
+  const session = openSession(connected.socket, submission, deadlines);
   const trouble = await greet(session);
   if (trouble) return resultOfError(trouble);
   const result = await send(session, submission);
@@ -91,8 +93,12 @@ export async function submit(submission: Submission): Promise<SubmitResult> {
   return result;
 }
 
-function openSession(socket: Socket, name: string, deadlines: Deadlines): SMTPConnection {
-  const session = new SMTPConnection({
+function openSession(
+  socket: Socket,
+  { name, holdFor = 0 }: Pick<Submission, 'name' | 'holdFor'>,
+  deadlines: Deadlines,
+): HoldingConnection {
+  const options = {
     connection: socket,
     name,
     ignoreTLS: true,
@@ -100,13 +106,14 @@ function openSession(socket: Socket, name: string, deadlines: Deadlines): SMTPCo
     greetingTimeout: deadlines.greetingMs,
     socketTimeout: deadlines.silenceMs,
     socketCloseTimeout: 1000,
-  });
+  };
+  const session = new HoldingConnection(options, holdFor);
   // Trouble reaches us through the callbacks; without a listener a late error would end the process.
   session.on('error', () => {});
   return session;
 }
 
-function greet(session: SMTPConnection): Promise<SmtpError | undefined> {
+function greet(session: HoldingConnection): Promise<SmtpError | undefined> {
   return new Promise((resolve) => {
     session.once('error', resolve);
     session.connect((error) => resolve(error));
@@ -114,7 +121,7 @@ function greet(session: SMTPConnection): Promise<SmtpError | undefined> {
   });
 }
 
-function send(session: SMTPConnection, submission: Submission): Promise<SubmitResult> {
+function send(session: HoldingConnection, submission: Submission): Promise<SubmitResult> {
   const { envelope, content, dsn } = submission;
   const wire = {
     from: envelope.sender,

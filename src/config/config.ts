@@ -118,6 +118,8 @@ export interface Limits {
   readonly aliasFanout: number;
   /** Accepted messages of one acceptor that the router has not taken yet. */
   readonly outstanding: number;
+  /** How far ahead a client may set the time of delivery (RFC 4865); 0: not at all. Milliseconds. */
+  readonly futureReleaseMs: number;
 }
 
 /** All in milliseconds. */

@@ -37,6 +37,7 @@ export const DEFAULTS = {
     aliasDepth: 10,
     aliasFanout: 10_000,
     outstanding: 2000,
+    futureRelease: '30d',
   },
   retry: {
     times: ['60s', '5m', '15m', '30m', '1h', '2h', '4h'],

@@ -28,11 +28,13 @@ const limits = section({
   aliasDepth: whole(1, 100),
   aliasFanout: whole(1, 100_000),
   outstanding: whole(1, 1_000_000),
-}).transform(({ commandTimeout, dataTimeout, sessionTimeout, ...rest }) => ({
+  futureRelease: duration(0, 365 * DAY),
+}).transform(({ commandTimeout, dataTimeout, sessionTimeout, futureRelease, ...rest }) => ({
   ...rest,
   commandMs: commandTimeout,
   dataMs: dataTimeout,
   sessionMs: sessionTimeout,
+  futureReleaseMs: futureRelease,
 }));
 
 const retry = section({

@@ -25,6 +25,7 @@ const part = shape({
   to: texts,
   attempts: optional(count),
   until: optional(count),
+  notBefore: optional(count),
   reply: optional(reply),
   notice: optional(oneOf(...NOTICES)),
   warned: optional(flag),

@@ -61,6 +61,8 @@ export interface Part {
   readonly attempts?: number;
   /** Not before, milliseconds since 1970; absent: now. */
   readonly until?: number;
+  /** Not before, as its sender wishes, milliseconds since 1970: a time of day, however far away. */
+  readonly notBefore?: number;
   /** For the bounce channel: why the recipients failed, or what became of them. */
   readonly reply?: Reply;
   /** For the bounce channel: the good news that it is to tell; absent: they failed. */

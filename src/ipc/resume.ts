@@ -2,6 +2,7 @@
  * The frame that puts a message of the queue back to work: to the router as the acceptor would when a recipient has no hop
  * yet, else to the scheduler as the router would. For the injector, and for commands after they changed a state.
  */
+import { agesFrom, type Envelope } from '../mail/envelope.ts';
 import type { Hop } from '../mail/outcome.ts';
 import type { QueuedMessage } from '../queue/queued-message.ts';
 import type { RecipientState } from '../queue/fold.ts';
@@ -17,7 +18,8 @@ export interface Resumed {
 
 /** Undefined when nothing is to be done: every recipient is held or done. */
 export function resumeFrame(message: QueuedMessage): Resumed | undefined {
-  const { handle, envelope, size } = message;
+  const { handle, size } = message;
+  const envelope = asReleased(message);
   const active = message.recipients.filter((recipient) => recipient.state !== 'held');
   if (active.length === 0) return undefined;
   const stays = active.length < message.recipients.length ? { stays: true } : {};
@@ -34,8 +36,17 @@ export function resumeFrame(message: QueuedMessage): Resumed | undefined {
       frame: { t: 'accepted', handle, envelope, only, ...tried, ...warned, parts, size, ...stays },
     };
   }
-  const { sender, received, tenant } = envelope;
+  const { sender, tenant } = envelope;
+  const received = agesFrom(envelope);
   return { to: 'scheduler', frame: { t: 'routed', handle, sender, received, tenant, size, parts, ...stays } };
+}
+
+/** Without the time before which it was not to leave, when an operator let it go earlier: it ages from then. */
+function asReleased({ envelope, recipients }: QueuedMessage): Envelope {
+  const released = envelope.notBefore === undefined ? [] : recipients.flatMap((one) => one.released ?? []);
+  if (released.length === 0) return envelope;
+  const { notBefore: _notBefore, ...rest } = envelope;
+  return { ...rest, received: Math.max(envelope.received, ...released) };
 }
 
 function hopOf(recipient: RecipientState): Hop | undefined {

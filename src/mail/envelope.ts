@@ -54,6 +54,8 @@ export interface Envelope {
   readonly ret?: 'FULL' | 'HDRS';
   /** ENVID of MAIL (RFC 3461 section 4.4), xtext decoded. */
   readonly envid?: string;
+  /** Not to be delivered before, milliseconds since 1970 (RFC 4865). Expiry counts from here then. */
+  readonly notBefore?: number;
   /** It reports, to the postmaster, that a report could not be delivered: if it fails itself, it is dropped. */
   readonly double?: boolean;
   /**
@@ -65,6 +67,11 @@ export interface Envelope {
     readonly recipients: readonly string[];
     readonly as?: 'delivered' | 'expanded';
   };
+}
+
+/** From when the message ages: its acceptance, or the later time at which its sender wants it to leave. */
+export function agesFrom({ received, notBefore }: Pick<Envelope, 'received' | 'notBefore'>): number {
+  return notBefore === undefined ? received : Math.max(received, notBefore);
 }
 
 /** The tenant of mail that belongs to nobody in particular. */

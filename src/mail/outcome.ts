@@ -53,7 +53,7 @@ export type OutcomeState =
   | 'deleted'
   /** Not to be tried until released: by an operator, a quarantine verdict, or as a suspect that crashed workers. */
   | 'held'
-  /** Released from `held`: back to what it was before. */
+  /** Released from `held`: back to what it was before. Or, by an operator, from the wait for the time of Envelope.notBefore. */
   | 'released'
   /** The delayed warning was queued; says nothing of delivery. */
   | 'warned';

@@ -67,6 +67,7 @@ export const isEnvelope: Check = shape({
   plain: optional(flag),
   ret: optional(oneOf('FULL', 'HDRS')),
   envid: optional(text),
+  notBefore: optional(count),
   double: optional(flag),
   settles: optional(shape({ id: text, recipients: texts, as: optional(oneOf('delivered', 'expanded')) })),
 });

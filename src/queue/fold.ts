@@ -23,13 +23,16 @@ export interface RecipientState {
   readonly warned?: boolean;
   /** For succeeded: what is to be told. */
   readonly notice?: Notice;
+  /** Since when it waits no more for the time that its sender named, milliseconds since 1970. */
+  readonly released?: number;
 }
 
 /** The state of every recipient of the envelope, and of those that expansions put in their place. */
 export function foldOutcomes(envelope: Envelope, outcomes: readonly Outcome[]): RecipientState[] {
   const states = new Map<string, RecipientState>();
-  for (const { address } of envelope.recipients) states.set(address, waiting(address));
-  return applyTo(states, outcomes);
+  const { notBefore } = envelope;
+  for (const { address } of envelope.recipients) states.set(address, waiting(address, notBefore));
+  return applyTo(states, outcomes, notBefore);
 }
 
 /** The states after more outcomes: for whoever owns the message and has just recorded them. */
@@ -37,21 +40,28 @@ export function applyOutcomes(recipients: readonly RecipientState[], outcomes: r
   return applyTo(new Map(recipients.map((recipient) => [recipient.address, recipient])), outcomes);
 }
 
-function applyTo(states: Map<string, RecipientState>, outcomes: readonly Outcome[]): RecipientState[] {
+function applyTo(
+  states: Map<string, RecipientState>,
+  outcomes: readonly Outcome[],
+  notBefore?: number,
+): RecipientState[] {
   const ordered = outcomes.length > 1 ? outcomes.toSorted((a, b) => a.at - b.at) : outcomes;
   for (const outcome of ordered) {
     for (const address of outcome.recipients) {
-      const before = states.get(address) ?? waiting(address);
+      const before = states.get(address) ?? waiting(address, notBefore);
       if (before.state !== 'done') states.set(address, apply(before, outcome));
     }
     if (outcome.state !== 'expanded' && outcome.state !== 'succeeded') continue;
-    for (const address of outcome.into ?? []) if (!states.has(address)) states.set(address, waiting(address));
+    for (const address of outcome.into ?? [])
+      if (!states.has(address)) states.set(address, waiting(address, notBefore));
   }
   return [...states.values()];
 }
 
-function waiting(address: string): RecipientState {
-  return { address, state: 'waiting', attempts: 0 };
+function waiting(address: string, until: number | undefined): RecipientState {
+  return until === undefined
+    ? { address, state: 'waiting', attempts: 0 }
+    : { address, state: 'waiting', attempts: 0, until };
 }
 
 function apply(before: RecipientState, outcome: Outcome): RecipientState {
@@ -61,7 +71,7 @@ function apply(before: RecipientState, outcome: Outcome): RecipientState {
     case 'warned':
       return { ...before, warned: true };
     case 'released':
-      return before.state === 'held' ? { ...withoutHold(before), state: before.heldFrom ?? 'waiting' } : before;
+      return release(before, outcome.at);
     case 'held':
       return hold(before, outcome);
     default: {
@@ -72,6 +82,13 @@ function apply(before: RecipientState, outcome: Outcome): RecipientState {
       return { ...withoutHold(known), state, ...details(outcome) };
     }
   }
+}
+
+function release(before: RecipientState, at: number): RecipientState {
+  if (before.state === 'held') return { ...withoutHold(before), state: before.heldFrom ?? 'waiting' };
+  if (before.state !== 'waiting' || before.until === undefined) return before;
+  const { until: _until, ...rest } = before;
+  return { ...rest, released: at };
 }
 
 function hold(before: RecipientState, { at, why }: Outcome): RecipientState {

@@ -36,7 +36,10 @@ export class QueueOperator {
     return this.#mark(message, 'released', {}, 'held');
   }
 
-  /** Deferred recipients are tried at once, by the routes of today, as if for the first time. What failed stays so: its report is. */
+  /**
+   * Deferred recipients are tried at once, by the routes of today, as if for the first time. Those that wait for the time that the
+   * sender named wait no more. What failed stays so: its report is tried.
+   */
   async retry(message: QueuedMessage): Promise<QueuedMessage> {
     await this.#intoTree(message);
     const at = Date.now();
@@ -45,6 +48,9 @@ export class QueueOperator {
       const again = { state: 'deferred', recipients: [address], at, until: at } as const;
       return hop?.channel === 'bounce' ? { ...again, attempts, hop } : { ...again, attempts: 0, afresh: true };
     });
+    const early = message.recipients.filter(({ state, until }) => state === 'waiting' && until !== undefined);
+    const recipients = early.map(({ address }) => address);
+    if (recipients.length > 0) outcomes.push({ state: 'released', recipients, at });
     return this.#append(message, outcomes);
   }
 

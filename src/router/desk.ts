@@ -9,6 +9,7 @@ import type { HandedOn, HandOn } from '../ipc/hand-on.ts';
 import type { Accepted, Frame, Part } from '../ipc/messages.ts';
 import type { Peer } from '../ipc/peer.ts';
 import type { Logger } from '../log/logger.ts';
+import { agesFrom } from '../mail/envelope.ts';
 import type { Outcome } from '../mail/outcome.ts';
 import type { Figures } from '../process/orders.ts';
 import { parseHandle, type ParsedHandle } from '../queue/handle.ts';
@@ -136,14 +137,15 @@ export class Desk {
 
   #forward(peer: Peer, frame: Accepted, handle: ParsedHandle, plan: Plan): void {
     const { envelope } = frame;
+    const parts = untilRelease(plan.parts, envelope.notBefore);
     const routed: HandedOn = {
       t: 'routed',
       handle: frame.handle,
       sender: envelope.sender,
-      received: envelope.received,
+      received: agesFrom(envelope),
       tenant: envelope.tenant,
       size: frame.size ?? handle.journal?.length ?? 0,
-      parts: frame.parts === undefined ? plan.parts : [...frame.parts, ...markWarned(plan.parts, frame.warned)],
+      parts: frame.parts === undefined ? parts : [...frame.parts, ...markWarned(parts, frame.warned)],
       ...(frame.stays === true ? { stays: true } : {}),
       ...(frame.probe === true ? { probe: true } : {}),
       ...countExpansions(frame, plan),
@@ -184,8 +186,14 @@ export class Desk {
   }
 }
 
+/** What the sender wants to leave later waits for that; that an address is wrong he hears at once. */
+function untilRelease(parts: Plan['parts'], notBefore: number | undefined): readonly Part[] {
+  if (notBefore === undefined) return parts;
+  return parts.map((part) => (part.hop.channel === 'bounce' ? part : { ...part, notBefore }));
+}
+
 /** Those of whose delay the sender was told already are parts of their own: he is told once. */
-function markWarned(parts: Plan['parts'], warned: readonly string[] = []): readonly Part[] {
+function markWarned(parts: readonly Part[], warned: readonly string[] = []): readonly Part[] {
   if (warned.length === 0) return parts;
   const told = new Set(warned);
   return parts.flatMap((part) => {

@@ -15,6 +15,7 @@ import { Ledger, type LedgerOptions } from './ledger.ts';
 import { Parking } from './parking.ts';
 import { Picker } from './picker.ts';
 import type { SitesOptions } from './sites.ts';
+import { Waits } from './waits.ts';
 import { LINE_SHARE, Window } from './window.ts';
 import { Width } from './width.ts';
 import { binKey, factsOf, newPart, partFactsOf, type Message, type WorkPart } from './work.ts';
@@ -38,10 +39,6 @@ export interface ConductorOptions extends Omit<LedgerOptions, 'onFinished' | 'on
   readonly onEvent: (event: string, fields: Record<string, unknown>) => void;
 }
 
-/** The longest wait of a retry, where the configuration has shorter ones only, and what chance may add to it. */
-const LEAST_LONGEST_MS = 60 * 60_000;
-const RETRY_SLACK = 0.2;
-
 export class Conductor {
   readonly homes: Homes;
   readonly ledger: Ledger;
@@ -51,12 +48,14 @@ export class Conductor {
   readonly counts = { taken: 0, known: 0, delivered: 0, finished: 0, redone: 0, troubles: 0, reported: 0, held: 0 };
   readonly clock: SteadyClock;
   readonly #options: ConductorOptions;
+  readonly #waits: Waits;
   readonly #picker: Picker;
   readonly #window: Window;
 
   constructor(options: ConductorOptions) {
     this.#options = options;
     this.clock = options.clock ?? new SteadyClock();
+    this.#waits = new Waits(this.clock, () => options.rules().retry.times);
     this.homes = new Homes({
       clock: this.clock,
       index: options.index,
@@ -78,7 +77,7 @@ export class Conductor {
       ledger,
       bins,
       tenantOf: ({ tenant }) => tenants.of(tenant),
-      onDue: (part) => this.#enqueue(part),
+      onDue: (part) => this.place(part, 0),
       onTrouble: (why) => options.onEvent('index-trouble', { why }),
       onBinDue: (bin) => {
         bin.until = 0;
@@ -136,12 +135,13 @@ export class Conductor {
     this.homes.tenants.of(message.facts.tenant).queued += 1;
     // Before the first is placed, or the last would end the trouble that the first has met.
     if (frame.probe) for (const part of parts) this.#endTrouble(this.homes.binOf(part));
-    parts.forEach((part, i) => this.place(part, this.#waitOf(frame.parts[i]?.until)));
+    parts.forEach((part, i) => this.place(part, this.#waits.untilRetry(frame.parts[i]?.until)));
   }
 
-  /** Puts a part to work: now, or after so many ms. */
-  place(part: WorkPart, wait: number): void {
+  /** Puts a part to work: now, or after so many ms, and not before the time that its sender named. */
+  place(part: WorkPart, least: number): void {
     if (part.gone) return;
+    const wait = part.notBefore === undefined ? least : Math.max(least, this.#waits.untilRelease(part.notBefore));
     if (wait > 0) {
       const bin = this.homes.binOf(part);
       this.parking.park(part, bin, this.clock.tickIn(wait));
@@ -325,13 +325,6 @@ export class Conductor {
       tenant.stalled.add(bin);
     }
     this.dispatcher.dispatch(bin);
-  }
-
-  /** `until`: read off the system's clock. That may have been wrong: nothing waits for longer than a retry does. */
-  #waitOf(until: number | undefined): number {
-    if (until === undefined) return 0;
-    const longest = Math.max(LEAST_LONGEST_MS, ...this.#options.rules().retry.times) * (1 + RETRY_SLACK);
-    return Math.min(this.clock.waitUntil(until), longest);
   }
 
   #leftLane(part: WorkPart, lane: Lane<Bin>): void {

@@ -27,7 +27,7 @@ export function whereAre(ids: readonly string[], conductor: Conductor, closely =
 
 /** A part, the tick of the scheduler's clock that it waits for (0: none), and how many its line gives out before it. */
 interface Waiting {
-  readonly facts: Pick<PartFacts, 'hop' | 'to'>;
+  readonly facts: Pick<PartFacts, 'hop' | 'to' | 'notBefore'>;
   readonly tenant: string;
   readonly due: number;
   readonly ahead: (line: BinLine) => number;
@@ -60,15 +60,16 @@ function fromMemory(part: WorkPart): Waiting {
 
 function describe(id: string, waiting: Waiting, conductor: Conductor, closely: boolean): WherePart {
   const { homes, clock } = conductor;
-  const { hop, to } = waiting.facts;
+  const { hop, to, notBefore = 0 } = waiting.facts;
   const bin = homes.bins.find(hop, homes.tenants.of(waiting.tenant));
   const { until = 0, trouble } = bin ?? {};
   const tick = Math.max(until, waiting.due);
+  const time = Math.max(tick > 0 ? clock.timeOf(tick) : 0, notBefore);
   return {
     id,
     hop,
     to,
-    ...(tick > 0 ? { until: clock.timeOf(tick) } : {}),
+    ...(time > 0 ? { until: time } : {}),
     ...(until > 0 && trouble ? { trouble } : {}),
     ...(closely && bin ? lookClosely(waiting, bin, conductor) : {}),
   };

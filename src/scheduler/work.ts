@@ -34,6 +34,8 @@ export interface WorkPart {
   readonly to: readonly string[];
   readonly attempts: number;
   readonly warned: boolean;
+  /** Its sender wants it to leave at that time of day, ms since 1970, and not before. */
+  readonly notBefore?: number;
   /** Last answer, told when the recipients expire. */
   readonly reply?: Reply;
   /** For the bounce channel: what it reports, and as what. */
@@ -51,7 +53,7 @@ export interface WorkPart {
 
 /** A part without its message: what the index stores, and what a new part is made of. */
 export type PartFacts = Pick<WorkPart, 'hop' | 'to' | 'attempts' | 'warned'> &
-  Partial<Pick<WorkPart, 'reply' | 'failures' | 'kind' | 'blame'>>;
+  Partial<Pick<WorkPart, 'notBefore' | 'reply' | 'failures' | 'kind' | 'blame'>>;
 
 export function binKey(hop: Hop): string {
   return `${hop.channel} ${hop.next}`;
@@ -73,6 +75,7 @@ export function factsOf(frame: Omit<Routed, 'n'>): MessageFacts {
 export function partFactsOf(part: Part): PartFacts {
   const { hop, to, attempts = 0, warned = false, reply } = part;
   const facts = { hop, to, attempts, warned, ...(reply ? { reply } : {}) };
+  if (part.notBefore !== undefined) return { ...facts, notBefore: part.notBefore };
   if (hop.channel !== 'bounce') return facts;
   const unknown: Reply = { code: 550, status: '5.0.0', text: 'delivery failed', class: 'other' };
   return { ...facts, kind: part.notice ?? 'failed', failures: [{ to, reply: reply ?? unknown }] };

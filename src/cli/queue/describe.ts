@@ -6,7 +6,7 @@ import type { RecipientState } from '../../queue/fold.ts';
 import type { QueuedMessage } from '../../queue/queued-message.ts';
 import type { Column } from '../common/table.ts';
 import { replyWords } from './recipient-tests.ts';
-import { formatAge, formatSize, formatUntil, isoTime } from '../common/units.ts';
+import { formatAge, formatSize, formatTime, formatUntil, isoTime } from '../common/units.ts';
 
 /** Columns of `queue list`; of the deleted queue with who took what when. */
 export function listColumns(now: number, deleted = false): readonly Column<QueuedMessage>[] {
@@ -19,7 +19,7 @@ export function listColumns(now: number, deleted = false): readonly Column<Queue
     ...(deleted ? deletionColumns(now) : []),
     { title: 'SENDER', cell: (message) => message.envelope.sender || '<>', max: 40 },
     { title: 'RECIPIENTS', cell: describeRecipients, max: 50 },
-    { title: 'REASON', cell: (message) => describeReason(message.recipients), max: 80 },
+    { title: 'REASON', cell: (message) => describeReason(message.recipients, now), max: 80 },
   ];
 }
 
@@ -38,7 +38,7 @@ export function recipientColumns(now: number): readonly Column<RecipientState>[]
     { title: 'TRIES', cell: (one) => String(one.attempts), align: 'right' },
     { title: 'NEXT', cell: (one) => (one.until === undefined ? '-' : formatUntil(one.until, now)) },
     { title: 'HOP', cell: (one) => (one.hop ? `${one.hop.channel} ${one.hop.next}` : '-') },
-    { title: 'REASON', cell: (one) => describeReason([one]), max: 200 },
+    { title: 'REASON', cell: (one) => describeReason([one], now), max: 200 },
   ];
 }
 
@@ -68,10 +68,16 @@ function addressesOf(message: QueuedMessage): readonly string[] {
   return open.length > 0 ? open : message.envelope.recipients.map((one) => one.address);
 }
 
-/** Why a recipient is held, or the last answer. */
-function describeReason(recipients: readonly RecipientState[]): string {
-  const reason = recipients.map((one) => (one.state === 'held' ? one.why : undefined) ?? replyText(one)).find(Boolean);
-  return reason ?? '-';
+/** Why a recipient is held, the last answer, or the time before which it was not tried yet. */
+function describeReason(recipients: readonly RecipientState[], now: number): string {
+  const reasonOf = (one: RecipientState): string | undefined =>
+    (one.state === 'held' ? one.why : undefined) ?? replyText(one) ?? waitText(one, now);
+  return recipients.map(reasonOf).find(Boolean) ?? '-';
+}
+
+/** Only its sender makes a recipient wait before the first attempt. */
+function waitText({ state, until = 0 }: RecipientState, now: number): string | undefined {
+  return state === 'waiting' && until > now ? `waits until ${formatTime(until)}, as its sender wishes` : undefined;
 }
 
 function replyText(one: RecipientState): string | undefined {

@@ -55,7 +55,7 @@ interface Farm {
 }
 
 async function sendOne(context: Context, options: SendmailOptions, farm: Farm): Promise<number> {
-  const { hostname, limits } = farm.config;
+  const { hostname, limits, retry } = farm.config;
   const sender = resolveSender(options.sender, farm.user, hostname);
   if (sender !== '' && !sender.ok) return fail(context, EX.USAGE, [`sender: ${sender.why}`]);
   const read = await readMessage(context.stdin, { dotEnds: !options.ignoreDots, maxSize: limits.messageSize });
@@ -75,6 +75,7 @@ async function sendOne(context: Context, options: SendmailOptions, farm: Farm): 
     const report = await deliver(message, {
       hostname,
       listener: await findListener(farm.config, farm.noEntry === undefined ? 'inside' : 'outside'),
+      holdFor: options.queueOnly ? Math.max(1, Math.ceil((retry.times[0] ?? 0) / 1000)) : undefined,
       enqueue: (part) => enqueueOnDisk(part, farm, fields),
     });
     if (options.verbose) await warn(context, report.taken ?? []);

@@ -20,6 +20,8 @@ export interface Delivery {
   readonly hostname: string;
   /** Absent: the farm has no listener for own mail. */
   readonly listener: Endpoint | undefined;
+  /** Seconds that the farm is to keep the message before it tries it; absent: it tries it at once. */
+  readonly holdFor?: number | undefined;
   /** Puts the message into the queue on disk. */
   readonly enqueue: (message: OutgoingMessage) => Promise<Report>;
 }
@@ -32,7 +34,7 @@ export async function deliver(message: OutgoingMessage, delivery: Delivery): Pro
   const taken: string[] = [];
   for (let recipients = message.recipients; ;) {
     const part = { ...message, recipients };
-    const result = await submitPart(part, listener, delivery.hostname);
+    const result = await submitPart(part, listener, delivery);
     if (result.kind === 'unreachable' || result.kind === 'lost') {
       const queued = await delivery.enqueue(part);
       if (queued.status !== EX.OK) return { ...queued, taken };
@@ -72,7 +74,11 @@ function forRecipients(line: string, recipients: readonly string[]): string {
   return `${line}, for ${recipients.map((one) => oneLine(one)).join(', ')}`;
 }
 
-function submitPart(message: OutgoingMessage, to: Endpoint, name: string): ReturnType<typeof submit> {
+function submitPart(
+  message: OutgoingMessage,
+  to: Endpoint,
+  { hostname: name, holdFor }: Delivery,
+): ReturnType<typeof submit> {
   return submit({
     to,
     name,
@@ -81,6 +87,7 @@ function submitPart(message: OutgoingMessage, to: Endpoint, name: string): Retur
     size: messageSize(message),
     eightBit: isEightBit(message),
     dsn: message.dsn,
+    holdFor,
   });
 }
 

@@ -15,6 +15,8 @@ Options:
   -N WISHES      notifications: never, or success,failure,delay
   -R full|hdrs   what a bounce returns: the whole message or its header
   -V ID          envelope id, returned with notifications
+  -odq           queue only: try it when deferred mail would be tried first (retry.times), or at queue retry;
+                 -odb and -odi: at once, as without them
   -v             say where the message went: each queue id, with its recipients where there are several
   --etc DIR      configuration of the farm (or MAILFARM_ETC)
   --var DIR      working directory of the farm (or MAILFARM_VAR)

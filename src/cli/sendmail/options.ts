@@ -14,6 +14,8 @@ export interface SendmailOptions {
   readonly fromHeader: boolean;
   /** -i, -oi: a line with a single dot is content. */
   readonly ignoreDots: boolean;
+  /** -odq: into the queue, and not tried at once. */
+  readonly queueOnly: boolean;
   readonly verbose: boolean;
   readonly json: boolean;
   /** -f or -r, as given. */
@@ -97,6 +99,7 @@ export function parseSendmailOptions(argv: readonly string[]): ParsedOptions {
     mode: 'deliver',
     fromHeader: false,
     ignoreDots: false,
+    queueOnly: false,
     verbose: false,
     json: false,
     recipients: [],
@@ -159,9 +162,13 @@ function whyNoMode(letter: string): string {
   return `-b${letter} is not supported; there are -bm, -bs, -bp and -bi`;
 }
 
-/** `-oi` counts; `-oem`, `-odb`, `-o7` and the like were decisions of another program. */
+/**
+ * `-oi` counts, and whether mail is tried at once: `-odi` and `-odb`, as without them, or later: `-odq` and `-odd`. `-oem`, `-o7` and
+ * the like were decisions of another program.
+ */
 function setOld(draft: Draft, value: string): undefined {
   if (value === 'i' || value === 'itrue' || value === 'iTrue') draft.ignoreDots = true;
+  if (/^d[ibqd]/.test(value)) draft.queueOnly = value.startsWith('dq') || value.startsWith('dd');
 }
 
 function setNotify(draft: Draft, value: string): string | undefined {

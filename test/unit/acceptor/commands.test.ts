@@ -11,6 +11,7 @@ import { envelopeOf, type Transaction } from '../../../src/acceptor/transaction.
 
 const RULES: MailRules = {
   messageSize: 1000,
+  futureReleaseMs: 0,
   closed: () => undefined,
   tenantOf: () => 'default',
   judgeTenant: () => undefined,
@@ -27,6 +28,57 @@ function refusedMail(line: string, rules = RULES): string {
   assert.ok('code' in opened, line);
   return `${opened.code} ${opened.status}`;
 }
+
+/** As a client that may relay. */
+function openTrusted(line: string): Transaction | Refusal {
+  return openTransaction(line, { ...RULES, futureReleaseMs: 86_400_000 });
+}
+
+describe('a time of release', () => {
+  const envelope = (line: string): ReturnType<typeof envelopeOf> => {
+    const opened = openTrusted(line);
+    assert.ok(!('code' in opened), line);
+    return envelopeOf(opened, { via: 'smtp' }, 1000);
+  };
+
+  it('is counted from acceptance, or named, with any offset', () => {
+    assert.equal(envelope('MAIL FROM:<a@b.test> HOLDFOR=60').notBefore, 61_000);
+    const soon = new Date(Date.now() + 3_600_000);
+    const iso = soon.toISOString();
+    assert.equal(envelope(`MAIL FROM:<a@b.test> HOLDUNTIL=${iso}`).notBefore, soon.getTime());
+    const east = new Date(soon.getTime() + 2 * 3_600_000).toISOString().replace('Z', '+02:00');
+    assert.equal(envelope(`MAIL FROM:<a@b.test> HOLDUNTIL=${east}`).notBefore, soon.getTime());
+    assert.equal('notBefore' in envelope('MAIL FROM:<a@b.test>'), false);
+  });
+
+  it('is refused where it is wrong, too far away, or past', () => {
+    const far = new Date(Date.now() + 2 * 86_400_000).toISOString();
+    for (const wish of [
+      'HOLDFOR',
+      'HOLDFOR=',
+      'HOLDFOR=0',
+      'HOLDFOR=-5',
+      'HOLDFOR=1e3',
+      'HOLDFOR=86401',
+      'HOLDFOR=9999999999',
+      'HOLDUNTIL=tomorrow',
+      'HOLDUNTIL=2030-02-30',
+      'HOLDUNTIL=2030-13-01T00:00:00Z',
+      'HOLDUNTIL=2001-01-01T00:00:00Z',
+      `HOLDUNTIL=${far}`,
+      'HOLDFOR=60 HOLDUNTIL=2030-01-01T00:00:00Z',
+      'HOLDFOR=60 HOLDFOR=60',
+    ]) {
+      const opened = openTrusted(`MAIL FROM:<a@b.test> ${wish}`);
+      assert.ok('code' in opened, wish);
+      assert.equal(opened.code, 501, wish);
+    }
+  });
+
+  it('is not offered to everybody', () => {
+    assert.equal(refusedMail('MAIL FROM:<a@b.test> HOLDFOR=60'), '555 5.5.4');
+  });
+});
 
 describe('MAIL', () => {
   it('keeps its parameters', () => {

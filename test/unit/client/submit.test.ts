@@ -51,6 +51,21 @@ test('passes DSN wishes, the null sender and 8-bit content on', async (t) => {
   assert.equal(server.commands[2], 'RCPT TO:<bob@example.net> NOTIFY=FAILURE,DELAY');
 });
 
+test('asks to hold the message as far as that is offered', async (t) => {
+  const offer =
+    (most: number): Script =>
+    (command) =>
+      command.startsWith('EHLO')
+        ? `250-scripted\r\n250 FUTURERELEASE ${most} 2099-01-01T00:00:00Z`
+        : acceptAll(command);
+  const mail = async (script: Script, holdFor?: number): Promise<string | undefined> =>
+    (await run(t, script, { holdFor })).server.commands[1];
+  assert.equal(await mail(offer(3600), 60), 'MAIL FROM:<ann@example.org> HOLDFOR=60');
+  assert.equal(await mail(offer(30), 60), 'MAIL FROM:<ann@example.org> HOLDFOR=30');
+  assert.equal(await mail(offer(3600)), 'MAIL FROM:<ann@example.org>');
+  assert.equal(await mail(acceptAll, 60), 'MAIL FROM:<ann@example.org>');
+});
+
 test('takes content from a stream', async (t) => {
   const { result, server } = await run(t, acceptAll, {
     content: Readable.from([CONTENT.subarray(0, 7), CONTENT.subarray(7)]),

@@ -15,9 +15,10 @@ const envelope = {
   smtputf8: true,
   ret: 'HDRS',
   envid: 'e',
+  notBefore: 9,
   settles: { id: 'x', recipients: ['q@r'] },
 } as const;
-const part = { hop, to: ['c@d.example'], attempts: 1, until: 5, reply, warned: true };
+const part = { hop, to: ['c@d.example'], attempts: 1, until: 5, notBefore: 6, reply, warned: true };
 const outcome = {
   state: 'deferred',
   recipients: ['c@d'],

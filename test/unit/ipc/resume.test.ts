@@ -29,6 +29,22 @@ describe('putting a message back to work', () => {
     assert.deepEqual(resumed.frame.parts, [{ hop, to: ['b'], attempts: 2, until: 9, warned: true }]);
   });
 
+  it('names the time of release to the router, lets it age from then, and from an earlier release by an operator', () => {
+    const waiting = { address: 'a', state: 'waiting', attempts: 0 } as const;
+    const base = message([{ ...waiting, until: 5000 }]);
+    const later = { ...base, envelope: { ...base.envelope, received: 7, notBefore: 5000 } };
+    const untouched = resumeFrame(later);
+    assert.ok(untouched?.frame.t === 'accepted');
+    assert.equal(untouched.frame.envelope.notBefore, 5000);
+    const early = resumeFrame({ ...later, recipients: [{ ...waiting, released: 3000 }] });
+    assert.ok(early?.frame.t === 'accepted');
+    const { notBefore, received } = early.frame.envelope;
+    assert.deepEqual([notBefore, received], [undefined, 3000]);
+    const tried = resumeFrame({ ...later, recipients: [{ address: 'b', state: 'deferred', attempts: 1, hop }] });
+    assert.ok(tried?.frame.t === 'routed');
+    assert.equal(tried.frame.received, 5000);
+  });
+
   it('keeps the reasons of a report that was put off apart', () => {
     const [full, unknown] = [
       { ...reply, text: 'full' },

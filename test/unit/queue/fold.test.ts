@@ -46,6 +46,25 @@ describe('folding outcomes', () => {
     ]);
   });
 
+  it('lets those wait for the time that the sender named, also in the place of an alias, until an operator releases them', () => {
+    const envelope = { ...makeEnvelope([A, B]), notBefore: 99 };
+    const expanded: Outcome = { state: 'expanded', recipients: [B], at: 1, into: ['c@x.example'] };
+    const folded = foldOutcomes(envelope, [expanded]).filter(({ state }) => state !== 'done');
+    assert.deepEqual(folded, [
+      { address: A, state: 'waiting', attempts: 0, until: 99 },
+      { address: 'c@x.example', state: 'waiting', attempts: 0, until: 99 },
+    ]);
+    const held: Outcome = { state: 'held', recipients: [A], at: 2, why: 'x' };
+    const back: Outcome = { state: 'released', recipients: [A], at: 3 };
+    assert.deepEqual(foldOutcomes(envelope, [held, back])[0], { address: A, state: 'waiting', attempts: 0, until: 99 });
+    assert.deepEqual(foldOutcomes(envelope, [held, back, { ...back, at: 4 }])[0], {
+      address: A,
+      state: 'waiting',
+      attempts: 0,
+      released: 4,
+    });
+  });
+
   it('knows where, when and how often a deferred recipient was tried', () => {
     const reply = { code: 451, status: '4.0.0', text: 'later' };
     const [state] = foldOutcomes(makeEnvelope([A]), [

@@ -128,6 +128,17 @@ describe('Desk', () => {
     assert.equal(bench.done, 1);
   });
 
+  it('lets wait what its sender wants to leave later, and tells him at once of a wrong address', async () => {
+    const bench = await setUp(rules('list: a@here, c@far.example\n'));
+    bench.take();
+    const { envelope, ...frame } = accepted('list@here', 'b@[192.0.2.300]');
+    await bench.client.request({ ...frame, envelope: { ...envelope, notBefore: 5000 } }, DEADLINE);
+    const parts = bench.routed[0]?.parts ?? [];
+    assert.equal(bench.routed[0]?.received, 5000);
+    for (const { hop, notBefore } of parts) assert.equal(notBefore, hop.channel === 'bounce' ? undefined : 5000);
+    assert.ok(parts.length >= 2);
+  });
+
   it('hands on envelope, parts and the parts of the injector', async () => {
     const bench = await setUp(rules());
     bench.take();

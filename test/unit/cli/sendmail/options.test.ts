@@ -25,6 +25,14 @@ test('reads what programs call it with', () => {
   assert.deepEqual(mutt.recipients, ['you@example.org']);
 });
 
+test('the delivery mode says whether mail is tried at once, the last one counts', () => {
+  assert.equal(parse('you@example.org').queueOnly, false);
+  assert.equal(parse('-odq', 'you@example.org').queueOnly, true);
+  assert.equal(parse('-o', 'dd', 'you@example.org').queueOnly, true);
+  assert.equal(parse('-odq', '-odi', 'you@example.org').queueOnly, false);
+  assert.equal(parse('-odq', '-oi', '-oem', 'you@example.org').queueOnly, true);
+});
+
 test('letters may be combined, values attached or apart', () => {
   const combined = parse('-tivfme@example.org', 'you@example.org');
   assert.ok(combined.fromHeader && combined.ignoreDots && combined.verbose);
