@@ -130,8 +130,9 @@ export class FarmConnection extends SMTPConnection {
     if (this.transaction !== undefined) return this.#answer(NESTED, callback);
     const { messageSize, closed, judgeTenant } = this.#desk;
     const futureReleaseMs = this.trusted ? this.#desk.futureReleaseMs : 0;
+    const deliverByMs = this.trusted ? this.#desk.deliverByMs : 0;
     const tenantOf = (sender: string): string | undefined => this.#desk.tenantOf(this, sender);
-    const rules = { messageSize, futureReleaseMs, closed, tenantOf, judgeTenant };
+    const rules = { messageSize, futureReleaseMs, deliverByMs, closed, tenantOf, judgeTenant };
     const opened = openTransaction(command.toString(), rules);
     if ('code' in opened) return this.#answer(opened, callback);
     this.transaction = opened;

@@ -5,6 +5,7 @@ import { oneLine } from '../base/text.ts';
 import type { Client } from '../config/tenant-finder.ts';
 import type { Origin } from '../mail/envelope.ts';
 import type { FarmConnection, SessionDesk } from './connection.ts';
+import { deliverByKeyword } from './deliver-by.ts';
 import { futureReleaseKeyword } from './future-release.ts';
 import type { IntakeRules } from './intake.ts';
 import type { RecipientPolicy } from './recipient-policy.ts';
@@ -36,6 +37,7 @@ export class Desk implements SessionDesk {
   readonly #state: DeskState;
   readonly messageSize: number;
   readonly futureReleaseMs: number;
+  readonly deliverByMs: number;
   readonly recipients: number;
   readonly success: SessionDesk['success'];
   readonly connections: number;
@@ -54,6 +56,7 @@ export class Desk implements SessionDesk {
     this.#state = state;
     this.messageSize = limits.messageSize;
     this.futureReleaseMs = listener.role !== 'mx' && listener.protocol === 'smtp' ? limits.futureReleaseMs : 0;
+    this.deliverByMs = listener.protocol === 'smtp' ? limits.deliverByMs : 0;
     this.recipients = limits.recipients;
     this.success = state.config.bounce.success;
     this.connections = state.limits.most;
@@ -79,7 +82,11 @@ export class Desk implements SessionDesk {
   }
 
   extensions(trusted: boolean): readonly string[] {
-    return trusted && this.futureReleaseMs > 0 ? [futureReleaseKeyword(this.futureReleaseMs, Date.now())] : [];
+    if (!trusted) return [];
+    return [
+      ...(this.futureReleaseMs > 0 ? [futureReleaseKeyword(this.futureReleaseMs, Date.now())] : []),
+      ...(this.deliverByMs > 0 ? [deliverByKeyword(this.deliverByMs)] : []),
+    ];
   }
 
   admitHandshake(ip: string): (() => void) | undefined {

@@ -2,6 +2,7 @@
  * MAIL FROM: opens a transaction, or says why not. Everything that the server as a whole may refuse (disk, back-pressure)
  * is refused here, where it costs the client least.
  */
+import { readDeliverBy } from './deliver-by.ts';
 import { notXtext, parsePathCommand, UNSENDABLE, type Parameters, type PathCommand } from './envelope-command.ts';
 import { readHold } from './future-release.ts';
 import { refusal, tooLarge, type Refusal } from './replies.ts';
@@ -12,6 +13,8 @@ export interface MailRules {
   readonly messageSize: number;
   /** How long this client may have its message held, in ms; 0: not at all (RFC 4865). */
   readonly futureReleaseMs: number;
+  /** The least time within which this client may have its message delivered or else returned, in ms; 0: none (RFC 2852). */
+  readonly deliverByMs: number;
   /** Refuses all mail at this moment: a full disk, too much on its way to the router. */
   readonly closed: () => Refusal | undefined;
   /** Whose mail of this sender it is; undefined when its header has to say it. */
@@ -20,7 +23,7 @@ export interface MailRules {
   readonly judgeTenant: (tenant: string) => Refusal | undefined;
 }
 
-const KNOWN = new Set(['SIZE', 'BODY', 'SMTPUTF8', 'RET', 'ENVID', 'AUTH', 'HOLDFOR', 'HOLDUNTIL']);
+const KNOWN = new Set(['SIZE', 'BODY', 'SMTPUTF8', 'RET', 'ENVID', 'AUTH', 'HOLDFOR', 'HOLDUNTIL', 'BY']);
 
 export function openTransaction(line: string, rules: MailRules): Transaction | Refusal {
   const command = parsePathCommand(line, { name: 'MAIL FROM' });
@@ -34,6 +37,8 @@ export function openTransaction(line: string, rules: MailRules): Transaction | R
     return refusal(553, '5.1.7', 'sender-syntax', 'This sender address cannot be passed on');
   const hold = readHold(parameters, rules.futureReleaseMs, Date.now());
   if (hold !== undefined && 'code' in hold) return hold;
+  const deliverBy = readDeliverBy(parameters, rules.deliverByMs);
+  if (deliverBy !== undefined && 'code' in deliverBy) return deliverBy;
   const sender = address?.address ?? '';
   const tenant = rules.tenantOf(sender);
   const closed = rules.closed() ?? (tenant === undefined ? undefined : rules.judgeTenant(tenant));
@@ -49,6 +54,7 @@ export function openTransaction(line: string, rules: MailRules): Transaction | R
     ...(ret !== undefined && { ret }),
     ...(typeof envid === 'string' && { envid }),
     ...(hold !== undefined && { hold }),
+    ...(deliverBy !== undefined && { deliverBy }),
     recipients: new Map(),
     bytes: 0,
     accepted: 0,

@@ -120,6 +120,8 @@ export interface Limits {
   readonly outstanding: number;
   /** How far ahead a client may set the time of delivery (RFC 4865); 0: not at all. Milliseconds. */
   readonly futureReleaseMs: number;
+  /** The least time for delivery or return that a client may ask for (RFC 2852); 0: it may not. Milliseconds. */
+  readonly deliverByMs: number;
 }
 
 /** All in milliseconds. */

@@ -38,6 +38,7 @@ export const DEFAULTS = {
     aliasFanout: 10_000,
     outstanding: 2000,
     futureRelease: '30d',
+    deliverBy: '60s',
   },
   retry: {
     times: ['60s', '5m', '15m', '30m', '1h', '2h', '4h'],

@@ -29,12 +29,14 @@ const limits = section({
   aliasFanout: whole(1, 100_000),
   outstanding: whole(1, 1_000_000),
   futureRelease: duration(0, 365 * DAY),
-}).transform(({ commandTimeout, dataTimeout, sessionTimeout, futureRelease, ...rest }) => ({
+  deliverBy: duration(0, 365 * DAY),
+}).transform(({ commandTimeout, dataTimeout, sessionTimeout, futureRelease, deliverBy, ...rest }) => ({
   ...rest,
   commandMs: commandTimeout,
   dataMs: dataTimeout,
   sessionMs: sessionTimeout,
   futureReleaseMs: futureRelease,
+  deliverByMs: deliverBy,
 }));
 
 const retry = section({

@@ -4,6 +4,7 @@
 import {
   count,
   counts,
+  deliverBy,
   flag,
   hop,
   isEnvelope,
@@ -55,6 +56,7 @@ const routed = {
   received: count,
   tenant: text,
   size: count,
+  by: optional(deliverBy),
   parts: list(part),
   stays: optional(flag),
   probe: optional(flag),

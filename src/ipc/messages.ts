@@ -4,7 +4,7 @@
  * A connection starts with `hello` from both ends; versions must agree. `n` is the request id: the answer
  * carries the same. Nothing here holds message content. Decoding and shape checks are in decode.ts.
  */
-import type { Envelope } from '../mail/envelope.ts';
+import type { DeliverBy, Envelope } from '../mail/envelope.ts';
 import type { Hop, Notice, Outcome, Reply } from '../mail/outcome.ts';
 import type {
   Dedicate,
@@ -80,6 +80,8 @@ export interface Routed {
   readonly received: number;
   readonly tenant: string;
   readonly size: number;
+  /** By when its sender wants it delivered. */
+  readonly by?: DeliverBy;
   readonly parts: readonly Part[];
   /** Some recipients of the message are held: it stays in the queue when all parts here are finished. */
   readonly stays?: boolean;

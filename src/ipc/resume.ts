@@ -36,9 +36,10 @@ export function resumeFrame(message: QueuedMessage): Resumed | undefined {
       frame: { t: 'accepted', handle, envelope, only, ...tried, ...warned, parts, size, ...stays },
     };
   }
-  const { sender, tenant } = envelope;
+  const { sender, tenant, deliverBy } = envelope;
   const received = agesFrom(envelope);
-  return { to: 'scheduler', frame: { t: 'routed', handle, sender, received, tenant, size, parts, ...stays } };
+  const by = deliverBy ? { by: deliverBy } : {};
+  return { to: 'scheduler', frame: { t: 'routed', handle, sender, received, tenant, size, ...by, parts, ...stays } };
 }
 
 /** Without the time before which it was not to leave, when an operator let it go earlier: it ages from then. */

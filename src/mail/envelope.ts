@@ -33,6 +33,16 @@ export interface Origin {
   readonly user?: string;
 }
 
+/** By when a message is to be delivered (RFC 2852). */
+export interface DeliverBy {
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  /** When it is late: R returns it, N tells the sender, once. */
+  readonly mode: 'R' | 'N';
+  /** The sender asked to be told of each relay; it is passed on. */
+  readonly trace?: boolean;
+}
+
 export interface Envelope {
   /** Sender address, '' for the null reverse-path `<>`. */
   readonly sender: string;
@@ -56,6 +66,7 @@ export interface Envelope {
   readonly envid?: string;
   /** Not to be delivered before, milliseconds since 1970 (RFC 4865). Expiry counts from here then. */
   readonly notBefore?: number;
+  readonly deliverBy?: DeliverBy;
   /** It reports, to the postmaster, that a report could not be delivered: if it fails itself, it is dropped. */
   readonly double?: boolean;
   /**

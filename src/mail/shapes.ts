@@ -47,6 +47,7 @@ export const reply = shape({
   class: optional(text),
   remote: optional(text),
 });
+export const deliverBy = shape({ at: count, mode: oneOf('R', 'N'), trace: optional(flag) });
 const dsn = shape({ notify: optional(texts), orcpt: optional(text) });
 
 /** The shape of an envelope, also checked when a queue file is read. */
@@ -68,6 +69,7 @@ export const isEnvelope: Check = shape({
   ret: optional(oneOf('FULL', 'HDRS')),
   envid: optional(text),
   notBefore: optional(count),
+  deliverBy: optional(deliverBy),
   double: optional(flag),
   settles: optional(shape({ id: text, recipients: texts, as: optional(oneOf('delivered', 'expanded')) })),
 });

@@ -145,6 +145,7 @@ export class Desk {
       received: agesFrom(envelope),
       tenant: envelope.tenant,
       size: frame.size ?? handle.journal?.length ?? 0,
+      ...(envelope.deliverBy && { by: envelope.deliverBy }),
       parts: frame.parts === undefined ? parts : [...frame.parts, ...markWarned(parts, frame.warned)],
       ...(frame.stays === true ? { stays: true } : {}),
       ...(frame.probe === true ? { probe: true } : {}),

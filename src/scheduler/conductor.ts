@@ -8,7 +8,7 @@ import type { Hop, Reply } from '../mail/outcome.ts';
 import type { Bin } from './bins.ts';
 import { Dispatcher, type LaneRules } from './dispatcher.ts';
 import { Books, type End } from './books.ts';
-import { decideFate, type Fate, type FollowUp, type RetryRules } from './fate.ts';
+import { decideFate, overdue, type Fate, type FollowUp, type RetryRules } from './fate.ts';
 import { Homes } from './homes.ts';
 import type { InFlight, Lane, LaneOwner } from './lane.ts';
 import { Ledger, type LedgerOptions } from './ledger.ts';
@@ -230,7 +230,7 @@ export class Conductor {
   #park(bin: Bin): void {
     for (const part of bin.evict()) {
       this.#window.leave(part);
-      this.parking.park(part, bin, 0);
+      this.parking.park(part, bin, this.#waits.withBin(bin, part));
     }
     this.parking.binWaits(bin);
   }
@@ -312,10 +312,18 @@ export class Conductor {
   #enqueue(part: WorkPart, first = false): void {
     const tenant = this.homes.tenantOf(part);
     const bin = this.homes.enter(part);
+    if (part.message.facts.by !== undefined) {
+      const at = { rules: this.#options.rules().retry, now: this.clock.now(), trouble: bin.trouble };
+      const followUps = overdue(part, at);
+      if (followUps.length > 0) {
+        this.homes.bins.tidy(bin);
+        return this.#follow(part, followUps);
+      }
+    }
     const line = bin.findLine(tenant);
     const full = this.#window.full && (line?.length ?? 0) >= LINE_SHARE;
     const waits = bin.until > this.clock.ticks();
-    if (full || waits) return this.parking.park(part, bin, 0);
+    if (full || waits) return this.parking.park(part, bin, waits ? this.#waits.withBin(bin, part) : 0);
     this.#window.enter(part);
     if (first) bin.unshift(part, tenant);
     else bin.push(part, tenant);

@@ -5,6 +5,7 @@
 import type { Done, Failure, ReportKind } from '../ipc/messages.ts';
 import type { Hop, Outcome, Reply } from '../mail/outcome.ts';
 import { isEnd, type End } from './books.ts';
+import { deadlineOf } from './deliver-by.ts';
 import type { PartFacts, WorkPart } from './work.ts';
 
 export interface RetryRules {
@@ -39,8 +40,9 @@ const UNTOLD_MS = 60_000;
 
 /** When the part's message is given up. */
 export function expiresAt(part: Pick<WorkPart, 'message'>, rules: RetryRules): number {
-  const { sender, received } = part.message.facts;
-  return received + (sender === '' ? rules.bounceLifetime : rules.lifetime);
+  const { sender, received, by } = part.message.facts;
+  const least = received + (sender === '' ? rules.bounceLifetime : rules.lifetime);
+  return by?.mode === 'R' ? Math.min(least, by.at) : least;
 }
 
 export function decideFate(
@@ -108,8 +110,25 @@ export function ageOut(part: WorkPart, at: { rules: RetryRules; now: number; tro
   return withWarning(part, { hop, to, attempts, warned: false, reply }, { rules, now, wait: 0 });
 }
 
+/** For a part whose sender named a time that is over (RFC 2852): it is returned, tried or not, or he is told that it is late. */
+export function overdue(
+  part: WorkPart,
+  at: { rules: RetryRules; now: number; trouble: Reply | undefined },
+): FollowUp[] {
+  const deadline = deadlineOf(part);
+  if (deadline === undefined || at.now < deadline) return [];
+  const last = part.reply ?? at.trouble;
+  if (part.message.facts.by?.mode === 'R')
+    return [{ facts: reportFacts('failed', [{ to: part.to, reply: expiredReply(last) }], part.attempts), wait: 0 }];
+  const { hop, to, attempts } = part;
+  const facts = { hop, to, attempts, warned: false, ...(last ? { reply: last } : {}) };
+  return withWarning(part, facts, { ...at, wait: 0 });
+}
+
+/** In mode N of RFC 2852 the sender is told at the time that he named, and not at ours. */
 function needsWarning(part: WorkPart, rules: RetryRules, now: number): boolean {
-  const { sender, received } = part.message.facts;
+  const { sender, received, by } = part.message.facts;
+  if (by?.mode === 'N' && by.at > received) return now >= (deadlineOf(part) ?? Infinity);
   return rules.warnAfter > 0 && !part.warned && sender !== '' && now - received >= rules.warnAfter;
 }
 
@@ -118,7 +137,9 @@ function withWarning(
   facts: PartFacts,
   at: { rules: RetryRules; now: number; wait: number },
 ): FollowUp[] {
-  const wait = Math.min(at.wait, Math.max(0, expiresAt(part, at.rules) - at.now));
+  const deadline = deadlineOf(part) ?? 0;
+  const end = Math.min(expiresAt(part, at.rules), deadline > at.now ? deadline : Infinity);
+  const wait = Math.min(at.wait, Math.max(0, end - at.now));
   if (part.hop.channel === 'bounce' || !needsWarning(part, at.rules, at.now)) return [{ facts, wait }];
   const failures = [{ to: facts.to, reply: facts.reply ?? UNKNOWN }];
   const warning: PartFacts = { hop: BOUNCE, to: facts.to, attempts: 0, warned: true, failures, kind: 'delayed' };

@@ -4,7 +4,7 @@
  */
 import type { SteadyClock } from '../base/steady-clock.ts';
 import type { Bin, BinLine, Gate } from './bins.ts';
-import { ageOut, stillLate, type FollowUp, type RetryRules } from './fate.ts';
+import { ageOut, overdue, stillLate, type FollowUp, type RetryRules } from './fate.ts';
 import type { Lane } from './lane.ts';
 import type { Ledger } from './ledger.ts';
 import type { Parking } from './parking.ts';
@@ -108,8 +108,12 @@ export class Picker {
 
   /** What did not wait for a dead site is tried once more, however old it is: its report decides. */
   #agedOut(bin: Bin, part: WorkPart): FollowUp[] {
-    if (bin.troubles === 0) return [];
     const { retry, clock } = this.#options;
+    if (part.message.facts.by !== undefined) {
+      const followUps = overdue(part, { rules: retry(), now: clock.now(), trouble: bin.trouble });
+      if (followUps.length > 0) return followUps;
+    }
+    if (bin.troubles === 0) return [];
     return ageOut(part, { rules: retry(), now: clock.now(), trouble: bin.trouble });
   }
 }

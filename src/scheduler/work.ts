@@ -2,6 +2,7 @@
  * What the scheduler keeps in memory: messages with work to do, and their parts (the recipients of one message that share a bin).
  * Pointers only: no content, no envelope beyond the sender.
  */
+import type { DeliverBy } from '../mail/envelope.ts';
 import type { Hop, Reply } from '../mail/outcome.ts';
 import type { Failure, Part, ReportKind, Routed } from '../ipc/messages.ts';
 
@@ -12,6 +13,7 @@ export interface MessageFacts {
   readonly received: number;
   readonly tenant: string;
   readonly size: number;
+  readonly by?: DeliverBy;
 }
 
 /** A message with at least one part in memory. */
@@ -67,8 +69,8 @@ export function binHop(hop: Hop): Hop {
 const MAILDIRS: Hop = { channel: 'maildir', next: '' };
 
 export function factsOf(frame: Omit<Routed, 'n'>): MessageFacts {
-  const { handle, sender, received, tenant, size } = frame;
-  return { handle, sender, received, tenant, size };
+  const { handle, sender, received, tenant, size, by } = frame;
+  return by === undefined ? { handle, sender, received, tenant, size } : { handle, sender, received, tenant, size, by };
 }
 
 /** The part of a routed frame; what goes to the bounce channel carries its reason. */

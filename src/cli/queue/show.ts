@@ -8,6 +8,7 @@ import { EX } from '../../base/sysexits.ts';
 import { openStderrLogger } from '../../log/logger.ts';
 import { openStore } from '../../queue/open-store.ts';
 import type { StoredMessage } from '../../queue/store.ts';
+import type { Envelope } from '../../mail/envelope.ts';
 import type { QueuedMessage } from '../../queue/queued-message.ts';
 import type { Config } from '../../config/config.ts';
 import type { Context } from '../common/context.ts';
@@ -63,11 +64,21 @@ async function printEnvelope(context: Context, message: QueuedMessage): Promise<
       ['from', from.filter(Boolean).join(', ')],
       ['kept in', message.where === 'deleted' ? 'the deleted queue' : `the ${message.where}`],
       ...(envelope.envid === undefined ? [] : [['envid', envelope.envid] as const]),
+      ...timesOf(envelope),
     ]),
   );
   await context.out.line('');
   await printTable(context.out, recipientColumns(now), message.recipients);
   await context.out.line('');
+}
+
+/** What its sender wishes as to the time. */
+function timesOf({ notBefore, deliverBy }: Envelope): (readonly [string, string])[] {
+  const late = deliverBy?.mode === 'R' ? 'else it is returned' : 'else its sender is told';
+  return [
+    ...(notBefore === undefined ? [] : [['not before', formatTime(notBefore)] as const]),
+    ...(deliverBy === undefined ? [] : [['deliver by', `${formatTime(deliverBy.at)}, ${late}`] as const]),
+  ];
 }
 
 async function printContent({ context, config, part }: Showing, message: QueuedMessage): Promise<number> {

@@ -12,6 +12,7 @@ import { envelopeOf, type Transaction } from '../../../src/acceptor/transaction.
 const RULES: MailRules = {
   messageSize: 1000,
   futureReleaseMs: 0,
+  deliverByMs: 0,
   closed: () => undefined,
   tenantOf: () => 'default',
   judgeTenant: () => undefined,
@@ -31,7 +32,7 @@ function refusedMail(line: string, rules = RULES): string {
 
 /** As a client that may relay. */
 function openTrusted(line: string): Transaction | Refusal {
-  return openTransaction(line, { ...RULES, futureReleaseMs: 86_400_000 });
+  return openTransaction(line, { ...RULES, futureReleaseMs: 86_400_000, deliverByMs: 60_000 });
 }
 
 describe('a time of release', () => {
@@ -77,6 +78,42 @@ describe('a time of release', () => {
 
   it('is not offered to everybody', () => {
     assert.equal(refusedMail('MAIL FROM:<a@b.test> HOLDFOR=60'), '555 5.5.4');
+  });
+});
+
+describe('a time for delivery', () => {
+  const by = (wish: string): unknown => {
+    const opened = openTrusted(`MAIL FROM:<a@b.test> ${wish}`);
+    assert.ok(!('code' in opened), wish);
+    return envelopeOf(opened, { via: 'smtp' }, 10_000_000).deliverBy;
+  };
+
+  it('is counted from acceptance, or from the time of release, and may be over in mode N', () => {
+    assert.deepEqual(by('BY=60;R'), { at: 10_060_000, mode: 'R' });
+    assert.deepEqual(by('by=+120;nt'), { at: 10_120_000, mode: 'N', trace: true });
+    assert.deepEqual(by('BY=-60;N'), { at: 9_940_000, mode: 'N' });
+    assert.deepEqual(by('BY=0;N'), { at: 10_000_000, mode: 'N' });
+    assert.deepEqual(by('BY=60;R HOLDFOR=100'), { at: 10_160_000, mode: 'R' });
+  });
+
+  it('is refused where it is wrong, or too short for mode R', () => {
+    for (const wish of [
+      'BY',
+      'BY=',
+      'BY=60',
+      'BY=60;X',
+      'BY=R',
+      'BY=1.5;R',
+      'BY=9999999999;N',
+      'BY=0;R',
+      'BY=-5;R',
+      'BY=59;R',
+    ]) {
+      const opened = openTrusted(`MAIL FROM:<a@b.test> ${wish}`);
+      assert.ok('code' in opened, wish);
+      assert.equal(opened.code, 501, wish);
+    }
+    assert.equal(refusedMail('MAIL FROM:<a@b.test> BY=60;R'), '555 5.5.4', 'who may not relay');
   });
 });
 

@@ -16,6 +16,7 @@ const envelope = {
   ret: 'HDRS',
   envid: 'e',
   notBefore: 9,
+  deliverBy: { at: 5, mode: 'R', trace: true },
   settles: { id: 'x', recipients: ['q@r'] },
 } as const;
 const part = { hop, to: ['c@d.example'], attempts: 1, until: 5, notBefore: 6, reply, warned: true };
@@ -56,6 +57,7 @@ const EVERY: { readonly [T in FrameType]: Extract<Frame, { t: T }> } = {
     received: 1,
     tenant: 't',
     size: 2,
+    by: { at: 3, mode: 'N', trace: false },
     parts: [part],
     stays: true,
     probe: true,

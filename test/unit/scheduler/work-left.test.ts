@@ -25,8 +25,8 @@ describe('what is left to do', () => {
     assert.deepEqual([look(rig).busy, look(rig).inDelivery], [true, 1]);
     deferred(rig.jobs[0]!, Date.now() + 1e6);
     await waitFor(() => !look(rig).busy);
-    const { left, reported, inDelivery } = look(rig);
-    assert.deepEqual([left, reported, inDelivery], [1, 1, 0]);
+    const { left, taken, reported, inDelivery } = look(rig);
+    assert.deepEqual([left, taken, reported, inDelivery], [1, 1, 1, 0]);
   });
 
   it('is nothing behind a next hop in trouble, and counts a message with several hops once', async () => {

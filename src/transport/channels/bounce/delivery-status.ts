@@ -1,6 +1,6 @@
 /** The part of a report that programs read: message/delivery-status (RFC 3464 section 2). */
 import { diagnosticCode, field, mailDate, remoteMta, typedAddress } from './fields.ts';
-import type { Report, ReportedRecipient } from './report.ts';
+import { triedUntil, type Report, type ReportedRecipient } from './report.ts';
 
 /** One group of fields about the message, then one for each recipient, with CRLF line ends. */
 export function deliveryStatus(report: Report): string {
@@ -28,7 +28,6 @@ function aboutRecipient(report: Report, { address, reply, orcpt }: ReportedRecip
   if (orcpt !== undefined) fields.unshift(field('Original-Recipient', orcpt.replace(';', '; ')));
   const remote = remoteMta(reply);
   if (remote !== undefined) fields.push(field('Remote-MTA', remote));
-  if (report.kind === 'delayed')
-    fields.push(field('Will-Retry-Until', mailDate(report.envelope.received + report.lifetime)));
+  if (report.kind === 'delayed') fields.push(field('Will-Retry-Until', mailDate(triedUntil(report))));
   return fields.join('');
 }

@@ -2,7 +2,7 @@
 import { oneLine } from '../../../base/text.ts';
 import { adviceFor } from './advice.ts';
 import { mailDate, wrap } from './fields.ts';
-import type { Report, ReportedRecipient } from './report.ts';
+import { triedUntil, type Report, type ReportedRecipient } from './report.ts';
 
 const WIDTH = 72;
 /** Recipients that are explained one by one; the part for programs names all. */
@@ -45,9 +45,10 @@ function aboutRecipient({ address, reply }: ReportedRecipient): string {
   return [`<${oneLine(address)}>`, ...advice, ...indent(oneLine(words, 1400))].join('\r\n');
 }
 
-function closing({ kind, double, envelope, lifetime, cutAt }: Report): string {
+function closing(report: Report): string {
+  const { kind, double, cutAt } = report;
   if (kind === 'delayed') {
-    const until = mailDate(envelope.received + lifetime);
+    const until = mailDate(triedUntil(report));
     return `Delivery is tried until ${until}. If it has not worked by then, you will be told.`;
   }
   const what = double ? 'that report' : 'your message';

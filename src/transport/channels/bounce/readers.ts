@@ -23,10 +23,13 @@ export function readerOf(
  * RFC 3461 section 4.1: without NOTIFY, failures and delays are told, and good news is not. Which alias put in an address that the
  * envelope does not name is not kept: of its trouble the sender is told unless none of the message's recipients asks for it.
  */
-export function owing({ recipients }: Envelope, kind: Report['kind']): (address: string) => boolean {
+export function owing({ recipients, deliverBy }: Envelope, kind: Report['kind']): (address: string) => boolean {
   const word = kind === 'failed' ? 'FAILURE' : kind === 'delayed' ? 'DELAY' : 'SUCCESS';
   const trouble = word !== 'SUCCESS';
-  const owed = new Map(recipients.map(({ address, dsn }) => [address, dsn?.notify?.includes(word) ?? trouble]));
+  // Who asks to be told when a message is late asks for that also without DELAY (RFC 2852 section 4.1.4).
+  const isOwed = (notify: readonly string[]): boolean =>
+    kind === 'delayed' && deliverBy?.mode === 'N' ? !notify.includes('NEVER') : notify.includes(word);
+  const owed = new Map(recipients.map(({ address, dsn }) => [address, dsn?.notify ? isOwed(dsn.notify) : trouble]));
   const others = trouble && [...owed.values()].includes(true);
   return (address) => owed.get(address) ?? others;
 }

@@ -1,6 +1,6 @@
 /** What a report is about: the facts that its parts are written from. */
 import type { ReportKind } from '../../../ipc/messages.ts';
-import type { Envelope } from '../../../mail/envelope.ts';
+import { agesFrom, type Envelope } from '../../../mail/envelope.ts';
 import type { Reply } from '../../../mail/outcome.ts';
 
 export interface ReportedRecipient {
@@ -29,4 +29,10 @@ export interface Report {
   /** The sender gets the header alone because the message is larger than this, in bytes. */
   readonly cutAt?: number | undefined;
   readonly recipients: readonly ReportedRecipient[];
+}
+
+/** Until when delivery is tried, ms since 1970. */
+export function triedUntil({ envelope, lifetime }: Pick<Report, 'envelope' | 'lifetime'>): number {
+  const end = agesFrom(envelope) + lifetime;
+  return envelope.deliverBy?.mode === 'R' ? Math.min(end, envelope.deliverBy.at) : end;
 }

@@ -17,6 +17,8 @@ import type { Transcript } from './transcript.ts';
 /** Content up to this size leaves in one piece with its end mark, in bytes: copying it costs less than a second piece. */
 const ONE_PIECE = 16 * 1024;
 
+const DELIVERBY = /^250[ -]DELIVERBY(?: +([0-9]{1,9}))? *$/im;
+
 export class MailConnection extends ConnectionBase {
   readonly #dataMs: number;
   /** At most two: one whose answer is awaited, and the next. */
@@ -25,6 +27,7 @@ export class MailConnection extends ConnectionBase {
   #patient = false;
   #corked = false;
   #why: Error | undefined;
+  #deliverByLeast: number | undefined;
 
   /** `dataMs`: how long nothing may move while content is sent or its reply awaited; options.socketTimeout at all other times. */
   constructor(options: ConnectionOptions, dataMs: number) {
@@ -70,6 +73,17 @@ export class MailConnection extends ConnectionBase {
     return awaits && this.offers('PIPELINING') && this.options.lmtp !== true && !this._destroyed;
   }
 
+  /** The least time of mode R that the next hop takes, in seconds (RFC 2852); undefined: it knows of no such times. */
+  get deliverByLeast(): number | undefined {
+    return this.#deliverByLeast;
+  }
+
+  override _parseEhloExtensions(answer: string): void {
+    const offer = DELIVERBY.exec(answer);
+    this.#deliverByLeast = offer ? Number(offer[1] ?? 0) : undefined;
+    super._parseEhloExtensions(answer);
+  }
+
   offers(extension: Extension): boolean {
     return this._supportedExtensions.includes(extension);
   }
@@ -97,6 +111,7 @@ export class MailConnection extends ConnectionBase {
     return {
       lmtp,
       offers: (extension) => this.offers(extension),
+      takesDeliverBy: () => this.#deliverByLeast !== undefined,
       say: (commands, heard) => {
         this._responseActions.push(...heard);
         if (commands !== '' && this._socket) this._socket.write(commands);

@@ -186,6 +186,7 @@ function parametersOf(
     smtputf8: envelope.smtputf8 === true,
     ret: envelope.ret,
     envid: envelope.envid,
+    deliverBy: envelope.deliverBy,
     rcptParameters: rcptParameters(envelope.recipients, to),
     content: bytes ?? message.stream(),
     // Only of what is in memory the checksum was verified.

@@ -8,6 +8,8 @@
  * replies come in the order of the commands (RFC 2920 section 3.1).
  */
 import type { Readable } from 'node:stream';
+import type { DeliverBy } from '../../../mail/envelope.ts';
+import { deliverByParameter } from './deliver-by.ts';
 import { encodeXtext } from './dsn-parameters.ts';
 import { newTranscript, type Transcript } from './transcript.ts';
 
@@ -23,6 +25,7 @@ export interface Transaction {
   readonly smtputf8: boolean;
   readonly ret?: 'FULL' | 'HDRS' | undefined;
   readonly envid?: string | undefined;
+  readonly deliverBy?: DeliverBy | undefined;
   /** Parameters of RCPT by recipient, ready for the wire, if the next hop offers DSN. */
   readonly rcptParameters: ReadonlyMap<string, string>;
   readonly content: Buffer | Readable;
@@ -37,6 +40,8 @@ type Heard = (reply: string) => void;
 export interface DialogueLine {
   readonly lmtp: boolean;
   offers(extension: Extension): boolean;
+  /** The next hop knows of DELIVERBY (RFC 2852). */
+  takesDeliverBy(): boolean;
   /** Writes commands, CRLF included; each of `heard` gets the reply to one of them. */
   say(commands: string, heard: readonly Heard[]): void;
   /** Replies are there that nobody asked for yet. */
@@ -181,6 +186,8 @@ function mailCommand(transaction: Transaction, line: DialogueLine): string {
     if (ret !== undefined) command += ` RET=${ret}`;
     if (envid !== undefined) command += ` ENVID=${encodeXtext(envid)}`;
   }
+  const { deliverBy } = transaction;
+  if (deliverBy !== undefined && line.takesDeliverBy()) command += ` ${deliverByParameter(deliverBy, Date.now())}`;
   // For addresses, and for header fields, which may need it where no address does (RFC 6531 section 3.4).
   const wanted = smtputf8 || NON_ASCII.test(sender) || recipients.some((recipient) => NON_ASCII.test(recipient));
   if (wanted && line.offers('SMTPUTF8')) command += ' SMTPUTF8';

@@ -27,6 +27,7 @@ export interface Internals {
   readonly _destroyed: boolean;
   _onError(error: Error, type: string, response: string | false, command: string): void;
   _processResponse(): boolean | void;
+  _parseEhloExtensions(answer: string): void;
 }
 
 /** nodemailer's class with its internals in sight. */

@@ -9,6 +9,7 @@ import { findHeaderEnd } from '../../../mail/headers.ts';
 import type { StoredMessage } from '../../../queue/store.ts';
 import type { RecipientVerdict } from '../../deliverer.ts';
 import { reply, verdictOf } from '../../replies.ts';
+import { whyNotInTime } from './deliver-by.ts';
 import type { Session } from './session.ts';
 
 // oxlint-disable-next-line no-control-regex -- what would end a command, or nodemailer's reading of an address
@@ -34,7 +35,7 @@ export function screenAddresses(sender: string, recipients: readonly string[]): 
   return { able, refused: [verdictOf(refused, why)] };
 }
 
-/** Sorts out what this session's next hop cannot take: too large (RFC 1870), or not ASCII (RFC 6531 section 3.6). */
+/** Sorts out what this session's next hop cannot take: too large (RFC 1870), in no time (RFC 2852), or not ASCII (RFC 6531 section 3.6). */
 export function screenForSession(
   session: Session,
   message: StoredMessage,
@@ -46,6 +47,8 @@ export function screenForSession(
     const text = `message of ${message.size} bytes is larger than the ${maxSize} that the next hop takes`;
     return refuseAll(recipients, reply({ code: 552, status: '5.3.4', text, remote }));
   }
+  const late = whyNotInTime(message.envelope.deliverBy, session, Date.now());
+  if (late !== undefined) return refuseAll(recipients, late);
   if (session.offers('SMTPUTF8')) return { able: recipients, refused: [] };
   const needed = needsUtf8(message.envelope, start);
   if (!needed && recipients.every(isAsciiAddress)) return { able: recipients, refused: [] };

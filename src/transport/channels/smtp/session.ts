@@ -81,6 +81,14 @@ export class Session {
     return this.#connection._maxAllowedSize;
   }
 
+  get lmtp(): boolean {
+    return this.#connection.options.lmtp === true;
+  }
+
+  get deliverByLeast(): number | undefined {
+    return this.#connection.deliverByLeast;
+  }
+
   offers(extension: Parameters<MailConnection['offers']>[0]): boolean {
     return this.#connection.offers(extension);
   }

@@ -415,6 +415,21 @@ describe('a warning', () => {
     assert.match(text, /text\/rfc822-headers/);
   });
 
+  it('is given for a time that the sender named (RFC 2852) also without DELAY, but not with NEVER', async () => {
+    const deliverBy = { at: Date.UTC(2026, 10, 22, 10), mode: 'N' } as const;
+    const wishes = (notify: readonly string[]) => ({
+      deliverBy,
+      recipients: [{ address: 'a@b.test', dsn: { notify } }],
+    });
+    assert.equal((await report({ job, envelope: wishes(['FAILURE']) })).commits.length, 1);
+    assert.equal((await report({ job, envelope: wishes(['NEVER']) })).commits.length, 0);
+  });
+
+  it('says how long it is tried from the time of release on', async () => {
+    const { text } = await report({ job, envelope: { notBefore: Date.UTC(2026, 10, 24, 9) } });
+    assert.match(text, /Will-Retry-Until: Sun, 29 Nov 2026 09:00:00 \+0000/);
+  });
+
   it('counts as given where nobody wants one', async () => {
     for (const envelope of [{ sender: '' }, { recipients: [{ address: 'a@b.test', dsn: { notify: ['FAILURE'] } }] }]) {
       const { result, commits } = await report({ job, envelope });
