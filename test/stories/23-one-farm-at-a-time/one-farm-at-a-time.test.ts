@@ -86,6 +86,7 @@ describe('a farm', () => {
         'farms.smtp.most=3',
         'farms.router.least=2',
         'farms.router.most=4',
+        'lanes.start=8',
       ],
     });
     assert.equal(farm.workers('smtp').length, 0);
