@@ -54,7 +54,7 @@ export function decideFate(
   const open = new Set(part.to);
   const failures: Failure[] = [];
   const followUps: FollowUp[] = [];
-  const notices: Outcome[] = [];
+  let notices: Outcome[] | undefined;
   let held = false;
   const ended: Partial<Record<End, number>> = {};
   for (const outcome of done.outcomes) {
@@ -63,7 +63,7 @@ export function decideFate(
     if (isEnd(outcome.state)) ended[outcome.state] = (ended[outcome.state] ?? 0) + to.length;
     if (outcome.state === 'held') held = true;
     if (outcome.state === 'failed') failures.push({ to, reply: outcome.reply ?? UNKNOWN });
-    if (outcome.state === 'succeeded') notices.push({ ...outcome, recipients: to });
+    if (outcome.state === 'succeeded') (notices ??= []).push({ ...outcome, recipients: to });
     if (outcome.state !== 'deferred') continue;
     const deferred = deferredFacts(part, outcome, to);
     // A report that could not be written is tried for as long as it takes: nobody else would tell the sender.
@@ -74,7 +74,7 @@ export function decideFate(
     }
   }
   if (failures.length > 0) followUps.push({ facts: reportFacts('failed', failures, part.attempts), wait: 0 });
-  followUps.push(...noticesOf(notices));
+  if (notices) followUps.push(...noticesOf(notices));
   const untold = [...open];
   if (untold.length > 0 && done.outcomes.length > 0) {
     followUps.push({ facts: { ...deferredFacts(part, undefined, untold) }, wait: UNTOLD_MS });
@@ -83,7 +83,7 @@ export function decideFate(
     followUps.push({ facts: deferredFacts(part, undefined, untold), wait: 0 });
   }
   const worked = done.outcomes.some(({ state }) => state === 'bounced' || state === 'warned' || state === 'expanded');
-  const reached = (ended.delivered ?? 0) > 0 || notices.length > 0;
+  const reached = (ended.delivered ?? 0) > 0 || notices !== undefined;
   return { followUps, held, untold, ended, well: reached || (worked && !done.trouble) };
 }
 
