@@ -76,7 +76,10 @@ function apply(before: RecipientState, outcome: Outcome): RecipientState {
       return hold(before, outcome);
     default: {
       // It was delivered: nothing that was said of it before, or by the clock of another, brings it back to work.
-      if (before.state === 'succeeded' || before.heldFrom === 'succeeded') return before;
+      if (before.state === 'succeeded') return before;
+      // Who gives it up while it is held wants it to go: what is left to do is to tell its sender.
+      if (before.heldFrom === 'succeeded')
+        return outcome.state === 'failed' ? { ...withoutHold(before), state: 'succeeded' } : before;
       const state = outcome.state === 'failed' || outcome.state === 'succeeded' ? outcome.state : 'deferred';
       const known = outcome.afresh === true ? withoutHop(before) : before;
       return { ...withoutHold(known), state, ...details(outcome) };

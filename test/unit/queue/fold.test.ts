@@ -119,11 +119,21 @@ describe('folding outcomes', () => {
     for (const state of ['deferred', 'failed', 'warned'] as const) {
       assert.equal(stateOf([succeeded, { state, recipients: [A], at: 2 }]), 'succeeded', state);
       const held = { state: 'held', recipients: [A], at: 2 } as const;
-      assert.equal(stateOf([succeeded, held, { state, recipients: [A], at: 3 }]), 'held', state);
+      const then = state === 'failed' ? 'succeeded' : 'held';
+      assert.equal(stateOf([succeeded, held, { state, recipients: [A], at: 3 }]), then, state);
       const released = { state: 'released', recipients: [A], at: 4 } as const;
       assert.equal(stateOf([succeeded, held, { state, recipients: [A], at: 3 }, released]), 'succeeded', state);
     }
     assert.equal(stateOf([succeeded, { state: 'delivered', recipients: [A], at: 2 }]), 'done');
+  });
+
+  it('lets go of a held recipient that was delivered to when an operator gives it up: its good news is told then', () => {
+    const [given] = foldOutcomes(makeEnvelope([A]), [
+      { state: 'succeeded', recipients: [A], at: 1, attempts: 1, notice: 'relayed' },
+      { state: 'held', recipients: [A], at: 2, why: 'x' },
+      { state: 'failed', recipients: [A], at: 3 },
+    ]);
+    assert.deepEqual(given, { address: A, state: 'succeeded', attempts: 1, notice: 'relayed' });
   });
 
   it('puts the members of a list in its place at once, also where its sender is to be told', () => {
