@@ -52,6 +52,29 @@ describe('our own words are understood', () => {
   for (const [kind, answer] of cases) it(`${kind}: ${answer.text}`, () => assert.equal(giveClass(answer).class, kind));
 });
 
+describe('an address in an answer', () => {
+  const cases = [
+    [
+      'unknown-user',
+      '550 5.1.1 <virus@example.org>: Recipient address rejected: User unknown in local recipient table',
+    ],
+    ['unknown-user', '550 5.1.1 <rdns@x.example> User unknown'],
+    ['unknown-user', "550 5.1.1 User doesn't exist: policy@x.example"],
+    ['unknown-user', '550 (info@virusfree.example) no such user'],
+    ['unknown-user', '550 no such user: "greylist@x.example", try spam@dkim.example'],
+    ['inactive-user', '550 account spam@x.example is disabled'],
+    ['virus', '550 5.7.1 <bob@example.org>: virus found'],
+    ['virus', '550 @@ virus @'],
+  ] as const;
+  for (const [kind, said] of cases) it(`says nothing: ${said}`, () => assert.equal(classOf(said), kind));
+
+  it('is a lone @ for the rules of an operator', () => {
+    const said = '550 5.1.1 Bob@Example.org is away';
+    assert.equal(classOf(said, [{ class: 'inactive-user', text: ['example.org'] }]), 'unknown-user');
+    assert.equal(classOf(said, [{ class: 'inactive-user', text: ['@ is away'] }]), 'inactive-user');
+  });
+});
+
 describe('rules of an operator', () => {
   const said = '550 5.7.1 Local Policy: mailbox of Bob is on   holiday';
   it('come before those that are shipped', () => {
