@@ -2,7 +2,7 @@
  * The rules by which replies are classified, as shipped: a table, read from the top. Those of etc/bounce-classes.yaml come before.
  *
  * Words come first, because many servers give one code for everything; where the words say nothing, the enhanced status code
- * (RFC 3463, RFC 7372) decides, and last the SMTP code. Of the words, what is narrow comes before what is wide: a text about a
+ * (RFC 3463, RFC 7372) decides, and last the SMTP code. Only the codes that mean one thing come before the widest words. Of the words, what is narrow comes before what is wide: a text about a
  * blocked host may well name the mailbox, too.
  */
 import type { ClassRule, ReplyClass } from './reply-class.ts';
@@ -30,7 +30,7 @@ const BY_TEXT: readonly ClassRule[] = [
   ),
   words(
     'auth',
-    `unauthenticated email | is unauthenticated | dmarc | spf check | spf validation | spf fail | fails spf | failed spf
+    `unauthenticated email | is unauthenticated | dmarc | spf policy | spf check | spf validation | spf fail | fails spf | failed spf
      sender policy framework | spf record | spf: | spf verification | dkim | not pass authentication | sender id check
      required authentication level | failed authentication checks | ptr record | ptr resource record | reverse dns
      reverse hostname | rdns | cannot find your hostname | cannot find your reverse`,
@@ -41,19 +41,23 @@ const BY_TEXT: readonly ClassRule[] = [
      too many messages | too many connections | too many concurrent | too many recipients | too many emails | too many mails
      too many sessions | too many simultaneous | too many errors | too much mail | concurrent connection
      exceeded * limit * per hour | message rate | sending rate | throttl | temporarily deferred | temporarily rate
-     connection frequency limited | sending quota | too fast`,
+     connection frequency limited | sending quota | too fast | daily quota | hourly quota | daily message quota | hourly message quota
+     daily mail quota | hourly mail quota | daily limit | hourly limit`,
   ),
+  // Before spam, which the names and pages of block lists have in them.
+  words('blocked', `spamhaus | spamcop | barracudacentral | sorbs.net | uceprotect | dnsbl | blocked using`),
   words(
     'spam',
     `likely unsolicited mail | likely suspicious | unsolicited bulk | spam message | spam content | spam detected | spam score
-     is spam | as spam | considered spam | looks like spam | contains spam | spam-like | as * spam | suspected spam
+     is spam | as spam | considered spam | looks like spam | contains spam | spam-like | as a spam | as being spam | likely spam | potential spam | probable spam | suspected spam
      possible spam | probability of spam | spamassassin | junk mail | content rejected | message content * rejected
      content filter | bulk mail | rejected due to content | rejected for content | to be spam | spam filter`,
   ),
   words(
     'mailbox-full',
     `over quota | overquota | over-quota | over its quota | over the allowed quota | exceeds quota | quota exceeded
-     exceeded quota | exceeds its quota | exceeded its quota | exceeds * quota | exceeded * quota | exceeded storage
+     exceeded quota | exceeds its quota | exceeded its quota | exceeds his quota | exceeded his quota | exceeds their quota
+     exceeded their quota | exceeds the quota | exceeded the quota | disk quota | exceeded storage
      quota has been exceeded | out of storage | mailbox full | mailbox is full | mailbox * is full | inbox is full | inbox full
      folder full | account full | account is full | user is full | storage is full | storage full | storage quota
      mailbox quota | quota violation | mailbox size limit exceeded | exceed mailbox quota | disk space for user
@@ -68,8 +72,7 @@ const BY_TEXT: readonly ClassRule[] = [
   ),
   words(
     'blocked',
-    `spamhaus | spamcop | barracudacentral | sorbs.net | surbl | uribl | uceprotect | proofpoint.com | dnsbl | an rbl | rbl:
-     blacklist | black list | black-list | blocklist | block list | denylist | blocked by | blocked using | blocked - | :blocked)
+    `surbl | uribl | proofpoint.com | an rbl | rbl: | blacklist | black list | black-list | blocklist | block list | denylist | blocked by | blocked - | :blocked)
      is blocked | are blocked | been blocked | was blocked | temporarily blocked | access denied, banned | banned sending ip
      ip * banned | reputation | part of their network is on | connections will not be accepted from
      will be permanently deferred | not accepted from dynamic | s3140 | s3150 | s775b | senderbase | your host is not allowed
@@ -83,9 +86,11 @@ const BY_TEXT: readonly ClassRule[] = [
   ),
   words(
     'inactive-user',
-    `account * disabled | user * disabled | mailbox * disabled | mailbox disabled | account is inactive | account inactive
-     inactive user | inactive mailbox | is inactive | account * suspended | user * suspended | has been suspended
-     account * locked | account closed | mailbox * not active | no longer in use | no longer valid | no longer available
+    `account is disabled | account disabled | account has been disabled | account that you tried to reach is disabled
+     user is disabled | user disabled | user has been disabled | mailbox is disabled | mailbox disabled | mailbox has been disabled
+     account is locked | account locked | account has been locked | account is inactive | account inactive
+     inactive user | inactive mailbox | is inactive | account is suspended | account suspended | user is suspended
+     user suspended | has been suspended | account closed | mailbox is not active | no longer in use | no longer valid | no longer available
      no longer accepts mail | no longer with | dormant | has been deactivated | not accepting messages | not accepting mail`,
   ),
   words(
@@ -109,6 +114,22 @@ const BY_TEXT: readonly ClassRule[] = [
      recipient address rejected: undeliverable | recipient address rejected: access denied | unrouteable address
      unroutable address | unable to find recipient | bad destination mailbox | recipient rejected | user invalid`,
   ),
+  // Gaps that take in half a sentence stand behind the words that say it in one piece.
+  words(
+    'inactive-user',
+    `account * has been disabled | user * has been disabled | mailbox * has been disabled | account * has been locked
+     account * temporarily disabled | mailbox * temporarily disabled | account temporarily disabled | mailbox temporarily disabled
+     account * is disabled | user * is disabled | mailbox * is disabled | account * is locked | account * is suspended
+     user * is suspended | account @ disabled | account <@> disabled | user @ disabled | user <@> disabled
+     mailbox @ disabled | mailbox <@> disabled | account @ locked | account <@> locked | account @ suspended
+     account <@> suspended | user @ suspended | user <@> suspended | mailbox * is not active`,
+  ),
+  { ...words('mailbox-full', 'exceeds * quota | exceeded * quota'), status: ['*.0.*', '*.1.*', '*.2.*', '*.3.*'] },
+  // Codes that mean one thing say more than the words below, which stand in texts of every kind.
+  statuses('auth', '*.7.20 *.7.21 *.7.22 *.7.23 *.7.24 *.7.25 *.7.26 *.7.27 *.7.29'),
+  statuses('rate-limited', '*.7.28'),
+  statuses('mailbox-full', '*.2.2'),
+  statuses('unknown-user', '*.1.1'),
   words(
     'policy',
     `policy | not authorized | not authorised | access denied | administrative prohibition | administratively prohibited
@@ -139,16 +160,14 @@ const BY_TEXT: readonly ClassRule[] = [
 const BY_STATUS: readonly ClassRule[] = [
   statuses('dns', '*.1.2 *.1.8 *.1.10 *.4.3 *.4.4'),
   statuses('inactive-user', '*.1.6 *.2.1 *.7.13 *.7.17'),
-  statuses('unknown-user', '*.1.0 *.1.1 *.1.3 *.1.4 *.2.4'),
-  statuses('mailbox-full', '*.2.2'),
+  statuses('unknown-user', '*.1.0 *.1.3 *.1.4 *.2.4'),
   statuses('size', '*.2.3 *.3.4'),
   statuses('system', '*.3.* *.4.5'),
   statuses('loop', '*.4.6'),
   statuses('connection', '*.4.1 *.4.2'),
-  statuses('rate-limited', '*.5.3 *.7.28'),
+  statuses('rate-limited', '*.5.3'),
   statuses('protocol', '*.5.* *.6.*'),
   statuses('tls', '*.7.5 *.7.6 *.7.7 *.7.10 *.7.11 *.7.30'),
-  statuses('auth', '*.7.20 *.7.21 *.7.22 *.7.23 *.7.24 *.7.25 *.7.26 *.7.27 *.7.29'),
   statuses('policy', '*.7.*'),
 ];
 

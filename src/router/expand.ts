@@ -30,7 +30,12 @@ export type Expansion =
 const PLAIN: Expansion = { kind: 'plain' };
 const LOOP: Reply = { code: 550, status: '5.4.6', text: 'The aliases of this address lead back to themselves' };
 const TOO_DEEP: Reply = { code: 550, status: '5.4.6', text: 'The aliases of this address are nested too deeply' };
-const TOO_MANY: Reply = { code: 550, status: '5.2.4', text: 'This address expands to too many recipients' };
+const TOO_MANY: Reply = {
+  code: 550,
+  status: '5.2.4',
+  text: 'This address expands to too many recipients',
+  class: 'policy',
+};
 
 /** Expands one address, as parseAddress() makes it, through all its aliases. */
 export function expandAddress(address: string, rules: AliasRules): Expansion {

@@ -37,7 +37,12 @@ export interface PlanRules {
 
 /** Recipients of one message after expansion: their frame must stay below the 16 MiB of a line, at 254 octets each. */
 const MAX_RECIPIENTS = 50_000;
-const TOO_MANY: Reply = { code: 550, status: '5.2.4', text: 'The aliases of this message name too many recipients' };
+const TOO_MANY: Reply = {
+  code: 550,
+  status: '5.2.4',
+  text: 'The aliases of this message name too many recipients',
+  class: 'policy',
+};
 const BOUNCE: Hop = { channel: 'bounce', next: '' };
 const NOBODY: ReadonlySet<string> = new Set();
 /** Nothing of who stands behind a name. */

@@ -92,6 +92,8 @@ describe('planMessage', () => {
       },
     );
     assert.deepEqual(partsOf(plan), ['5.4.6: loop@here', '5.2.4: big@here', 'here/d: d@here']);
+    const tooMany = plan.parts.find(({ reply }) => reply?.status === '5.2.4');
+    assert.equal(tooMany?.reply?.class, 'policy', 'its status alone would say that its protocol is wrong');
     assert.deepEqual(plan.expansions, [{ alias: 'ok@here', into: ['d@here'] }]);
   });
 

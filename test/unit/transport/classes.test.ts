@@ -52,6 +52,33 @@ describe('our own words are understood', () => {
   for (const [kind, answer] of cases) it(`${kind}: ${answer.text}`, () => assert.equal(giveClass(answer).class, kind));
 });
 
+describe('words that are like others', () => {
+  const cases = [
+    ['blocked', '554 5.7.1 192.0.2.1 has been blocked by Spamhaus'],
+    ['blocked', '554 5.7.1 as it was found in the list of SpamCop'],
+    ['blocked', '550 5.7.1 Rejected, as your host is listed at Spamhaus'],
+    ['blocked', '554 Rejected: 192.0.2.1 listed at b.barracudacentral.org'],
+    ['spam', '550 5.7.1 Message identified as likely spam'],
+    ['spam', '554 5.7.1 Rejected as suspected spam'],
+    ['unknown-user', '550 User unknown; forwarding for this domain is disabled'],
+    ['unknown-user', '550 5.1.1 No such user; to verify, ask for an account. VRFY is disabled'],
+    ['inactive-user', '550 5.2.1 User bob is disabled'],
+    ['inactive-user', '550 The account <bob@example.org> locked'],
+    ['inactive-user', '550 5.7.1 The account bob has been locked'],
+    ['inactive-user', '450 4.2.1 The mailbox of bob@example.org was temporarily disabled'],
+    ['rate-limited', '450 4.7.0 You have exceeded your hourly message quota'],
+    ['policy', '550 5.7.1 You exceeded what our policy grants without a quota'],
+    ['mailbox-full', '550 The user has exceeded his mail quota'],
+    ['auth', '550 5.7.23 Rejected for policy reasons'],
+    ['auth', '550 5.7.1 Your host violates the SPF policy of this domain'],
+    ['rate-limited', '450 4.7.28 Rejected for policy reasons'],
+    ['unknown-user', '550 5.1.1 Access denied'],
+    ['mailbox-full', '452 4.2.2 Restricted for now'],
+    ['policy', '550 5.7.1 Rejected for policy reasons'],
+  ] as const;
+  for (const [kind, said] of cases) it(`mean ${kind}: ${said}`, () => assert.equal(classOf(said), kind));
+});
+
 describe('an address in an answer', () => {
   const cases = [
     [
