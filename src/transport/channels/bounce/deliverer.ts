@@ -21,7 +21,7 @@ import { mergeVerdicts, reply } from '../../replies.ts';
 import { composeReport } from './compose.ts';
 import { presentable } from './fields.ts';
 import { quoteMessage } from './quote.ts';
-import { owing, readerOf } from './readers.ts';
+import { owing, readerOf, tellsFailure } from './readers.ts';
 import type { Report, ReportedRecipient } from './report.ts';
 
 /** Reports that the router has not taken yet. */
@@ -82,7 +82,8 @@ export class BounceDeliverer implements Deliverer {
     const { envelope } = message;
     const recipients = this.#reported(job, envelope);
     const reader = readerOf(envelope, kind, this.#options.double);
-    if (reader === undefined && envelope.origin.via === 'bounce') this.#tellDropped(message, job.to);
+    const lost = reader === undefined && kind === 'failed' && envelope.origin.via === 'bounce';
+    if (lost) this.#tellDropped(message, job.to);
     const isOwed = reader === undefined ? () => false : owing(envelope, kind);
     const told = recipients.filter(({ address }) => isOwed(address));
     const untold = recipients.filter(({ address }) => !isOwed(address));
@@ -151,8 +152,7 @@ export class BounceDeliverer implements Deliverer {
 
   /** Of a report that fails nobody hears any more, but who reads the log. */
   #tellDropped({ id, envelope }: StoredMessage, to: readonly string[]): void {
-    const why = envelope.double === true ? 'it was about a report that failed' : 'bounce.double has no address for it';
-    this.#options.log.warn('report-lost', { id, to, why });
+    this.#options.log.warn('report-lost', { id, to, why: whyDropped(envelope) });
   }
 
   #reported(job: Job, envelope: Envelope): ReportedRecipient[] {
@@ -180,6 +180,12 @@ export class BounceDeliverer implements Deliverer {
     if (this.#options.handOn.outstanding < MAX_OUTSTANDING) return;
     await withDeadline(this.#lastSent, ROUTER_MS, 'router');
   }
+}
+
+function whyDropped(envelope: Envelope): string {
+  if (envelope.double === true) return 'it was about a report that failed';
+  if (!tellsFailure(envelope)) return 'it told of no failure, but of a delay or a success';
+  return 'bounce.double has no address for it';
 }
 
 function verdict(state: RecipientVerdict['state'], { address, reply: answer }: ReportedRecipient): RecipientVerdict {

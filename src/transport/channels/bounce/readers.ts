@@ -1,22 +1,29 @@
 /**
  * Who reads a report, and of which recipients.
  *
- * Nobody answers mail from <>, so no report goes back to where it came from. But a report of ours that fails was the last that anybody
- * would have heard of a message: it is told to the address of `bounce.double`, once. A report to that address carries a mark
- * (Envelope.double), and what carries it is dropped when it fails: so no chain of reports is longer than two, wherever they lead.
+ * Nobody answers mail from <>, so no report goes back to where it came from. But a report of a failure that fails itself was the last
+ * that anybody would have heard of a message: it is told to the address of `bounce.double`, once. A report to that address carries a
+ * mark (Envelope.double), and what carries it is dropped when it fails: so no chain of reports is longer than two, wherever they lead.
+ * Warnings and good news that fail are dropped: the message itself is on its way still, or arrived.
  */
 import type { Envelope } from '../../../mail/envelope.ts';
 import type { Report } from './report.ts';
 
-/** Undefined when nobody is to be told. `double` is the address for reports that fail. */
+/** Undefined when nobody is to be told. `double` is the address for reports of failures that fail. */
 export function readerOf(
   envelope: Envelope,
   kind: Report['kind'],
   double: string | undefined,
 ): Pick<Report, 'to' | 'double'> | undefined {
   if (envelope.sender !== '') return { to: envelope.sender, double: false };
-  const last = envelope.double === true || envelope.origin.via !== 'bounce' || kind !== 'failed';
-  return last || double === undefined ? undefined : { to: double, double: true };
+  if (kind !== 'failed' || double === undefined || envelope.double === true || !tellsFailure(envelope))
+    return undefined;
+  return { to: double, double: true };
+}
+
+/** Whether it is a report of ours that settles a failure: a warning settles nothing, and good news says as what. */
+export function tellsFailure({ origin, settles }: Envelope): boolean {
+  return origin.via === 'bounce' && settles !== undefined && settles.as === undefined;
 }
 
 /**

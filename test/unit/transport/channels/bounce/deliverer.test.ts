@@ -241,7 +241,9 @@ describe('a report of failure', () => {
 });
 
 describe('a report about a report that failed', () => {
-  const envelope = { sender: '', origin: { via: 'bounce' }, recipients: [{ address: 'a@b.test' }] } as const;
+  const late = { sender: '', origin: { via: 'bounce' }, recipients: [{ address: 'a@b.test' }] } as const;
+  const settles = { id: '01m5aboutaboutabout', recipients: ['z@b.test'] } as const;
+  const envelope = { ...late, settles };
   const double = 'postmaster@mx.mailfarm.test';
 
   it('goes to the postmaster, marked, and settles what it reports', async () => {
@@ -286,9 +288,39 @@ describe('a report about a report that failed', () => {
     assert.equal(foreign.result.verdicts[0]?.state, 'dropped');
   });
 
+  it('is not made where that told of no failure', async () => {
+    for (const other of [
+      late,
+      ...(['delivered', 'expanded'] as const).map((as) => ({ ...late, settles: { ...settles, as } })),
+    ]) {
+      const { commits, result, log } = await report({ envelope: other, double });
+      assert.deepEqual([commits.length, result.verdicts[0]?.state], [0, 'dropped']);
+      assert.deepEqual(
+        log.lines.map(({ event, fields }) => [event, fields?.['why']]),
+        [['report-lost', 'it told of no failure, but of a delay or a success']],
+      );
+    }
+  });
+
+  it('is made of what this channel itself says of failures, and not of its warnings', async () => {
+    for (const [kind, doubles] of [
+      ['failed', 1],
+      ['delayed', 0],
+      ['delivered', 0],
+      ['expanded', 0],
+    ] as const) {
+      const recipients = [{ address: 'a@b.test', dsn: { notify: ['SUCCESS', 'FAILURE', 'DELAY'] as const } }];
+      const first = await report({ envelope: { recipients }, job: { kind } });
+      const made = first.commits[0]?.envelope;
+      assert.ok(made, kind);
+      const second = await report({ envelope: made, double });
+      assert.equal(second.commits.length, doubles, kind);
+    }
+  });
+
   it('is no warning: nobody needs to know that a report is late', async () => {
-    const { commits } = await report({ envelope, double, job: { kind: 'delayed' } });
-    assert.equal(commits.length, 0);
+    const { commits, log } = await report({ envelope, double, job: { kind: 'delayed' } });
+    assert.deepEqual([commits.length, log.lines.length], [0, 0]);
   });
 
   it('finds its postmaster in a domain that is ours', () => {
