@@ -36,7 +36,7 @@ export class FinishedBefore {
     const left = frame.parts
       .map((part) => ({ ...part, to: part.to.filter((address) => !finished.has(address)) }))
       .filter((part) => part.to.length > 0);
-    const parts = [...left, ...owed];
+    const parts = owed.length === 0 ? left : [...left, ...owedTo(frame, owed)];
     return parts.length > 0 ? { ...frame, parts } : undefined;
   }
 
@@ -47,6 +47,14 @@ export class FinishedBefore {
     // It holds all that was read.
     this.#close = () => undefined;
   }
+}
+
+/** What is owed to those that the frame names: another may be held, and nothing is given out for it then. */
+function owedTo(frame: Routed, owed: readonly Part[]): Part[] {
+  const named = new Set(frame.parts.flatMap(({ to }) => to));
+  return owed
+    .map((part) => ({ ...part, to: part.to.filter((address) => named.has(address)) }))
+    .filter(({ to }) => to.length > 0);
 }
 
 const NONE: Before = { finished: new Set(), owed: [] };
@@ -61,20 +69,22 @@ export async function readFinishedBefore(files: SegmentFiles): Promise<FinishedB
   );
 }
 
-/** An alias whose sender wanted to hear of it ends with an outcome that names no others. */
+/**
+ * An alias whose sender wanted to hear of it ends with an outcome that names no others. Two routers may have expanded it, one after the
+ * other: it is owed one notice.
+ */
 function known(outcomes: readonly Outcome[]): Before {
   const isFinished = ({ state, into }: Outcome): boolean =>
     FINISHED.has(state) || (state === 'expanded' && into === undefined);
   const finished = new Set(outcomes.filter(isFinished).flatMap(({ recipients }) => recipients));
-  const owed = outcomes
-    .filter(({ state }) => state === 'succeeded')
-    .map((outcome): Part => {
-      const { notice = 'delivered', attempts, reply } = outcome;
-      const to = outcome.recipients.filter((address) => !finished.has(address));
-      return { hop: BOUNCE, to, notice, ...(attempts !== undefined && { attempts }), ...(reply && { reply }) };
-    })
-    .filter(({ to }) => to.length > 0);
-  for (const { to } of owed) for (const address of to) finished.add(address);
+  const owed: Part[] = [];
+  for (const { state, recipients, notice = 'delivered', attempts, reply } of outcomes) {
+    if (state !== 'succeeded') continue;
+    const to = recipients.filter((address) => !finished.has(address));
+    if (to.length === 0) continue;
+    for (const address of to) finished.add(address);
+    owed.push({ hop: BOUNCE, to, notice, ...(attempts !== undefined && { attempts }), ...(reply && { reply }) });
+  }
   return finished.size === 0 ? NONE : { finished, owed };
 }
 

@@ -76,7 +76,14 @@ describe('FinishedBefore', () => {
       const store = await openStore({ ...options, role: 'writer' });
       const draft = store.draft(store.nextId());
       await draft.write(Buffer.from('Subject: hi\r\n\r\nhi\r\n'));
-      const addresses = ['done@y.example', 'later@y.example', 'failed@y.example', 'good@y.example', 'list@y.example'];
+      const addresses = [
+        'done@y.example',
+        'later@y.example',
+        'failed@y.example',
+        'good@y.example',
+        'list@y.example',
+        'twice@y.example',
+      ];
       const handle = await draft.commit({
         sender: 'a@b.example',
         recipients: addresses.map((address) => ({ address })),
@@ -91,6 +98,8 @@ describe('FinishedBefore', () => {
         { state: 'deferred', recipients: ['later@y.example'], at, until: at + 1000 },
         { state: 'failed', recipients: ['failed@y.example'], at },
         { state: 'succeeded', recipients: ['good@y.example'], at, attempts: 1, notice: 'relayed', reply },
+        { state: 'succeeded', recipients: ['twice@y.example'], at, notice: 'expanded', into: ['x@y.example'] },
+        { state: 'succeeded', recipients: ['twice@y.example'], at, notice: 'expanded', into: ['x@y.example'] },
         { state: 'succeeded', recipients: ['list@y.example'], at, notice: 'expanded', into: ['x@y.example'] },
         { state: 'expanded', recipients: ['list@y.example'], at },
       ]);
@@ -105,9 +114,16 @@ describe('FinishedBefore', () => {
         attempts: 1,
         reply,
       };
-      assert.deepEqual(left?.parts.slice(1), [owed], 'good news is owed still');
+      const expanded = { hop: owed.hop, to: ['twice@y.example'], notice: 'expanded' };
+      assert.deepEqual(left?.parts.slice(1), [owed, expanded], 'good news is owed still, once to each');
       const again = before.strip(routed(handle, ['good@y.example']), handle.slice(0, 19));
       assert.deepEqual(again?.parts, [owed], 'and nothing is delivered again');
+      const other = before.strip(routed(handle, ['later@y.example']), handle.slice(0, 19));
+      assert.deepEqual(
+        other?.parts,
+        routed(handle, ['later@y.example']).parts,
+        'nothing is given out but what is named',
+      );
     } finally {
       removeTemp(dir);
     }
