@@ -60,6 +60,19 @@ function note(group: Group, rest: string): void {
   else if (rest.startsWith('.') && isQueueId(rest.slice(1))) group.operations.push(rest.slice(1) as QueueId);
 }
 
+/** The marks that these messages have at this moment, oldest first, by one look at all names. */
+export function marksOf(layout: Layout, ids: ReadonlySet<QueueId>): ReadonlyMap<QueueId, readonly QueueId[]> {
+  const groups = new Map<QueueId, Group>();
+  for (const name of namesIn(folder(layout, 'deleted'))) {
+    const id = name.slice(0, ID_LENGTH) as QueueId;
+    if (!ids.has(id)) continue;
+    const group = groups.get(id) ?? newGroup(id);
+    groups.set(id, group);
+    note(group, name.slice(ID_LENGTH));
+  }
+  return new Map([...groups].map(([id, { operations }]) => [id, [...new Set(operations)].sort()]));
+}
+
 /** Which deletion took a message, and when it began. One without a mark is told by the time of its name. */
 export function deletionOf(
   layout: Layout,

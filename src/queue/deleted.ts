@@ -68,19 +68,22 @@ export async function followDeleted(disk: Disk, layout: Layout, id: QueueId): Pr
 async function nameInTree(disk: Disk, layout: Layout, id: QueueId): Promise<void> {
   const [from, to] = [deletedPath(layout, id), messagePath(layout, id)];
   for (let tries = 1; ; tries += 1) {
-    await nameAlso(disk, from, to);
-    if (await isSameFile(from, to)) return;
+    const ours = await nameAlso(disk, from, to);
+    // A purge, or another who restores it, may have taken the old name by now: it has the new one.
+    if ((await isSameFile(from, to)) || (ours && !(await exists(from)))) return;
     if (tries === TRIES) throw new AlreadyInTree(`${id} is in the tree already, with a file of its own`);
     await pause(RETRY_MS);
   }
 }
 
-/** One that is there already came by an earlier try that did not end. */
-async function nameAlso(disk: Disk, from: string, to: string): Promise<void> {
+/** True when the name is new. One that is there already came by an earlier try that did not end. */
+async function nameAlso(disk: Disk, from: string, to: string): Promise<boolean> {
   try {
     await disk.link(from, to);
+    return true;
   } catch (error) {
     if (errorCode(error) !== 'EEXIST') throw error;
+    return false;
   }
 }
 

@@ -5,7 +5,7 @@ import { describe, it } from 'node:test';
 import { moveToDeleted, restoreFromDeleted } from '../../../src/queue/deleted.ts';
 import { createDisk, type Disk } from '../../../src/queue/disk.ts';
 import { idOfHandle } from '../../../src/queue/handle.ts';
-import { deletedPath, messagePath, statePath, type Layout } from '../../../src/queue/layout.ts';
+import { bucketFolder, deletedPath, messagePath, statePath, type Layout } from '../../../src/queue/layout.ts';
 import { appendWhereItIs, fileOf } from '../../../src/queue/own-file.ts';
 import { outcomeLine } from '../../../src/queue/record.ts';
 import type { QueueId } from '../../../src/queue/store.ts';
@@ -112,6 +112,29 @@ describe('a deletion', () => {
 });
 
 describe('a restoration', () => {
+  it('is done when a purge or another one takes the old name from under it', async () => {
+    await using scene = await openScene();
+    const { layout, id, options } = scene;
+    await moveToDeleted(options, id);
+    const steps: string[] = [];
+    const noted: Disk = {
+      ...disk,
+      link: async (from, to) => {
+        await disk.link(from, to);
+        steps.push(`link ${to}`);
+        if (to === messagePath(layout, id)) await disk.unlink(from);
+      },
+      syncFolder: async (path) => {
+        await disk.syncFolder(path);
+        steps.push(`sync ${path}`);
+      },
+    };
+    await restoreFromDeleted({ layout, disk: noted }, id);
+    const linked = steps.indexOf(`link ${messagePath(layout, id)}`);
+    assert.ok(steps.indexOf(`sync ${bucketFolder(layout, id)}`, linked) > linked, steps.join(', '));
+    assert.deepEqual(await scene.waiting(), ['a@x', 'b@x', 'c@x']);
+  });
+
   for (const had of [false, true]) {
     it(`keeps what is folded in its midst, of a message that has ${had ? 'a' : 'no'} state file`, async () => {
       let fold = (): Promise<unknown> => Promise.resolve();

@@ -1,16 +1,23 @@
 /** The deleted queue by its names: who took what, in passes of bounded memory, and what goes for good when its time is over. */
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { deletedNames } from '../../../src/queue/deleted-names.ts';
 import { moveToDeleted, restoreFromDeleted } from '../../../src/queue/deleted.ts';
 import { createDisk, type Disk } from '../../../src/queue/disk.ts';
 import { idOfHandle } from '../../../src/queue/handle.ts';
-import { deletedPath, deletionMarkPath, folder, messagePath, type Layout } from '../../../src/queue/layout.ts';
+import {
+  deletedPath,
+  deletionMarkPath,
+  folder,
+  messagePath,
+  statePath,
+  type Layout,
+} from '../../../src/queue/layout.ts';
 import { purgeDeleted } from '../../../src/queue/purge-deleted.ts';
 import { createIdSource } from '../../../src/queue/queue-id.ts';
 import type { QueueId } from '../../../src/queue/store.ts';
-import { walkDeleted } from '../../../src/queue/walk.ts';
+import { walkDeleted, walkQueue } from '../../../src/queue/walk.ts';
 import { commit, gather, makeEnvelope, openTestQueue, SPLIT, type TestQueue } from './support.ts';
 
 const disk = createDisk();
@@ -38,7 +45,17 @@ interface Purged {
   readonly steps: readonly string[];
 }
 
-async function purge(queue: TestQueue, before: number, stopped: () => boolean = () => false): Promise<Purged> {
+interface How {
+  /** The segments of the journal are settled before. */
+  readonly settled?: boolean;
+  readonly stopped?: () => boolean;
+  /** Happens while the log is waited for; false: the log takes no lines. */
+  readonly flush?: () => Promise<boolean>;
+}
+
+async function purge(queue: TestQueue, before: number, how: How = {}): Promise<Purged> {
+  const { settled = true, stopped = () => false, flush = async () => true } = how;
+  if (settled) settle(queue);
   const steps: string[] = [];
   const noted: Disk = {
     ...disk,
@@ -53,9 +70,15 @@ async function purge(queue: TestQueue, before: number, stopped: () => boolean = 
   };
   const log = {
     info: (event: string, fields: Record<string, unknown> = {}) => void steps.push(`${event} ${String(fields['id'])}`),
-    flush: async () => steps.push('flush') > 0,
+    flush: () => (steps.push('flush'), flush()),
   };
   return { count: await purgeDeleted({ disk: noted, layout: layoutOf(queue), before, log, stopped }), steps };
+}
+
+/** All segments that there are go: what was in them has files of its own. */
+function settle(queue: TestQueue): void {
+  const journal = folder(layoutOf(queue), 'journal');
+  for (const name of readdirSync(journal)) rmSync(`${journal}/${name}`);
 }
 
 function names(queue: TestQueue): readonly string[] {
@@ -130,7 +153,7 @@ describe('the deleted queue', () => {
     assert.equal((await purge(queue, Date.now() - DAY)).count, 0);
     const restored = await deleteOne(queue, operationAt(9 * DAY));
     await disk.link(deletedPath(layoutOf(queue), restored), messagePath(layoutOf(queue), restored));
-    assert.equal((await purge(queue, Date.now() + DAY, () => true)).count, 0);
+    assert.equal((await purge(queue, Date.now() + DAY, { stopped: () => true })).count, 0);
     const { count } = await purge(queue, Date.now() + DAY);
     assert.equal(count, 2);
     assert.ok(!existsSync(deletedPath(layoutOf(queue), young)) && !existsSync(deletedPath(layoutOf(queue), again)));
@@ -145,5 +168,82 @@ describe('the deleted queue', () => {
     assert.equal(names(queue).length, 1);
     await purge(queue, Date.now() - DAY);
     assert.deepEqual(names(queue), []);
+  });
+
+  it('keeps what a segment may still hold: without its name there the record would count again', async () => {
+    await using queue = await openTestQueue();
+    const id = await deleteOne(queue, operationAt(2 * DAY));
+    assert.deepEqual(await purge(queue, Date.now() + DAY, { settled: false }), { count: 0, steps: [] });
+    assert.ok(names(queue).includes(id));
+    assert.deepEqual(await gather(walkQueue({ dir: queue.dir, split: SPLIT })), []);
+    settle(queue);
+    // Begun long after the deletion.
+    writeFileSync(`${folder(layoutOf(queue), 'journal')}/${operationAt(-DAY)}.acceptor-2`, '');
+    assert.equal((await purge(queue, Date.now() + DAY, { settled: false })).count, 1);
+    assert.deepEqual(names(queue), []);
+  });
+
+  it('looks again when the log has the lines: what was restored or deleted anew meanwhile stays', async () => {
+    await using queue = await openTestQueue();
+    const layout = layoutOf(queue);
+    const old = operationAt(2 * DAY);
+    const [restored, again, marked, gone] = [
+      await deleteOne(queue, old),
+      await deleteOne(queue, old),
+      await deleteOne(queue, old),
+      await deleteOne(queue, old),
+    ];
+    const before = Date.now() + DAY;
+    const late = operationAt(-2 * DAY);
+    const { count } = await purge(queue, before, {
+      flush: async () => {
+        await restoreFromDeleted({ disk, layout }, restored, old);
+        await restoreFromDeleted({ disk, layout }, again, old);
+        await moveToDeleted({ disk, layout }, again, late);
+        writeFileSync(deletionMarkPath(layout, marked, late), '');
+        return true;
+      },
+    });
+    assert.equal(count, 1);
+    assert.ok(existsSync(messagePath(layout, restored)) && existsSync(statePath(layout, restored)));
+    for (const id of [again, marked]) {
+      for (const path of [deletedPath(layout, id), deletedPath(layout, id, true), deletionMarkPath(layout, id, late)])
+        assert.ok(existsSync(path), path);
+    }
+    assert.ok(!names(queue).some((name) => name.startsWith(gone)));
+  });
+
+  it('keeps what a segment that came back may hold', async () => {
+    await using queue = await openTestQueue();
+    const id = await deleteOne(queue, operationAt(2 * DAY));
+    const segment = `${folder(layoutOf(queue), 'journal')}/${operationAt(3 * DAY)}.acceptor-1`;
+    const { count } = await purge(queue, Date.now() + DAY, {
+      flush: async () => (writeFileSync(segment, ''), true),
+    });
+    assert.equal(count, 0);
+    assert.ok(existsSync(deletedPath(layoutOf(queue), id)) && existsSync(deletedPath(layoutOf(queue), id, true)));
+  });
+
+  it('ends when the log takes no lines, and goes on at the next look', async () => {
+    await using queue = await openTestQueue();
+    for (let n = 0; n < 201; n += 1) await deleteOne(queue, operationAt(2 * DAY));
+    const all = names(queue);
+    const { count, steps } = await purge(queue, Date.now() + DAY, { flush: async () => false });
+    assert.deepEqual([count, steps.filter((step) => step === 'flush').length], [0, 1]);
+    assert.deepEqual(names(queue), all);
+    assert.equal((await purge(queue, Date.now() + DAY)).count, 201);
+  });
+
+  it('loses outcomes that a crash left without a message, but for those of a message in the tree', async () => {
+    await using queue = await openTestQueue();
+    const layout = layoutOf(queue);
+    const [lost, here] = [operationAt(0), idOfHandle(await commit(queue.store, 'x', makeEnvelope(['a@x'])))];
+    mkdirSync(messagePath(layout, here).slice(0, -here.length - 1), { recursive: true });
+    for (const path of [messagePath(layout, here), deletedPath(layout, here, true), deletedPath(layout, lost, true)])
+      writeFileSync(path, '');
+    await purge(queue, Date.now() - DAY);
+    assert.equal(names(queue).length, 2);
+    await purge(queue, Date.now() + DAY);
+    assert.deepEqual(names(queue), [`${here}.state`]);
   });
 });
