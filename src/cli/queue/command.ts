@@ -117,7 +117,7 @@ function addWorking(parser: Parser, context: Context, choose: Choose): Parser {
           .option('all', {
             type: 'boolean',
             default: false,
-            describe: 'Mean every message, where no selector is given',
+            describe: 'Mean every message, where no selector but --not is given',
           })
           .option('dry-run', { type: 'boolean', default: false, describe: 'Say what would be done, and do nothing' })
           .option('yes', { type: 'boolean', default: false, describe: 'Do not ask, however many messages are meant' })
@@ -151,7 +151,7 @@ async function readWith(
 async function explain(context: Context, args: SelectorOptions): Promise<number> {
   const selector = await selectorOf(context, args);
   if (!selector) return EX.USAGE;
-  if (selector.everything) {
+  if (selector.everything && !selector.excludes) {
     await context.err.line('queue: why needs the id of a message, or selectors');
     return EX.USAGE;
   }
@@ -177,7 +177,9 @@ async function workWith(context: Context, verb: WorkingVerb, args: SelectorOptio
     return EX.USAGE;
   }
   if (selector.everything && !args.all) {
-    await context.err.line(`queue: name messages by id or selector, or say --all for every one`);
+    await context.err.line(
+      `queue: name messages by id or selector, or say --all for every one${selector.excludes ? ' but those of --not' : ''}`,
+    );
     return EX.USAGE;
   }
   const { dryRun, json, yes, quiet } = args;

@@ -10,28 +10,49 @@ import type { Peer } from '../../ipc/peer.ts';
 import { readIpcTls } from '../../process/ipc-tls.ts';
 import type { RecipientState } from '../../queue/fold.ts';
 import type { QueuedMessage } from '../../queue/queued-message.ts';
+import type { SeenMessage } from './selectors.ts';
 
 /** For a farm to answer: one that does not is no reason to show nothing. */
 const ANSWER_MS = 3000;
 /** Messages asked for at a time. */
 const BATCH = 100;
 
-/** The same messages, in their order, with what the farm knows of them. `farm`: the configuration of the one that runs, if one does. */
+/** The farm runs, and did not say what only it knows. */
+export class FarmSilent extends Error {
+  constructor() {
+    super('the scheduler of the farm does not answer, and --hop and --reply ask for what only it knows: try again');
+  }
+}
+
+/**
+ * The same messages, in their order, with what the farm knows of them. `farm`: the configuration of the one that runs, if one does.
+ * `needed`: rejects with FarmSilent when it does not answer even once.
+ */
 export async function* seenByFarm(
   messages: AsyncIterable<QueuedMessage>,
   farm: Config | undefined,
-): AsyncGenerator<QueuedMessage> {
-  const scheduler = farm && (await connect(farm));
+  needed = false,
+): AsyncGenerator<SeenMessage> {
+  if (!farm) return yield* messages;
+  const scheduler = await connect(farm);
+  if (!scheduler && needed) throw new FarmSilent();
   if (!scheduler) return yield* messages;
+  let silent = needed;
+  const see = async (batch: readonly QueuedMessage[]): Promise<readonly SeenMessage[]> => {
+    const seen = await ask(scheduler, batch);
+    if (!seen && silent) throw new FarmSilent();
+    silent = false;
+    return seen ?? batch.map((message) => merge(message, []));
+  };
   try {
     let batch: QueuedMessage[] = [];
     for await (const message of messages) {
       batch.push(message);
       if (batch.length < BATCH) continue;
-      yield* await ask(scheduler, batch);
+      yield* await see(batch);
       batch = [];
     }
-    yield* await ask(scheduler, batch);
+    yield* await see(batch);
   } finally {
     scheduler.close();
   }
@@ -79,24 +100,30 @@ async function connect(config: Config): Promise<Peer | undefined> {
   }
 }
 
-async function ask(scheduler: Peer, batch: readonly QueuedMessage[]): Promise<readonly QueuedMessage[]> {
+/** Undefined when there is no answer: the files are all there is of these. */
+async function ask(scheduler: Peer, batch: readonly QueuedMessage[]): Promise<readonly SeenMessage[] | undefined> {
   const ids = batch.filter(({ where }) => where !== 'deleted').map(({ id }) => id);
-  if (ids.length === 0 || scheduler.closed) return batch;
+  if (ids.length === 0) return batch;
+  if (scheduler.closed) return undefined;
   try {
     const answer = await scheduler.request({ t: 'where?', ids }, ANSWER_MS);
-    if (answer.t !== 'where') return batch;
+    if (answer.t !== 'where') return undefined;
     const parts = Map.groupBy(answer.parts, ({ id }) => id);
     return batch.map((message) => merge(message, parts.get(message.id) ?? []));
   } catch {
-    // It is gone, or slow: the files are all there is of these.
-    return batch;
+    return undefined;
   }
 }
 
-function merge(message: QueuedMessage, parts: readonly WherePart[]): QueuedMessage {
-  if (parts.length === 0) return message;
+/** Who is held is in nobody's hands: the files know all of it. */
+function merge(message: QueuedMessage, parts: readonly WherePart[]): SeenMessage {
   const byAddress = new Map(parts.flatMap((part) => part.to.map((address) => [address, part] as const)));
-  return { ...message, recipients: message.recipients.map((one) => mergeOne(one, byAddress.get(one.address))) };
+  const unseen = message.recipients.filter(({ state, address }) => state !== 'held' && !byAddress.has(address));
+  return {
+    ...message,
+    recipients: message.recipients.map((one) => mergeOne(one, byAddress.get(one.address))),
+    ...(unseen.length > 0 && { unseen: new Set(unseen.map(({ address }) => address)) }),
+  };
 }
 
 /** The last answer that this recipient got stays its reason; who was never tried has that of its bin. */

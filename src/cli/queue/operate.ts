@@ -82,7 +82,8 @@ export async function operate(given: Operation): Promise<number> {
 }
 
 function choose({ config, live, selector, limit }: Operation, { signal }: Interrupt): AsyncIterable<QueuedMessage> {
-  return findMessages({ split: config.queue.split, farm: live ? config : undefined, signal }, selector, limit);
+  const source = { split: config.queue.split, farm: live ? config : undefined, careful: true, signal };
+  return findMessages(source, selector, limit);
 }
 
 /** Those that the verb fits. */

@@ -36,7 +36,10 @@ export async function listMessages(reading: Reading): Promise<number> {
     return EX.NOINPUT;
   }
   const name = selector.deleted ? 'the deleted queue' : 'the queue';
-  if (!reading.json) await context.out.line(selector.everything ? `${name} is empty` : `no message in ${name} matches`);
+  if (!reading.json)
+    await context.out.line(
+      selector.everything && !selector.excludes ? `${name} is empty` : `no message in ${name} matches`,
+    );
   return EX.OK;
 }
 

@@ -4,14 +4,22 @@
  *
  * Options that speak of a recipient (recipient, domain, hop, state, reply) speak of one and the same: a message is chosen when any of
  * its recipients fits all of them. `--not` goes for every recipient: a message is out as soon as one of them fits. So what is not meant is
- * never touched. Nothing looks at content.
+ * never touched: for verbs that change something, that goes also for what may fit for all that is known. Nothing looks at content.
  */
 import type { RecipientState } from '../../queue/fold.ts';
 import type { QueuedMessage } from '../../queue/queued-message.ts';
 import { isQueueId } from '../../queue/queue-id.ts';
 import { parseAge, parseSizeBound } from './bounds.ts';
 import { compilePattern } from './pattern.ts';
-import { addressTest, domainTest, hopTest, replyTest, stateTest, type RecipientTest } from './recipient-tests.ts';
+import {
+  addressTest,
+  domainTest,
+  hopOf,
+  hopTest,
+  replyTest,
+  stateTest,
+  type RecipientTest,
+} from './recipient-tests.ts';
 
 /** Options whose values may also follow `--not`, as `--not domain=example.org`. */
 const NEGATABLE = ['sender', 'recipient', 'domain', 'hop', 'tenant', 'age', 'size', 'state', 'reply'] as const;
@@ -23,9 +31,17 @@ export interface SelectorArgs extends Readonly<Partial<Record<Negatable | 'id' |
   readonly operation?: string | undefined;
 }
 
+/** A message, and of which recipients a running farm did not say what it knows. */
+export interface SeenMessage extends QueuedMessage {
+  /** Their addresses. */
+  readonly unseen?: ReadonlySet<string>;
+}
+
 export interface Selector {
-  /** Nothing was named: every message. */
+  /** Nothing was named, but perhaps what is to be left out: every message, or every other. */
   readonly everything: boolean;
+  /** `--not` leaves some out. */
+  readonly excludes: boolean;
   /** Ids that were named: such messages need no walk through the queue. */
   readonly ids: ReadonlySet<string>;
   /** The deleted queue is meant (`--state deleted`, `--operation`). */
@@ -36,7 +52,8 @@ export interface Selector {
   readonly asksFarm: boolean;
   /** By all that the files know; without what only the farm may know. */
   readonly mayMatch: (message: QueuedMessage, now: number) => boolean;
-  readonly matches: (message: QueuedMessage, now: number) => boolean;
+  /** `careful`: `--not` leaves out also what is not known to be something else. */
+  readonly matches: (message: SeenMessage, now: number, careful?: boolean) => boolean;
   /** This recipient of a chosen message is meant. */
   readonly means: (recipient: RecipientState) => boolean;
 }
@@ -75,11 +92,12 @@ export function parseSelector(args: SelectorArgs): SelectorResult {
     if (typeof given === 'string') return { ok: false, why: given };
     if (given.tests.length > 0) rules.push(given);
   }
-  const everything = rules.length === 0 && ids.size === 0 && operation === undefined;
+  const everything = rules.every(({ not }) => not) && ids.size === 0 && operation === undefined;
   const deleted = operation !== undefined || (args.state ?? []).includes('deleted');
   const cheap = rules.filter(({ name }) => !ASK_FARM.has(name));
   const selector: Selector = {
     everything,
+    excludes: rules.some(({ not }) => not),
     ids,
     deleted,
     operation,
@@ -120,11 +138,17 @@ function readNot(text: string): Rule | string {
 function makeRule(name: Negatable, values: readonly string[], not: boolean): Rule | string {
   const tests: Test[] = [];
   for (const value of values) {
+    if (value.trim() === '') return emptyValue(name, not);
     const test = MAKE[name](value);
     if (typeof test === 'string') return test;
     tests.push(test);
   }
   return { name, not, tests };
+}
+
+function emptyValue(name: Negatable, not: boolean): string {
+  const hint = name === 'sender' ? "; the null sender is '<>'" : '';
+  return `${not ? `--not ${name}=` : `--${name}`} needs a value${hint}`;
 }
 
 const MAKE: Readonly<Record<Negatable, (value: string) => Test | string>> = {
@@ -159,9 +183,8 @@ function ofRecipient(fits: RecipientTest): Test {
 }
 
 function senderTest(pattern: string): MessageTest {
-  const wanted = pattern === '<>' ? '' : pattern;
-  if (wanted === '') return ({ envelope }) => envelope.sender === '';
-  const fits = compilePattern(wanted);
+  if (pattern === '<>') return ({ envelope }) => envelope.sender === '';
+  const fits = compilePattern(pattern);
   return ({ envelope }) => fits(envelope.sender);
 }
 
@@ -170,18 +193,26 @@ function isWithin({ name, tests }: Rule, fits: (test: Test) => boolean): boolean
   return name === 'age' || name === 'size' ? tests.every(fits) : tests.some(fits);
 }
 
-function combine(ids: ReadonlySet<string>, rules: readonly Rule[]): MessageTest {
+function combine(ids: ReadonlySet<string>, rules: readonly Rule[]): Selector['matches'] {
   const means = meansOf(rules);
   const picky = rules.some(({ not, tests }) => !not && tests[0]?.of === 'recipient');
   const ofMessages = rules.filter(({ tests }) => tests[0]?.of === 'message');
   const never = rules.filter(({ not, tests }) => not && tests[0]?.of === 'recipient');
-  return (message, now) =>
+  return (message, now, careful = false) =>
     (ids.size === 0 || ids.has(message.id)) &&
     ofMessages.every(
       (rule) => isWithin(rule, (test) => test.of === 'message' && test.fits(message, now)) !== rule.not,
     ) &&
     (!picky || message.recipients.some(means)) &&
-    !never.some((rule) => message.recipients.some((one) => fitsOne(rule, one)));
+    !never.some((rule) =>
+      message.recipients.some((one) => fitsOne(rule, one) || (careful && isUnknown(rule, one, message))),
+    );
+}
+
+/** Nobody said what this rule asks for. The last reply of a recipient without one may be that of its bin, which only the farm knows. */
+function isUnknown({ name }: Rule, one: RecipientState, { unseen }: SeenMessage): boolean {
+  if (name === 'hop') return hopOf(one) === undefined;
+  return name === 'reply' && one.reply === undefined && unseen?.has(one.address) === true;
 }
 
 /** Recipients that are done are not looked at: they are of no interest to whoever works on the queue. */

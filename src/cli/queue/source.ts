@@ -14,11 +14,16 @@ export interface QueueSource {
   readonly split: number;
   /** The configuration of the farm that runs, for selectors that ask it. */
   readonly farm?: Config | undefined;
+  /** Messages are chosen to be changed: what is not known to be outside of `--not` stays out, and a farm that does not answer is an error. */
+  readonly careful?: boolean | undefined;
   /** Ends the search. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The messages that the selector chooses, at most `limit` of them. What only the farm knows of them is in there if the selector asks. */
+/**
+ * The messages that the selector chooses, at most `limit` of them. What only the farm knows of them is in there if the selector asks.
+ * Rejects with FarmSilent when that is needed and there is no answer.
+ */
 export async function* findMessages(
   source: QueueSource,
   selector: Selector,
@@ -28,9 +33,9 @@ export async function* findMessages(
   let found = 0;
   if (limit <= 0) return;
   const farm = selector.asksFarm ? source.farm : undefined;
-  for await (const message of seenByFarm(candidates(source, selector, now), farm)) {
+  for await (const message of seenByFarm(candidates(source, selector, now), farm, source.careful)) {
     if (source.signal?.aborted) return;
-    if (!selector.matches(message, now)) continue;
+    if (!selector.matches(message, now, source.careful)) continue;
     yield message;
     found += 1;
     if (found >= limit) return;

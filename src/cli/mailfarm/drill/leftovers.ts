@@ -36,6 +36,6 @@ function selectRun(run: string): Selector {
   const own = drillAddress(run);
   const isOwn = ({ address }: { readonly address: string }): boolean => address === own;
   const matches = ({ recipients }: QueuedMessage): boolean => recipients.length > 0 && recipients.every(isOwn);
-  const of = { everything: false, ids: new Set<string>(), deleted: false, asksFarm: false };
+  const of = { everything: false, excludes: false, ids: new Set<string>(), deleted: false, asksFarm: false };
   return { ...of, mayMatch: matches, matches, means: isOwn };
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { compilePattern } from '../../../../src/cli/queue/pattern.ts';
-import { parseSelector, type SelectorArgs } from '../../../../src/cli/queue/selectors.ts';
+import { parseSelector, type SeenMessage, type SelectorArgs } from '../../../../src/cli/queue/selectors.ts';
 import type { RecipientState } from '../../../../src/queue/fold.ts';
 import type { QueueId } from '../../../../src/queue/store.ts';
 import type { QueuedMessage } from '../../../../src/queue/queued-message.ts';
@@ -98,6 +98,47 @@ test('the null sender', () => {
   assert.ok(matches({ sender: ['*'] }, message({ sender: 'x@y.example' })));
 });
 
+test('an empty value is no selector', () => {
+  for (const name of ['sender', 'recipient', 'domain', 'hop', 'tenant', 'reply'] as const) {
+    for (const value of ['', ' ']) {
+      assert.ok(!parseSelector({ [name]: [value] }).ok, name);
+      const parsed = parseSelector({ not: [`${name}=${value}`] });
+      assert.match(parsed.ok ? '' : parsed.why, new RegExp(`^--not ${name}= needs a value`));
+    }
+  }
+  const parsed = parseSelector({ sender: [''] });
+  assert.equal(parsed.ok ? '' : parsed.why, "--sender needs a value; the null sender is '<>'");
+});
+
+test('what is left out does not say what is meant', () => {
+  const everything = (args: SelectorArgs): boolean => {
+    const parsed = parseSelector(args);
+    assert.ok(parsed.ok);
+    return parsed.selector.everything;
+  };
+  assert.ok(everything({ not: ['domain=example.org'] }));
+  assert.ok(!everything({ not: ['domain=example.org'], sender: ['*'] }));
+});
+
+test('what nobody knows is left out by --not where something is to be changed', () => {
+  const careful = (of: SeenMessage, ...not: readonly string[]): boolean => {
+    const parsed = parseSelector({ not });
+    assert.ok(parsed.ok);
+    assert.ok(parsed.selector.matches(of, NOW), 'it may be looked at');
+    return parsed.selector.matches(of, NOW, true);
+  };
+  const hop = { channel: 'smtp', next: 'mx:a.example' } as const;
+  const never = messageTo({});
+  const unseen = { ...never, unseen: new Set(never.recipients.map(({ address }) => address)) };
+  assert.ok(!careful(never, 'hop=mx:b.example') && careful(messageTo({ hop }), 'hop=mx:b.example'));
+  assert.ok(!careful(messageTo({ hop }, {}), 'hop=mx:b.example'), 'one recipient is enough');
+  assert.ok(careful(messageTo({ state: 'failed' }), 'hop=mx:b.example'), 'a report is owed');
+  assert.ok(careful(never, 'reply=5*'), 'never tried, for all that the farm knows');
+  assert.ok(!careful(unseen, 'reply=5*'));
+  assert.ok(careful({ ...messageTo({ reply: TIMED_OUT }), unseen: unseen.unseen }, 'reply=5*'));
+  assert.ok(careful(unseen, 'domain=b.example'), 'the files know all else');
+});
+
 test('patterns', () => {
   const cases: readonly (readonly [string, string, boolean])[] = [
     ['abc', 'abc', true],
@@ -136,7 +177,7 @@ test('the last reply, by its code, status, text, or as it is listed', () => {
   for (const fits of ['451', '4*', '4.4.*', '*TIMED out', '451 4.4.1 connection*', 'mx.example.net *: 451 *']) {
     assert.ok(matches({ reply: [fits] }, of), fits);
   }
-  for (const fits of ['45', 'timed', '5*', '']) assert.ok(!matches({ reply: [fits] }, of), fits);
+  for (const fits of ['45', 'timed', '5*']) assert.ok(!matches({ reply: [fits] }, of), fits);
   assert.ok(!matches({ reply: ['*'] }), 'one that was never tried has no reply');
 });
 

@@ -122,6 +122,17 @@ test('everything is meant only when it is said', async () => {
   const refused = await queue.queue('delete');
   assert.equal(refused.status, EX.USAGE);
   assert.match(refused.stderr, /--all/);
+  const others = await queue.queue('delete', '--not', 'domain=example.org');
+  assert.deepEqual([others.status, others.stdout], [EX.USAGE, '']);
+  assert.match(others.stderr, /--all for every one but those of --not/);
+  for (const empty of [
+    ['--sender', ''],
+    ['--not', 'domain='],
+  ]) {
+    const ran = await queue.queue('delete', '--all', ...empty);
+    assert.deepEqual([ran.status, ran.stdout], [EX.USAGE, '']);
+    assert.match(ran.stderr, /needs a value/);
+  }
   assert.equal((await queue.queue('hold', '--all', '--limit', '1')).status, EX.OK);
   assert.equal((await queue.list('--state', 'held')).length, 1);
   const done = await queue.queue('hold', '--all', '--state', 'waiting', '--json');
