@@ -135,8 +135,8 @@ export interface WherePart {
   /** Looked at closely: the bin it waits in. */
   readonly bin?: WhereBin;
   /**
-   * Looked at closely: parts of the same tenant that the bin gives out before it, as far as they were counted; absent unless it waits
-   * for its turn.
+   * Looked at closely: parts of the same tenant that the bin gives out before it, 10,000 at most; absent unless it waits for its turn,
+   * and where one answer would have to count too many.
    */
   readonly ahead?: number;
   /** Looked at closely: a worker died over it, so it is delivered with nothing beside it. */

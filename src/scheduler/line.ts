@@ -11,6 +11,15 @@ interface Owner {
   readonly weight: number;
 }
 
+/** Others that are counted before a part: who has as many has them, or more. */
+export const MOST_AHEAD = 10_000;
+
+/** How many a line gives out before a part, MOST_AHEAD at most, and how many were looked at for that. */
+export interface Place {
+  readonly ahead: number;
+  readonly looks: number;
+}
+
 export class Line<T extends Owner = Owner> implements Taker {
   readonly tenant: T;
   /** What the index calls it. */
@@ -60,15 +69,20 @@ export class Line<T extends Owner = Owner> implements Taker {
     return part;
   }
 
-  /** Parts that are given out before this one, which is in memory here: new mail and retries are taken in turn. Looks at each. */
-  aheadOf(part: WorkPart): number {
+  /**
+   * Where this part stands, which is in memory here: new mail and retries are taken in turn. Looks at each one before it, at most
+   * MOST_AHEAD of them.
+   */
+  placeOf(part: WorkPart): Place {
     const [own, other] = part.attempts > 0 ? [this.#retries, this.#fresh] : [this.#fresh, this.#retries];
-    let before = 0;
+    let [before, looks] = [0, 0];
     for (const one of own ?? []) {
       if (one === part) break;
+      if (looks === MOST_AHEAD) return { ahead: MOST_AHEAD, looks };
+      looks += 1;
       if (!one.gone) before += 1;
     }
-    return before + Math.min(other?.length ?? 0, before);
+    return { ahead: Math.min(MOST_AHEAD, before + Math.min(other?.length ?? 0, before)), looks };
   }
 
   #of(part: WorkPart): Deque<WorkPart> {

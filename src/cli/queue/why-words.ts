@@ -128,12 +128,15 @@ function hopWaits({ hop, bin, trouble, state }: Group, now: number): string {
   return `${whose}, because ${failed}; one lane probes it ${when(bin?.until ?? now, now)}.`;
 }
 
-function turn({ hop, bin, ahead = 0, suspect, limited }: Group, what: string): string {
-  const others =
-    ahead >= COUNTED ? `${COUNTED} others or more are` : ahead === 1 ? '1 other is' : `${ahead} others are`;
-  const before = ahead > 0 ? `${others} before it` : 'nothing is before it';
+function othersBefore(ahead: number | undefined): string {
+  if (ahead === undefined) return 'how many are before it was not counted';
+  if (ahead === 0) return 'nothing is before it';
+  return `${ahead >= COUNTED ? `${COUNTED} others or more are` : ahead === 1 ? '1 other is' : `${ahead} others are`} before it`;
+}
+
+function turn({ hop, bin, ahead, suspect, limited }: Group, what: string): string {
   const work = bin ? `; ${bin.inDelivery} in delivery over ${bin.lanes} ${bin.lanes === 1 ? 'lane' : 'lanes'}` : '';
-  const sentences = [`${what} waits for its turn for ${hopName(hop)}: ${before}${work}.`];
+  const sentences = [`${what} waits for its turn for ${hopName(hop)}: ${othersBefore(ahead)}${work}.`];
   if (limited) sentences.push('Its tenant may do no more at this moment (limits in tenants.yaml).');
   else if (bin?.tenants !== undefined) sentences.push(`Its tenant takes turns there with ${bin.tenants - 1} more.`);
   if (bin && bin.troubles > 0) sentences.push('Its next hop is in trouble: one lane probes it.');

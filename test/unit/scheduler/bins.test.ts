@@ -35,6 +35,19 @@ describe('a bin', () => {
     assert.deepEqual([bin.shift()?.to, bin.shift()?.to, bin.shift()], [['first'], ['a'], undefined]);
   });
 
+  it('tells how many are before a part, and looks at no more than 10,000', () => {
+    const bin = new Bins().of(hop, nobody);
+    const parts = Array.from({ length: 12_000 }, (_, n) => part(0, `n${n}`));
+    for (const one of parts) bin.push(one, nobody);
+    const line = bin.findLine(nobody);
+    const placeOf = (n: number): unknown => line?.placeOf(parts[n] as WorkPart);
+    assert.deepEqual(placeOf(9_999), { ahead: 9_999, looks: 9_999 });
+    assert.deepEqual(placeOf(11_999), { ahead: 10_000, looks: 10_000 });
+    for (const one of parts.slice(0, 10_000)) one.gone = true;
+    assert.deepEqual(placeOf(10_000), { ahead: 0, looks: 10_000 });
+    assert.deepEqual(placeOf(11_999), { ahead: 10_000, looks: 10_000 }, 'what is gone is looked at too');
+  });
+
   it('is one for each hop, and forgotten when nothing is in it', () => {
     const bins = new Bins();
     const bin = bins.of(hop, nobody);

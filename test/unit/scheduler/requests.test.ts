@@ -281,6 +281,23 @@ describe('requests to the scheduler', () => {
     peer.close();
   });
 
+  it('tell no more places in line when one answer has counted enough', async () => {
+    await using served = await serve({ rules: { window: 20_000 } });
+    const { conductor } = served.rig;
+    const all = Array.from({ length: 12_000 }, () => routed());
+    for (const frame of all) conductor.take(frame);
+    await waitFor(() => served.rig.jobs.length === 4, { what: 'two lanes with two jobs each' });
+    const peer = await served.connect();
+    const ids = [all[3_000], ...all.slice(-4)].map((frame) => frame?.id ?? '');
+    const answer = await peer.request({ t: 'where?', ids, closely: true }, 60_000);
+    assert.ok(answer.t === 'where');
+    assert.deepEqual(
+      answer.parts.map(({ ahead, bin }) => [ahead, bin?.waiting]),
+      [2_996, 10_000, 10_000, undefined, undefined].map((ahead) => [ahead, 11_996]),
+    );
+    peer.close();
+  });
+
   it('take what a router hands on when it is known what was finished before, and all else at once', async () => {
     const { promise: read, resolve } = Promise.withResolvers<FinishedBefore>();
     let reads = 0;

@@ -224,6 +224,7 @@ test('what a scheduler says is told in words, with what to do', () => {
       /its turn for smtp mx:example\.net: nothing is before it; 3 in delivery over 2 lanes\./,
       [],
     ],
+    [[{ bin: BIN }], 'turn', /: how many are before it was not counted; /, []],
     [[{ ahead: 1 }], 'turn', /: 1 other is before it/, []],
     [[{ ahead: 12 }], 'turn', /: 12 others are before it/, []],
     [[{ ahead: 10_000 }], 'turn', /: 10000 others or more are before it/, []],
