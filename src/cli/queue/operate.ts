@@ -40,6 +40,8 @@ export interface Operation {
   /** Nobody is asked. */
   readonly yes?: boolean;
   readonly reason?: string | undefined;
+  /** What a deletion takes gets no operation, so that `restore --operation last` is that of an operator. */
+  readonly unmarked?: boolean;
 }
 
 /** Messages worked on at a time: their waits for the disk overlap. */
@@ -120,7 +122,7 @@ async function workWithFarm(running: Running): Promise<number> {
     const store = await openStore({ config, worker, log, role: 'command' });
     try {
       const operator = new QueueOperator(store, { root: 'queue', split: config.queue.split });
-      const operation = running.verb === 'delete' ? store.nextId() : undefined;
+      const operation = running.verb === 'delete' && running.unmarked !== true ? store.nextId() : undefined;
       return await workThrough(running, { farm, operator, log, rereader, operation });
     } finally {
       await store.close();
@@ -164,13 +166,20 @@ async function workThrough(running: Running, tools: Tools): Promise<number> {
   const named = selector.ids.size > 0;
   const tally = new Tally({ context, verb, json, quiet, progress, chosen: running.chosen, named, operation });
   progress.begin();
-  for await (const batch of batches(choose(running, interrupt))) {
-    for await (const told of workOnBatch(running, tools, batch)) {
-      const more = operation === undefined ? {} : { operation };
-      if (told.why === undefined) tools.log.info(EVENT[verb], { id: told.id, by: 'operator', ...more });
-      await tally.tell(told);
+  let ended = false;
+  try {
+    for await (const batch of batches(choose(running, interrupt))) {
+      for await (const told of workOnBatch(running, tools, batch)) {
+        const more = operation === undefined ? {} : { operation };
+        if (told.why === undefined) tools.log.info(EVENT[verb], { id: told.id, by: 'operator', ...more });
+        await tally.tell(told);
+      }
+      if (interrupt.signal.aborted) break;
     }
-    if (interrupt.signal.aborted) break;
+    ended = true;
+  } finally {
+    // What was done stays done, and is undone by the operation that this tells.
+    if (!ended) await tally.sum();
   }
   const left = await tools.farm.close();
   if (left !== undefined) await context.err.line(`queue: ${left}`);
@@ -210,11 +219,15 @@ async function workOnOne({ farm, operator, operation }: Tools, { verb, id, messa
   if (why !== undefined || !message) return { id, why: why ?? '' };
   // The next scheduler gets it from the injector, and knows nothing of us.
   if (farm.gone) return { id, why: 'the scheduler of the farm ended: try again', again: true };
+  let durable = false;
   try {
     const after = await workOn(operator, verb, message, { reason, operation });
+    durable = true;
     await farm.giveBack(id, after, verb === 'retry');
     return { id };
   } catch (error) {
+    // Whoever is given a deleted message finds it where it is: the farm needs not hear of it from us.
+    if (durable && verb === 'delete') return { id };
     return { id, why: oneLine(errorText(error)), again: true };
   }
 }

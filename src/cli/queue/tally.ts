@@ -52,17 +52,17 @@ export class Tally {
     await progress.update(this.#done + this.#left, chosen);
   }
 
+  /** What was done so far, if anything was begun, and how to undo it. */
+  async sum(): Promise<void> {
+    if (this.#done + this.#left > 0) await this.#sum();
+  }
+
   /** The sum, and the exit status. `interrupted`: the status of a command that a signal ended. */
   async finish(interrupted: number | undefined): Promise<number> {
-    const { context, verb, json, named, progress, operation } = this.#options;
-    await progress.clear();
+    const { context, verb, named } = this.#options;
     const none = this.#done + this.#left === 0 && named;
-    if (!json && (!none || interrupted !== undefined)) {
-      const left = this.#left > 0 ? `, ${this.#left} left alone` : '';
-      await context.out.line(`${plural(this.#done)} ${PAST[verb]}${left}`);
-      if (operation !== undefined && this.#done > 0)
-        await context.out.line(`to undo it: queue restore --operation ${operation}`);
-    }
+    if (none && interrupted === undefined) await this.#options.progress.clear();
+    else await this.#sum();
     if (interrupted !== undefined) {
       await context.err.line('queue: interrupted; all others are as they were');
       return interrupted;
@@ -71,6 +71,16 @@ export class Tally {
     if (!none) return EX.OK;
     await context.err.line(`queue: no such message in the ${verb === 'restore' ? 'deleted queue' : 'queue'}`);
     return EX.NOINPUT;
+  }
+
+  async #sum(): Promise<void> {
+    const { context, verb, json, progress, operation } = this.#options;
+    await progress.clear();
+    if (json) return;
+    const left = this.#left > 0 ? `, ${this.#left} left alone` : '';
+    await context.out.line(`${plural(this.#done)} ${PAST[verb]}${left}`);
+    if (operation !== undefined && this.#done > 0)
+      await context.out.line(`to undo it: queue restore --operation ${operation}`);
   }
 
   async #line({ id, why }: Told): Promise<void> {

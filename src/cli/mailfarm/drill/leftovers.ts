@@ -15,7 +15,7 @@ export async function findDrillMail(config: Config, run: string): Promise<Set<st
   return ids;
 }
 
-/** Moves what is left of this run to the deleted queue. Resolves with what that could not be done with. */
+/** Moves what is left of this run to the deleted queue, as no operation that an operator might mean. Resolves with what that could not be done with. */
 export async function deleteDrillMail(context: Context, config: Config, run: string): Promise<Set<string>> {
   const quiet = new Output(new Writable({ write: (_chunk, _encoding, done) => done() }));
   await operate({
@@ -27,6 +27,7 @@ export async function deleteDrillMail(context: Context, config: Config, run: str
     limit: Infinity,
     dryRun: false,
     json: false,
+    unmarked: true,
   });
   return findDrillMail(config, run);
 }
