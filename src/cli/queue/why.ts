@@ -10,7 +10,7 @@ import { formatAge, formatSize, formatTime, isoTime } from '../common/units.ts';
 import { wrapText } from '../common/wrap.ts';
 import { deletionJson, describeState } from './describe.ts';
 import { openCloseView } from './farm-view.ts';
-import type { Selector } from './selectors.ts';
+import { selectId, type Selector } from './selectors.ts';
 import { findMessages } from './source.ts';
 import { adviceFor, groupText, type Advice, type WhyContext } from './why-words.ts';
 import { groupsOf, type FarmSeen, type Group } from './why-groups.ts';
@@ -37,10 +37,7 @@ export async function explainMessages(asking: Asking): Promise<number> {
   const told = new Set<string>();
   try {
     for await (const message of findMessages(source, selector, limit + 1)) {
-      if (told.size === limit) {
-        await context.err.line(`queue: there are more; --limit says how many are told of`);
-        break;
-      }
+      if (told.size === limit) return await tellMore(context);
       const seen = message.where === 'deleted' ? undefined : await view?.of(message.id);
       const farm: FarmSeen = seen ? { kind: 'running', view: seen } : { kind: live ? 'silent' : 'none' };
       if (!(await tell(asking, message, farm, told.size > 0))) return EX.OK;
@@ -52,28 +49,62 @@ export async function explainMessages(asking: Asking): Promise<number> {
   return explainOthers(asking, told);
 }
 
-/** What was named and is not in the queue. */
+async function tellMore(context: Context): Promise<number> {
+  await context.err.line(`queue: there are more; --limit says how many are told of`);
+  return EX.OK;
+}
+
+/** What was named and not met in the queue. */
 async function explainOthers(asking: Asking, told: Set<string>): Promise<number> {
-  const { context, config, selector } = asking;
+  const { context, selector, limit } = asking;
   let status: number = EX.OK;
   for (const id of selector.ids) {
     if (told.has(id)) continue;
-    const deleted = { ...selector, deleted: true, ids: new Set([id]) };
-    let found = false;
-    for await (const message of findMessages({ split: config.queue.split }, deleted, 1)) {
-      found = await tell(asking, message, { kind: 'none' }, told.size > 0);
-      told.add(id);
+    if (told.size === limit) {
+      await tellMore(context);
+      break;
     }
-    if (found) continue;
-    const end = await howItEnded(id);
-    if (end) await say(asking, { ...end.json, text: [end.text] }, end.advice, told.size > 0);
-    else await context.err.line(`queue: neither the queue nor the log knows ${id}`);
-    if (!end) status = EX.NOINPUT;
-    told.add(id);
+    if (await explainOther(asking, id, told.size > 0)) told.add(id);
+    else status = EX.NOINPUT;
   }
   if (told.size === 0 && !asking.json && selector.ids.size === 0)
     await context.out.line('no message in the queue matches');
   return status;
+}
+
+/** False when there is nothing to tell of it. */
+async function explainOther(asking: Asking, id: string, further: boolean): Promise<boolean> {
+  const { context, selector } = asking;
+  const now = Date.now();
+  const here = await findId(asking, id, false);
+  if (here) {
+    const meant = !selector.deleted && selector.matches(here, now);
+    const why = meant ? 'was just on its way there: look again' : 'the other selectors leave it out';
+    await context.err.line(`queue: ${id} is in the queue, and ${why}`);
+    return false;
+  }
+  const deleted = await findId(asking, id, true);
+  if (deleted && (selector.deleted || !selector.matches(deleted, now))) {
+    await context.err.line(`queue: ${id} is in the deleted queue, and the other selectors leave it out`);
+    return false;
+  }
+  if (deleted) {
+    await tell(asking, deleted, { kind: 'none' }, further);
+    return true;
+  }
+  const end = await howItEnded(id);
+  if (end) await say(asking, { ...end.json, text: [end.text] }, end.advice, further);
+  else await context.err.line(`queue: neither the queue nor the log knows ${id}`);
+  return end !== undefined;
+}
+
+/** The message of that id in the queue, or in the deleted queue, whatever else was asked for. */
+async function findId({ config }: Asking, id: string, deleted: boolean): Promise<QueuedMessage | undefined> {
+  const parsed = selectId(id);
+  if (!parsed.ok) return undefined;
+  const found = findMessages({ split: config.queue.split }, { ...parsed.selector, deleted }, 1);
+  for await (const message of found) return message;
+  return undefined;
 }
 
 async function tell(asking: Asking, message: QueuedMessage, farm: FarmSeen, further: boolean): Promise<boolean> {

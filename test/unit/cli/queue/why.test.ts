@@ -319,3 +319,31 @@ test('what came with mail cannot steer the terminal', async () => {
   // oxlint-disable-next-line no-control-regex -- control characters are what this is about
   assert.doesNotMatch(stdout, /[\u001b\u0007]/);
 });
+
+test('what is there and not told of is not taken for gone', async () => {
+  const queue = makeQueue();
+  const [first = '', second = '', removed = ''] = await queue.plantAll([{ inTree: true }, {}, {}]);
+  // The log knows them: what is not in the queue would be told by their last lines.
+  await queue.queue('hold', second);
+  await queue.queue('delete', removed);
+  const limited = await queue.queue('why', first, second, '--limit', '1');
+  assert.deepEqual(
+    [limited.status, limited.stderr],
+    [EX.OK, 'queue: there are more; --limit says how many are told of\n'],
+  );
+  assert.match(limited.stdout, new RegExp(`^${first}, [^]*\\n$`));
+  assert.doesNotMatch(limited.stdout, new RegExp(second));
+  const beyond = await queue.queue('why', first, removed, '--limit', '1');
+  assert.match(beyond.stderr, /^queue: there are more/);
+  assert.doesNotMatch(beyond.stdout, new RegExp(removed));
+  for (const [id, where, ...args] of [
+    [second, 'queue', '--state', 'deferred'],
+    [second, 'queue', '--not', 'state=held'],
+    [second, 'queue', '--state', 'deleted'],
+    [removed, 'deleted queue', '--sender', 'somebody@else.example'],
+  ] as const) {
+    const ran = await queue.queue('why', id, ...args);
+    assert.deepEqual([ran.status, ran.stdout], [EX.NOINPUT, ''], args.join(' '));
+    assert.equal(ran.stderr, `queue: ${id} is in the ${where}, and the other selectors leave it out\n`);
+  }
+});
