@@ -18,7 +18,7 @@ const ANSWER_MS = 3000;
 const BATCH = 100;
 
 /** The farm runs, and did not say what only it knows. */
-export class FarmSilent extends Error {
+class FarmSilent extends Error {
   constructor() {
     super('the scheduler of the farm does not answer, and --hop and --reply ask for what only it knows: try again');
   }
