@@ -237,7 +237,7 @@ describe('a drain that waits for deferred mail', () => {
       args: ['--drain=all'],
       set: ['routes=[{match: dead.example, via: "smtp:[127.0.0.1]:9"}]'],
     });
-    await waitFor(() => /^mailfarmd: draining: 1 message left, next attempt in \d+s$/m.test(farm.stderr), {
+    await waitFor(() => /^mailfarmd: draining: 1 message left, next attempt in \d+[sm]$/m.test(farm.stderr), {
       what: () => `a line on what is left\n${farm.tail()}`,
     });
   });
