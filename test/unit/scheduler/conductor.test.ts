@@ -265,7 +265,7 @@ describe('claims', () => {
     claims.giveBack([message.id]);
     const after = (rig.index.nextDue() ?? 0) - due;
     assert.ok(after === 0 || after === 1, 'not before its time');
-    const soonPart = { ...deferredPart, until: Date.now() + 300 };
+    const soonPart = { ...deferredPart, until: Date.now() + 2000 };
     const soon = routed([], { parts: [soonPart] });
     rig.conductor.take(soon);
     claims.claim([soon.id]);
