@@ -80,6 +80,7 @@ export class FarmConnection extends SMTPConnection {
   transaction: Transaction | undefined;
   readonly trusted: boolean;
   readonly #desk: SessionDesk;
+  readonly #mailRules: MailRules;
   readonly #opened = performance.now();
   /** Since when we wait for what the client sends next (performance.now()). */
   #waiting = performance.now();
@@ -93,6 +94,15 @@ export class FarmConnection extends SMTPConnection {
     super(server, socket, options);
     this.#desk = desk;
     this.trusted = desk.isTrusted(this.remoteAddress);
+    const { messageSize, closed, judgeTenant } = desk;
+    this.#mailRules = {
+      messageSize,
+      futureReleaseMs: this.trusted ? desk.futureReleaseMs : 0,
+      deliverByMs: this.trusted ? desk.deliverByMs : 0,
+      closed,
+      tenantOf: (sender) => desk.tenantOf(this, sender),
+      judgeTenant,
+    };
     connections.set(this.session, this);
   }
 
@@ -128,12 +138,7 @@ export class FarmConnection extends SMTPConnection {
 
   override handler_MAIL(command: Buffer, callback: () => void): void {
     if (this.transaction !== undefined) return this.#answer(NESTED, callback);
-    const { messageSize, closed, judgeTenant } = this.#desk;
-    const futureReleaseMs = this.trusted ? this.#desk.futureReleaseMs : 0;
-    const deliverByMs = this.trusted ? this.#desk.deliverByMs : 0;
-    const tenantOf = (sender: string): string | undefined => this.#desk.tenantOf(this, sender);
-    const rules = { messageSize, futureReleaseMs, deliverByMs, closed, tenantOf, judgeTenant };
-    const opened = openTransaction(command.toString(), rules);
+    const opened = openTransaction(command.toString(), this.#mailRules);
     if ('code' in opened) return this.#answer(opened, callback);
     this.transaction = opened;
     this.session.envelope.mailFrom = { address: opened.sender, args: false };
