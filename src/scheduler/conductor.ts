@@ -311,7 +311,7 @@ export class Conductor {
 
   #enqueue(part: WorkPart, first = false): void {
     const tenant = this.homes.tenantOf(part);
-    const bin = this.homes.enter(part);
+    const bin = this.homes.enter(part, tenant);
     if (part.message.facts.by !== undefined) {
       const at = { rules: this.#options.rules().retry, now: this.clock.now(), trouble: bin.trouble };
       const followUps = overdue(part, at);

@@ -53,9 +53,9 @@ export class Homes {
   }
 
   /** The bin for a part that comes in: it waits there until its site is known, where that has to be asked for. */
-  enter(part: WorkPart): Bin {
+  enter(part: WorkPart, tenant = this.tenantOf(part)): Bin {
     const isAsked = this.sites.isAsked(part.hop);
-    const bin = this.binOf(part);
+    const bin = this.bins.of(part.hop, tenant);
     bin.asking = isAsked;
     return bin;
   }
