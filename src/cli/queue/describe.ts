@@ -87,9 +87,8 @@ function replyText(one: RecipientState): string | undefined {
   return remote === undefined ? words : `${remote}: ${words}`;
 }
 
-/** What `--json` prints of a message: stable names, times in ISO form. */
-export function messageJson(message: QueuedMessage, now: number): Record<string, unknown> {
-  const { id, where, size, envelope } = message;
+/** What every `--json` begins with that tells of a message: stable names, times in ISO form, ages in seconds. */
+export function headJson({ id, where, size, envelope }: QueuedMessage, now: number): Record<string, unknown> {
   return {
     id,
     where,
@@ -98,6 +97,14 @@ export function messageJson(message: QueuedMessage, now: number): Record<string,
     age: Math.max(0, Math.floor((now - envelope.received) / 1000)),
     size,
     tenant: envelope.tenant,
+  };
+}
+
+/** What `--json` prints of a message. */
+export function messageJson(message: QueuedMessage, now: number): Record<string, unknown> {
+  const { envelope } = message;
+  return {
+    ...headJson(message, now),
     origin: envelope.origin,
     ...(envelope.notBefore !== undefined && { notBefore: isoTime(envelope.notBefore) }),
     ...(envelope.deliverBy && { deliverBy: { ...envelope.deliverBy, at: isoTime(envelope.deliverBy.at) } }),

@@ -8,7 +8,7 @@ import type { QueuedMessage } from '../../queue/queued-message.ts';
 import type { Context } from '../common/context.ts';
 import { formatAge, formatSize, formatTime, isoTime } from '../common/units.ts';
 import { wrapText } from '../common/wrap.ts';
-import { deletionJson, describeState } from './describe.ts';
+import { deletionJson, describeState, headJson } from './describe.ts';
 import { openCloseView } from './farm-view.ts';
 import { selectId, type Selector } from './selectors.ts';
 import { findMessages } from './source.ts';
@@ -114,7 +114,8 @@ async function tell(asking: Asking, message: QueuedMessage, farm: FarmSeen, furt
   const groups = groupsOf(message, farm, now);
   const advice = groups.map((group) => adviceFor(group, context));
   const json = {
-    ...headJson(message, context),
+    ...headJson(message, context.now),
+    state: describeState(message),
     farm: farm.kind,
     groups: groups.map((group, i) => groupJson(group, context, advice[i] ?? [])),
   };
@@ -146,7 +147,8 @@ function tellDeleted(
     `An operator deleted it${when}${by}: it is in the deleted queue, and nothing is tried. ${end}`,
   ];
   const json = {
-    ...headJson(message, { now }),
+    ...headJson(message, now),
+    state: describeState(message),
     cause: 'deleted',
     ...deletionJson(message),
     purged: isoTime(purged),
@@ -167,20 +169,6 @@ function head({ id, envelope, size, recipients, where }: QueuedMessage, now: num
 
 function sizeWords(size: number): string {
   return size < 1024 ? `${size} bytes` : formatSize(size);
-}
-
-function headJson(message: QueuedMessage, { now }: Pick<WhyContext, 'now'>): Record<string, unknown> {
-  const { id, where, size, envelope } = message;
-  return {
-    id,
-    where,
-    sender: envelope.sender,
-    received: isoTime(envelope.received),
-    age: Math.max(0, Math.floor((now - envelope.received) / 1000)),
-    size,
-    tenant: envelope.tenant,
-    state: describeState(message),
-  };
 }
 
 function groupJson(group: Group, context: WhyContext, advice: readonly Advice[]): Record<string, unknown> {

@@ -9,6 +9,7 @@ import { groupsOf, type Group } from '../../../../src/cli/queue/why-groups.ts';
 import type { WherePart } from '../../../../src/ipc/insight.ts';
 import type { RecipientState } from '../../../../src/queue/fold.ts';
 import { treeHandle } from '../../../../src/queue/handle.ts';
+import type { QueuedMessage } from '../../../../src/queue/queued-message.ts';
 import type { QueueId } from '../../../../src/queue/store.ts';
 import { makeEnvelope } from '../../queue/support.ts';
 import { makeQueue, parseLines, type Planted } from '../queue-fixture.ts';
@@ -193,6 +194,12 @@ const NOW = 1_800_000_000_000;
 const CONTEXT: WhyContext = { id: ID, now: NOW, var: '/v', expires: NOW + HOUR, nullSender: false };
 const BIN = { waiting: 5, lanes: 2, inDelivery: 3, troubles: 0 };
 
+/** In the tree, with this recipient alone. */
+function messageTo(recipient: RecipientState): QueuedMessage {
+  const envelope = makeEnvelope([recipient.address]);
+  return { id: ID, handle: treeHandle(ID), envelope, size: 1, where: 'tree', recipients: [recipient] };
+}
+
 /** What is told of one recipient that the scheduler describes so. */
 function explain(
   part: Partial<WherePart> | undefined,
@@ -200,14 +207,7 @@ function explain(
   claimed = false,
 ): readonly [Group, string] {
   const recipient: RecipientState = { address: 'bob@example.net', state: 'waiting', attempts: 0, ...state };
-  const message = {
-    id: ID,
-    handle: treeHandle(ID),
-    envelope: makeEnvelope(['bob@example.net']),
-    size: 1,
-    where: 'tree',
-    recipients: [recipient],
-  } as const;
+  const message = messageTo(recipient);
   const parts = part ? [{ id: ID, hop: HOP, to: ['bob@example.net'], bin: BIN, ...part }] : [];
   const [group] = groupsOf(message, { kind: 'running', view: { parts, claimed } }, NOW);
   assert.ok(group);
@@ -287,14 +287,7 @@ test('what a scheduler says is told in words, with what to do', () => {
 
 test('a scheduler that does not answer is told, and old mail is what it is', () => {
   const recipient: RecipientState = { address: 'bob@example.net', state: 'waiting', attempts: 0 };
-  const message = {
-    id: ID,
-    handle: treeHandle(ID),
-    envelope: makeEnvelope(['bob@example.net']),
-    size: 1,
-    where: 'tree',
-    recipients: [recipient],
-  } as const;
+  const message = messageTo(recipient);
   const [group] = groupsOf(message, { kind: 'silent' }, NOW);
   assert.ok(group);
   const text = groupText(group, { ...CONTEXT, expires: NOW - 1, nullSender: true });
